@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Frames: headers and the probe payload are built and parsed. Pure.
+ *
+ * Lengths are without the FCS, as the kernel sees a frame. Two payloads, both big-endian:
+ *
+ *   short, 16 bytes:  0 'W'  1 version<<4|kind  2-5 run id  6-7 stream  8-15 sequence
+ *   full,  32 bytes:  the same, 16-23 intended time (ns, CLOCK_MONOTONIC of the sender),
+ *                     24-27 zero, 28-31 CRC-32C (RFC 3720, B.4) of bytes 0 to 27
+ *
+ * The short one fits a 64-byte frame (60 without FCS) over IPv4/UDP; its intended time is recomputed from
+ * the plan. What follows the payload up to the frame's length is zero.
+ *
+ * Carriers: UDP over IPv4 (RFC 768, RFC 791) with correct checksums, and plain layer 2 with the local
+ * experimental ethertype 0x88B5 (IEEE 802).
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define WS_ETHERTYPE_PROBE 0x88B5
+#define WS_UDP_PORT	   8620
+#define WS_FCS_LEN	   4
+#define WS_FRAME_MIN	   60	  /* shortest Ethernet frame without FCS */
+#define WS_FRAME_MAX	   65535
+#define WS_PROBE_VERSION   1
+
+enum ws_carrier { WS_CARRIER_UDP, WS_CARRIER_L2, WS_CARRIER_COUNT };
+enum ws_payload { WS_PAYLOAD_SHORT = 1, WS_PAYLOAD_FULL = 2 }; /* the kind nibble */
+
+const char *ws_carrier_name(enum ws_carrier carrier); /* "udp", "l2" */
+
+struct ws_frame_spec {
+	uint8_t dst[6], src[6];
+	enum ws_carrier carrier;
+	enum ws_payload payload;
+	uint32_t src_ip, dst_ip; /* host order; UDP only */
+	uint16_t src_port, dst_port;
+	uint32_t len;	 /* of the frame, without FCS */
+	uint32_t run_id; /* tells this run's probes from every other's */
+	uint16_t stream;
+};
+
+/* The smallest frame, without FCS, that holds this payload in this carrier (never below WS_FRAME_MIN). */
+uint32_t ws_frame_min_len(enum ws_carrier carrier, enum ws_payload payload);
+/* FULL if it fits len, else SHORT. */
+enum ws_payload ws_frame_payload_for(enum ws_carrier carrier, uint32_t len);
+
+/* The part of a frame that is the same for every packet of a stream. Opaque but embeddable. */
+struct ws_frame_template {
+	uint8_t head[96]; /* headers, and the payload with sequence and time zero */
+	uint32_t head_len, len, payload_off, udp_check_off;
+	uint32_t udp_sum; /* one's-complement sum without sequence and time; 0 offset: none wanted */
+	enum ws_payload payload;
+};
+
+/* Returns 0; -EINVAL for an unknown carrier or payload; -EMSGSIZE if len is too small or too large. */
+int ws_frame_template_init(struct ws_frame_template *t, const struct ws_frame_spec *spec);
+
+/*
+ * Writes the whole frame of t->len bytes to buf. intended_ns is used by the full payload only.
+ * Never fails; no allocation; cost is a copy of the frame plus a few tens of instructions.
+ */
+void ws_frame_write(
+	const struct ws_frame_template *t, uint8_t *buf, uint64_t seq, int64_t intended_ns);
+
+enum ws_probe_class {
+	WS_PROBE_OURS,	    /* a probe with our run id; *ret is filled in */
+	WS_PROBE_FOREIGN,   /* no probe at all, or another run's */
+	WS_PROBE_MALFORMED, /* ours by its magic and run id, but truncated, of an unknown version, or its
+			       CRC is wrong */
+};
+
+struct ws_probe {
+	uint64_t seq;
+	uint16_t stream;
+	enum ws_payload payload;
+	int64_t intended_ns; /* full payload only, else 0 */
+};
+
+/*
+ * Classifies a received frame. data holds len bytes; the frame may have been longer. Accepts at most two
+ * VLAN tags before the carrier. UDP probes are known by destination port dst_port and the magic; layer 2
+ * probes by the ethertype and the magic. Reads nothing outside data[0, len).
+ */
+enum ws_probe_class ws_probe_parse(const uint8_t *data, uint32_t len, uint32_t run_id,
+	uint16_t dst_port, struct ws_probe *ret);
+
+/* CRC-32C (Castagnoli), as iSCSI (RFC 3720) and SCTP use it. */
+uint32_t ws_crc32c(const void *data, size_t len);
