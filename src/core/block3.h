@@ -16,11 +16,11 @@
 struct ws_ring_packet {
 	uint8_t *data;	  /* first byte of the Ethernet header; inside the block */
 	uint32_t len;	  /* bytes present at data (tp_snaplen) */
-	uint32_t wire_len; /* bytes on the wire, without FCS (tp_len) */
+	uint32_t wire_len; /* bytes on the wire, without FCS (tp_len); at least len */
 	uint32_t headroom; /* bytes before data, after the kernel's headers, that may be overwritten */
 	uint32_t status;  /* TP_STATUS_* of the packet */
 	uint32_t sec, nsec;
-	uint16_t vlan_tci, vlan_tpid;
+	uint16_t vlan_tci, vlan_tpid; /* 0 without a tag; 0x8100 if the kernel does not say */
 };
 
 struct ws_block3_walk {
@@ -45,13 +45,16 @@ int ws_block3_begin(struct ws_block3_walk *w, void *block, uint32_t size);
 
 /*
  * Returns 1 and fills *ret; 0 at the end; -EBADMSG if the next header or its data would leave the block,
- * after which the walk is over (w->left still says how many packets were not returned).
+ * or if the data would overlap a header or be longer than on the wire. After that the walk is over: every
+ * further call returns -EBADMSG, too, and w->left says how many packets were not returned.
  */
 int ws_block3_next(struct ws_block3_walk *w, struct ws_ring_packet *ret);
 
 /*
  * The kernel strips the outermost VLAN tag into the ring's header; this puts it back, by moving the 12
  * address bytes 4 bytes towards the front. Does nothing unless p->status says that there is a tag.
- * Returns false if there is a tag but less than 4 bytes of headroom (PACKET_RESERVE was not set).
+ * Returns false, with *p unchanged, if there is a tag but less than 4 bytes of headroom. Afterwards
+ * p->status has no tag any more. A packet of less than 12 bytes was cut off before the place of the tag:
+ * only its wire_len grows.
  */
 bool ws_ring_packet_restore_vlan(struct ws_ring_packet *p);

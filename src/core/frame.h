@@ -68,8 +68,8 @@ void ws_frame_write(
 enum ws_probe_class {
 	WS_PROBE_OURS,	    /* a probe with our run id; *ret is filled in */
 	WS_PROBE_FOREIGN,   /* no probe at all, or another run's */
-	WS_PROBE_MALFORMED, /* ours by its magic and run id, but truncated, of an unknown version, or its
-			       CRC is wrong */
+	WS_PROBE_MALFORMED, /* ours by its magic and run id, but truncated, of an unknown version or kind,
+			       or its CRC is wrong */
 };
 
 struct ws_probe {
@@ -82,7 +82,9 @@ struct ws_probe {
 /*
  * Classifies a received frame. data holds len bytes; the frame may have been longer. Accepts at most two
  * VLAN tags before the carrier. UDP probes are known by destination port dst_port and the magic; layer 2
- * probes by the ethertype and the magic. Reads nothing outside data[0, len).
+ * probes by the ethertype and the magic. Reads nothing outside data[0, len). What is cut off before the end
+ * of the run id is foreign. IPv4 and UDP checksums are left to the NIC and the full payload's CRC. *ret is
+ * written only for WS_PROBE_OURS.
  */
 enum ws_probe_class ws_probe_parse(const uint8_t *data, uint32_t len, uint32_t run_id,
 	uint16_t dst_port, struct ws_probe *ret);

@@ -2,10 +2,11 @@
 /*
  * Log-linear histogram of int64 nanoseconds: 3 significant digits over 1 ns to 100 s.
  *
- * Values below 2048 have a bin each; above, every power of two is split into 1024 equal bins, so that a
- * bin is never wider than 1/1024 of its lower edge (the layout of HdrHistogram, hdrhistogram.org). The
- * layout is fixed: histograms can be merged without loss. Nothing is dropped: what is outside the range
- * is counted by name and still enters count, min, max, mean and the order of the percentiles.
+ * Values below 2048 have a bin each; above, every power of two is split into 1024 equal bins, so
+ * that a bin is never wider than 1/1024 of its lower edge (the layout of HdrHistogram,
+ * hdrhistogram.org). The layout is fixed: histograms can be merged without loss. Nothing is
+ * dropped: what is outside the range is counted by name and still enters count, min, max, mean and
+ * the order of the percentiles.
  */
 #pragma once
 
@@ -22,14 +23,15 @@ struct ws_hist {
 	uint64_t count; /* everything recorded, the three below included */
 	uint64_t negative, below_range, above_range;
 	int64_t min, max; /* valid if count > 0 */
-	int64_t shift;	  /* the first value: sums are kept relative to it */
-	__int128 sum;	  /* of value - shift */
-	double sum_sq;	  /* of (value - shift)^2 */
+	/* Exact, so that merging loses nothing and no offset of the values spoils the deviation. */
+	__int128 sum;
+	unsigned __int128 sum_sq; /* of the squares: the lower 128 bits, */
+	uint64_t sum_sq_high;	  /* and the 64 bits above them */
 };
 
 /* Empties h. There is nothing to free. */
 void ws_hist_init(struct ws_hist *h);
-/* Records one value: constant time, a few instructions, no branch on the data but the range check. */
+/* Records one value: constant time, few instructions, no branch on the data but the range check. */
 void ws_hist_record(struct ws_hist *h, int64_t value);
 /* Adds all of from to h. The result is the same as if every value had been recorded in h. */
 void ws_hist_merge(struct ws_hist *h, const struct ws_hist *from);
@@ -37,7 +39,7 @@ void ws_hist_merge(struct ws_hist *h, const struct ws_hist *from);
 /* Counts in bins: count - negative - below_range - above_range. */
 uint64_t ws_hist_in_range(const struct ws_hist *h);
 
-/* Bin i covers [low, high). */
+/* Bin i covers [low, high); the last one used ends above WS_HIST_HIGH, but counts only below it. */
 struct ws_hist_bin {
 	int64_t low, high;
 	uint64_t count;
@@ -49,10 +51,11 @@ size_t ws_hist_index(int64_t value);
 size_t ws_hist_next(const struct ws_hist *h, size_t i);
 
 /*
- * The q-th quantile, 0 < q < 1, by nearest rank: the smallest value that at least q of the sample do not
- * exceed, to the resolution of its bin (the bin's largest value, and never outside [min, max]).
- * Returns false, and writes nothing, when the sample does not allow it: fewer than 1/(1-q) values, or the
- * rank falls among values outside the range.
+ * The q-th quantile, 0 < q < 1, by nearest rank: the smallest value that at least q of the sample
+ * do not exceed, to the resolution of its bin (the bin's largest value, and never outside [min,
+ * max]). Returns false, and writes nothing, when the sample does not allow it: fewer than 1/(1-q)
+ * values, or the rank falls among values outside the range; nor for a q that is not between 0
+ * and 1.
  */
 bool ws_hist_quantile(const struct ws_hist *h, double q, int64_t *ret);
 

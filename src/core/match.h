@@ -6,7 +6,10 @@
  * Sequences are closed in order, each exactly once. A sequence stays open until it is complete, or until
  * the watermark says that every packet that arrived within its window has been seen; then it is lost.
  * Whether a packet was late is decided by its arrival time, never by when a busy thread got to see it.
- * What arrives for a sequence that is closed is told apart by a history of one bit a sequence.
+ * What arrives for a sequence that is closed is told apart by a history of two bits a sequence.
+ *
+ * The first copy of a sequence is the one that ws_match_rx() is given first. Copies of a sequence that
+ * was never sent (the kernel refused it) are foreign, whether they come before or after that is told.
  *
  * All instants in records are CLOCK_MONOTONIC ns; the stamps carry their own clock.
  */
@@ -23,7 +26,7 @@ enum ws_fate {
 	WS_FATE_UNSTAMPED_BOTH,
 	WS_FATE_LOST,
 	WS_FATE_LATE,	  /* first copy after the window; may come for a sequence closed as lost before */
-	WS_FATE_NOT_SENT, /* the kernel refused it: counts as failed, not as sent */
+	WS_FATE_NOT_SENT, /* refused (counts as failed) or withdrawn (counts nowhere) */
 	WS_FATE_COUNT,
 };
 
@@ -36,6 +39,7 @@ struct ws_tx_record {
 	int64_t app_ns;	     /* just before the send call */
 	struct ws_stamp stamp; /* origin NONE: no stamp came */
 	bool failed;	       /* the kernel refused the frame: it was never sent */
+	bool withdrawn;	       /* it was built but never handed over: it was not even attempted */
 };
 
 /* One received copy of one of our probes. */
@@ -57,7 +61,8 @@ struct ws_match_config {
 	uint32_t capacity;    /* open sequences at most; a power of two */
 	uint64_t history;     /* closed sequences remembered; a power of two, at least capacity */
 	/* Called once for each sequence, in order of the sequence; and once more, with WS_FATE_LATE, when a
-	 * sequence that was given as LOST turns up after all. May be NULL. */
+	 * sequence that was given as LOST turns up after all: then tx holds the sequence and nothing more.
+	 * Must not call the matcher. May be NULL. */
 	void (*sink)(void *arg, const struct ws_outcome *outcome);
 	void *arg;
 };
@@ -77,8 +82,9 @@ uint64_t ws_match_base(const struct ws_match *m);
  */
 void ws_match_offered(struct ws_match *m, uint64_t upto);
 
-/* Exactly once for each sequence handed over, in any order; seq in [base, base + capacity). Returns 0, or
- * -EINVAL for a sequence outside that range or told twice (the caller is wrong). */
+/* Exactly once for each sequence handed over, in any order, also after its copies; seq in [base, base +
+ * capacity). Implies ws_match_offered(seq + 1). Returns 0, or -EINVAL, with nothing changed, for a sequence
+ * outside that range or told twice (the caller is wrong). */
 int ws_match_tx(struct ws_match *m, const struct ws_tx_record *r);
 /* Every received packet that parsed as ours, in the order of arrival. */
 void ws_match_rx(struct ws_match *m, const struct ws_rx_record *r);
@@ -93,7 +99,7 @@ void ws_match_malformed(struct ws_match *m);
 void ws_match_advance(struct ws_match *m, int64_t watermark_ns);
 
 /* Ends the run: all that is open is closed as if the watermark were infinite. Every sequence handed over
- * must have been told by ws_match_tx() before. */
+ * must have been told by ws_match_tx() before: closing stops at one that was not. */
 void ws_match_finish(struct ws_match *m);
 
 /* The counts of fates and copies so far; attempted, sent and failed count what was told by ws_match_tx().

@@ -19,4 +19,5 @@ void ws_spsc_free(struct ws_spsc *q);
 bool ws_spsc_push(struct ws_spsc *q, const void *record);
 /* Consumer. The oldest record, or NULL; it stays valid until ws_spsc_pop(). */
 const void *ws_spsc_front(struct ws_spsc *q);
+/* Only after ws_spsc_front() gave a record. */
 void ws_spsc_pop(struct ws_spsc *q);

@@ -68,11 +68,14 @@ struct ws_rx_control {
 	bool has_aux;		 /* PACKET_AUXDATA was there; the next four are valid */
 	uint32_t aux_status;	 /* TP_STATUS_* */
 	uint32_t aux_len;	 /* the packet's length on the wire, before truncation */
-	uint16_t vlan_tci, vlan_tpid;
+	uint16_t vlan_tci, vlan_tpid; /* 0 without a tag; 0x8100 if the kernel does not say */
 	bool has_drops;		 /* SO_RXQ_OVFL was there */
 	uint32_t drops;		 /* the socket's drops so far: 32 bits, wraps */
 };
 
-/* Parses the control messages of a received packet. Returns 0 or -EBADMSG; unknown ones are skipped. */
+/*
+ * Parses the control messages of a received packet. Returns 0 or -EBADMSG; unknown ones are skipped.
+ * *ret is written only on 0.
+ */
 int ws_stamp_from_rx_control(
 	const void *control, size_t len, enum ws_clock hw_clock, struct ws_rx_control *ret);

@@ -2,8 +2,8 @@
 /*
  * Time as a type: nanoseconds together with the clock that they were read from.
  *
- * Two times of different clocks cannot be subtracted. To bring one to the other's clock a relation is
- * needed, and the conversion states its error. The core never reads a clock; all times come in.
+ * Two times of different clocks cannot be subtracted. To bring one to the other's clock a relation
+ * is needed, and the conversion states its error. The core never reads a clock; all times come in.
  */
 #pragma once
 
@@ -34,14 +34,16 @@ struct ws_relation {
 };
 
 /*
- * Writes a - b to *ret_ns and returns true, if both are of one known clock and the difference fits an
- * int64_t; else returns false and writes nothing.
+ * Writes a - b to *ret_ns and returns true, if both are of one known clock and the difference fits
+ * an int64_t; else returns false and writes nothing.
  */
 bool ws_time_diff(struct ws_time a, struct ws_time b, int64_t *ret_ns);
 
 /*
- * Converts t by r, in either direction. Returns false, and writes nothing, when r does not know t's
- * clock. A t that already is on the wanted clock is returned as it is with error 0.
+ * Converts t by r, in either direction. Returns false, and writes nothing, when t or the wanted
+ * clock is unknown, when r does not relate the two, or when the result does not fit. A t that
+ * already is on the wanted clock is returned as it is with error 0; r is not looked at then, and
+ * may be NULL.
  */
 bool ws_time_convert(const struct ws_relation *r, struct ws_time t, enum ws_clock to,
 	struct ws_time *ret, int64_t *ret_error_ns);

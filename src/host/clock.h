@@ -8,7 +8,8 @@
 int64_t ws_clock_now(void);
 
 /*
- * Relates CLOCK_MONOTONIC to `to` (WS_CLOCK_REALTIME or WS_CLOCK_TAI): reads them in turn several times
- * and keeps the tightest bracket; the error is half of it plus the clocks' resolutions.
+ * Relates CLOCK_MONOTONIC to `to` (WS_CLOCK_REALTIME or WS_CLOCK_TAI): reads them in turn several
+ * times and keeps the tightest bracket; the error is half of it plus the clocks' resolutions. For
+ * any other clock: a relation from WS_CLOCK_NONE, which converts nothing.
  */
 struct ws_relation ws_clock_relate(enum ws_clock to);

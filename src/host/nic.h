@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Facts about an interface, by netlink and ioctl in the calling thread's network namespace; never from
- * /sys/class/net, which shows the namespace of the mount.
+ * Facts about an interface, by netlink and ioctl in the calling thread's network namespace; never
+ * from /sys/class/net, which shows the namespace of the mount.
  */
 #pragma once
 
@@ -13,11 +13,11 @@
 struct ws_nic {
 	char name[IFNAMSIZ];
 	int ifindex;
-	unsigned type;	   /* ARPHRD_* */
+	unsigned type; /* ARPHRD_* */
 	uint8_t mac[6];
 	uint32_t mtu;
-	bool up;	   /* administratively */
-	bool running;	   /* has a carrier */
+	bool up;      /* administratively */
+	bool running; /* has a carrier */
 	bool has_ipv4;
 	uint32_t ipv4;	   /* first address, host order */
 	char kind[32];	   /* "veth", "vlan", ...; empty for hardware */
@@ -26,15 +26,15 @@ struct ws_nic {
 	char qdisc[32];	   /* root qdisc; empty if unknown */
 	/* ETHTOOL_GET_TS_INFO; ts_known is false if the driver does not say */
 	bool ts_known, ts_tx_software, ts_rx_software, ts_tx_hardware, ts_rx_hardware;
-	int phc;	   /* index of the PTP clock, -1: none */
+	int phc;	    /* index of the PTP clock, -1: none */
 	bool default_route; /* carries an IPv4 or IPv6 default route */
 	bool has_counters;
 	uint64_t tx_packets, tx_dropped, rx_packets, rx_dropped; /* as the driver counts */
 };
 
 /*
- * Looks the interface up by name. Returns 0, -ENODEV, -EPERM or another error. Everything that cannot be
- * known stays unknown, as said above; it is no error.
+ * Looks the interface up by name. Returns 0, -ENODEV, -EPERM or another error. Everything that
+ * cannot be known stays unknown, as said above; it is no error.
  */
 int ws_nic_get(const char *name, struct ws_nic *ret);
 
@@ -48,8 +48,41 @@ int ws_nic_counters(int ifindex, struct ws_nic *nic);
 int ws_nic_split(const char *text, char ret_name[IFNAMSIZ], const char **ret_netns);
 
 /*
- * After -ENODEV: what the user may have meant, as a clause for the error message, in buf. Knows names as
- * `ip link` prints them ("veth0@if5", "eth0.5@eth0"), wrong case, and otherwise lists what there is
- * (at most a few names). Empty if there is nothing to say.
+ * After -ENODEV, or after -ENOENT from ws_netns_open() for the second part: what the user may have
+ * meant, as a clause for the error message, in buf. text is all that the user gave; called in the
+ * namespace in which the interface was looked for. Knows names as `ip link` prints them
+ * ("veth0@if5", "eth0.5@eth0", "eth0:"), wrong case, and otherwise lists what there is (at most a
+ * few names). Empty if there is nothing to say.
  */
 void ws_nic_hint(const char *text, char *buf, size_t size);
+/* The same from a list of the interfaces' names: pure. */
+void ws_nic_hint_from(
+	const char *text, const char (*names)[IFNAMSIZ], size_t count, char *buf, size_t size);
+
+/*
+ * The exchange with the kernel's rtnetlink that the facts come by; also for those who configure
+ * links. The socket belongs to the namespace in which it was opened.
+ */
+struct nlmsghdr;
+
+struct ws_rtnl {
+	int fd;
+	uint32_t port, seq;
+	char message[128]; /* what the kernel added to its last error (extended acknowledgement) */
+};
+
+/* groups: RTMGRP_* to be told of, 0 for none; ws_rtnl_talk() skips such messages. 0 or -errno. */
+int ws_rtnl_open(struct ws_rtnl *nl, unsigned groups);
+void ws_rtnl_close(struct ws_rtnl *nl);
+/*
+ * Called for each answer. With NULL before each try: a dump that the kernel says was interrupted by
+ * a change is asked for again, so forget what came before. A negative value ends the exchange with
+ * it.
+ */
+typedef int (*ws_rtnl_each)(const struct nlmsghdr *answer, void *arg);
+/*
+ * Sends a request and takes all answers to it. Sequence number and flags for acknowledgement are
+ * set here. each may be NULL. Returns 0, the kernel's or each's -errno, -EBADMSG for a damaged
+ * answer, or -EAGAIN if a dump was interrupted time after time.
+ */
+int ws_rtnl_talk(struct ws_rtnl *nl, struct nlmsghdr *request, ws_rtnl_each each, void *arg);

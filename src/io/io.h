@@ -2,10 +2,10 @@
 /*
  * The I/O contract: a backend moves frames between this program and a network interface.
  *
- * An instance is one queue of one worker: it is used by one thread at a time (open may happen in another).
- * All calls are batched, so that one indirect call serves many packets. Errors are negative errno values;
- * nothing here prints. The contract fits memory that the backend owns (UMEM, mbufs), rings that the kernel
- * owns, and plain sockets:
+ * An instance is one queue of one worker: it is used by one thread at a time (open may happen in
+ * another). All calls are batched, so that one indirect call serves many packets. Errors are
+ * negative errno values; nothing here prints. The contract fits memory that the backend owns (UMEM,
+ * mbufs), rings that the kernel owns, and plain sockets:
  *
  *   receive:   wait -> rx_peek -> (look at the views) -> rx_release
  *   transmit:  tx_reserve -> (build frames in place) -> tx_submit -> tx_stamps
@@ -24,20 +24,24 @@ struct sock_filter;
 
 enum ws_io_dir { WS_IO_RX = 1 << 0, WS_IO_TX = 1 << 1 };
 
-/* What is asked for. What was granted stands in ws_io_caps. 0 means the backend's default everywhere. */
+/* What is asked for. What was granted stands in ws_io_caps. 0 means the backend's default
+ * everywhere. */
 struct ws_io_config {
-	const char *backend;   /* a name from the table; NULL or "auto": the best that opens */
-	unsigned dirs;	       /* WS_IO_RX | WS_IO_TX */
-	int ifindex;	       /* in the network namespace of the thread that calls open */
-	uint32_t frame_max;    /* largest frame, without FCS, VLAN tags included */
-	uint32_t queue;	       /* of the interface, for backends that bind to one */
+	const char *backend; /* a name from the table; NULL or "auto": the best that opens */
+	unsigned dirs;	     /* WS_IO_RX | WS_IO_TX */
+	int ifindex;	     /* in the network namespace of the thread that calls open */
+	uint32_t frame_max;  /* largest frame, without FCS, VLAN tags included */
+	uint32_t queue;	     /* of the interface, for backends that bind to one */
 	/* receive */
 	uint64_t rx_buffer;	   /* bytes of ring or socket buffer */
 	uint32_t block_timeout_ms; /* longest that a packet may be held back on a quiet link */
-	bool rx_stamps;		   /* software receive stamps (hardware ones when rx_hw_clock is set) */
-	enum ws_clock rx_hw_clock; /* clock of hardware receive stamps; WS_CLOCK_NONE: do not ask for them */
+	bool rx_stamps; /* software receive stamps (hardware ones when rx_hw_clock is set) */
+	enum ws_clock rx_hw_clock; /* clock of hardware receive stamps; WS_CLOCK_NONE: do not ask
+				      for them */
 	bool rx_outgoing;	   /* also see what this host sends on the interface */
 	bool promiscuous;
+	const struct sock_filter *filter; /* classic BPF that is in force before the first packet */
+	unsigned filter_len;		  /* instructions; 0: no filter */
 	/* transmit */
 	uint32_t tx_batch;	   /* frames reserved at most at a time */
 	unsigned tx_stages;	   /* set of ws_stage: which stamps are wanted at all */
@@ -48,28 +52,32 @@ struct ws_io_config {
 };
 
 struct ws_io_caps {
-	const char *backend;	/* the one in use */
+	const char *backend; /* the one in use */
 	unsigned dirs;
-	uint32_t frame_max;	/* largest frame that can be sent or received whole */
-	uint32_t headroom;	/* bytes before a reserved frame that may be written, too */
-	bool launch_time;	/* ws_io_tx.launch_ns is honoured */
+	uint32_t frame_max; /* largest frame that can be sent or received whole */
+	uint32_t headroom;  /* bytes before a reserved frame that may be written, too */
+	bool launch_time;   /* ws_io_tx.launch_ns is honoured */
 	/* receive */
-	uint64_t rx_buffer;	/* bytes granted */
-	int64_t rx_hold_ns;	/* a packet is visible to rx_peek at the latest this long after it arrived */
+	uint64_t rx_buffer; /* bytes granted */
+	int64_t rx_hold_ns; /* a packet is visible to rx_peek at the latest this long after it
+			       arrived */
 	bool rx_stamps;
 	/* transmit */
-	uint32_t tx_batch;	/* frames that can be reserved at a time */
-	unsigned tx_stages;	/* stamps that will be delivered, as far as can be known without sending */
-	bool tx_keys_explicit;	/* stamps are keyed by us, not by the kernel's counting */
-	uint64_t stamp_buffer;	/* bytes granted */
-	uint32_t stamps_outstanding; /* packets with stamps under way at most; tx_submit takes no more */
+	uint32_t tx_batch;  /* frames that can be reserved at a time */
+	unsigned tx_stages; /* stamps that will be delivered, as far as can be known without sending
+			     */
+	bool tx_keys_explicit;	     /* stamps are keyed by us, not by the kernel's counting */
+	uint64_t stamp_buffer;	     /* bytes granted */
+	uint32_t stamps_outstanding; /* packets with stamps under way at most; tx_submit takes no
+					more */
 };
 
 /* A received frame. Contiguous, and borrowed until it is released. */
 struct ws_io_view {
-	uint8_t *data;	    /* from the Ethernet header on; the VLAN tag is put back */
-	uint32_t len;	    /* bytes at data */
-	uint32_t wire_len;  /* length on the wire without FCS; greater than len if it was truncated */
+	uint8_t *data; /* from the Ethernet header on; the VLAN tag is put back */
+	uint32_t len;  /* bytes at data */
+	uint32_t
+		wire_len; /* length on the wire without FCS; greater than len if it was truncated */
 	uint32_t lost_before; /* packets known to be lost between the previous view and this one */
 	struct ws_stamp stamp;
 };
@@ -93,7 +101,7 @@ struct ws_io_tx_stamp {
 	uint64_t cookie;
 	enum ws_stage stage;
 	struct ws_stamp stamp; /* valid if status is 0 */
-	int status;	       /* 0; -ETIME: it did not come in time; -EOVERFLOW: thrown away at close */
+	int status; /* 0; -ETIME: it did not come in time; -EOVERFLOW: thrown away at close */
 };
 
 /* Counts since open; 64 bits over whatever the kernel counts in. UINT64_MAX: cannot be known. */
@@ -106,8 +114,8 @@ struct ws_io_stats {
 	uint64_t rx_damaged;  /* packets of ring blocks that could not be read */
 	uint64_t rx_copied;   /* views that had to be made contiguous by a copy */
 	uint64_t tx_accepted, tx_refused; /* frames */
-	uint64_t tx_again;    /* times the kernel asked to come back later (EAGAIN) */
-	uint64_t tx_calls;    /* system calls that sent */
+	uint64_t tx_again;		  /* times the kernel asked to come back later (EAGAIN) */
+	uint64_t tx_calls;		  /* system calls that sent */
 	uint64_t stamps_received, stamps_missing;
 	uint64_t stamps_stray; /* came after they were given up, or with an unknown key */
 };
@@ -122,38 +130,43 @@ struct ws_io_stats {
 int ws_io_open(struct ws_io **ret, const struct ws_io_config *config);
 const struct ws_io_caps *ws_io_caps(const struct ws_io *io);
 
-/* Classic BPF, run in the kernel before a packet reaches us; n = 0 takes the filter away. 0 or -errno. */
+/* Classic BPF, run in the kernel before a packet reaches us; n = 0 takes the filter away. 0 or
+ * -errno. */
 int ws_io_set_filter(struct ws_io *io, const struct sock_filter *insns, unsigned n);
 
 /*
- * Waits until something can be received or a stamp can be read, or until deadline_ns (CLOCK_MONOTONIC).
- * Returns 1 if so, 0 at the deadline or when a signal came, or -ENETDOWN, -ENODEV and other errors.
+ * Waits until something can be received or a stamp can be read, or until deadline_ns
+ * (CLOCK_MONOTONIC). Returns 1 if so, 0 at the deadline or when a signal came, or -ENETDOWN,
+ * -ENODEV and other errors.
  */
 int ws_io_wait(struct ws_io *io, int64_t deadline_ns);
 
 /*
- * Up to max views of received frames that were not peeked at before. Never blocks. Returns their number,
- * or -ENETDOWN when the interface went down (it may come back: peek again), -ENODEV when it is gone.
+ * Up to max views of received frames that were not peeked at before. Never blocks. Returns their
+ * number, or -ENETDOWN when the interface went down (it may come back: peek again), -ENODEV when it
+ * is gone. Such an event is told once, by this or by ws_io_wait().
  */
 int ws_io_rx_peek(struct ws_io *io, struct ws_io_view *views, unsigned max);
 /* Gives back the oldest n views that were peeked at. */
 void ws_io_rx_release(struct ws_io *io, unsigned n);
 
 /*
- * Up to max slots, after the ones still reserved. Returns their number. Frames in slots that were reserved
- * but not consumed by tx_submit stay as they are.
+ * Up to max slots, after the ones still reserved. Returns their number. Frames in slots that were
+ * reserved but not consumed by tx_submit stay as they are.
  */
 int ws_io_tx_reserve(struct ws_io *io, struct ws_io_slot *slots, unsigned max);
 /*
- * Hands the oldest n reserved slots to the kernel. Returns how many were consumed (their status is set),
- * from the front; the rest stay reserved. Fewer than n: the kernel or the bound on outstanding stamps asks
- * to come back later; read stamps and try again. -ENETDOWN, -ENODEV: the interface is gone, none consumed.
+ * Hands the oldest n reserved slots to the kernel. Returns how many were consumed (their status is
+ * set), from the front; the rest stay reserved. Fewer than n: the kernel or the bound on
+ * outstanding stamps asks to come back later; read stamps and try again. -ENETDOWN, -ENODEV: the
+ * interface is gone, none consumed.
  */
 int ws_io_tx_submit(struct ws_io *io, struct ws_io_tx *frames, unsigned n);
 /*
- * Up to max stamps, in the order in which they came; stamps that are overdue come as failures. Never
- * blocks. Only the thread that submits calls it. Returns their number or -errno. A stage that was asked
- * for comes exactly once for each accepted frame that wanted a stamp, as a stamp or as a failure.
+ * Up to max stamps, in the order in which they came; stamps that are overdue come as failures.
+ * Never blocks. Only the thread that submits calls it. Returns their number or -errno. A stage that
+ * was asked for comes exactly once for each accepted frame that wanted a stamp, as a stamp or as a
+ * failure.
  */
 int ws_io_tx_stamps(struct ws_io *io, struct ws_io_tx_stamp *stamps, unsigned max);
 /* Frames that still wait for a stamp. */
@@ -162,8 +175,10 @@ unsigned ws_io_tx_outstanding(const struct ws_io *io);
 void ws_io_stats(struct ws_io *io, struct ws_io_stats *ret);
 
 /*
- * Rejects new packets; what the kernel has already taken can still be peeked at, until rx_peek gives 0.
- * From then on stats are final: rx_offered = rx_received + rx_damaged + rx_dropped. 0 or -errno.
+ * Rejects new packets; what the kernel has already taken can still be peeked at, until rx_peek
+ * gives 0. In this state alone rx_peek may wait, for caps.rx_hold_ns at most, for what the kernel
+ * still holds back. From then on stats are final: rx_offered = rx_received + rx_damaged +
+ * rx_dropped. 0 or -errno.
  */
 int ws_io_stop(struct ws_io *io);
 /* Accepts NULL. Views and slots are gone. */

@@ -16,7 +16,7 @@ struct ws_text_style ws_text_style_for(FILE *stream);
 
 /*
  * The whole text result: header, one row a rate, a histogram a rate on one shared axis, the ledger's
- * verdict, what the stamps mean, warnings. Returns 0 or -EIO if the stream failed.
+ * verdict, what the stamps mean, warnings. Returns 0, -EIO if the stream failed, or -ENOMEM.
  */
 int ws_report_text(FILE *out, const struct ws_latency_report *r, const struct ws_text_style *style);
 
@@ -29,3 +29,10 @@ char *ws_format_count(char *buf, size_t size, uint64_t n); /* "1 234 567" with t
 char *ws_format_rate(char *buf, size_t size, const struct ws_rate *rate); /* as it can be parsed again */
 char *ws_format_pps(char *buf, size_t size, double pps); /* "99.9 kpps" */
 char *ws_format_bytes(char *buf, size_t size, uint64_t bytes); /* "208 KiB" */
+/* A sentence: who stamped at both ends, by which clock, what the latencies therefore span, their error. */
+char *ws_format_stamps(char *buf, size_t size, const struct ws_run_result *run);
+
+/* ws_ledger_holds(), but true also where a count that the identity needs is unknown (UINT64_MAX). */
+bool ws_report_holds(const struct ws_ledger *l, enum ws_identity id);
+/* All of them. */
+bool ws_report_balanced(const struct ws_ledger *l);

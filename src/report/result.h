@@ -75,7 +75,7 @@ struct ws_host_facts {
 };
 
 struct ws_endpoint {
-	char name[64];	  /* as the user gave it: NAME or NAME@NETNS */
+	char name[160];	  /* as the user gave it: NAME or NAME@NETNS */
 	char driver[32];  /* empty: unknown */
 	uint8_t mac[6];
 	uint32_t mtu;
@@ -85,6 +85,7 @@ struct ws_endpoint {
 
 /* The document: one invocation of `latency`. */
 struct ws_latency_report {
+	const char *version; /* of the program */
 	int argc;
 	char **argv;
 	char started[40]; /* RFC 3339, UTC, ns */

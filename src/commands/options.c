@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "commands/options.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "commands/commands.h"
+
+#define MAX_OPTIONS 64
+#define HELP_COLUMN 28
+
+static void print_option(FILE *out, const struct ws_option *o)
+{
+	char head[80];
+	int len;
+
+	len = snprintf(head, sizeof(head), "  %c%c%s --%s%s%s", o->letter ? '-' : ' ',
+		o->letter ? o->letter : ' ', o->letter ? "," : " ", o->name, o->arg ? " " : "",
+		o->arg ? o->arg : "");
+	fputs(head, out);
+	if (len >= HELP_COLUMN) {
+		fputc('\n', out);
+		len = 0;
+	}
+	for (const char *line = o->help; *line;) {
+		int length = (int)strcspn(line, "\n");
+
+		fprintf(out, "%*s%.*s\n", HELP_COLUMN - len, "", length, line);
+		line += length + (line[length] == '\n');
+		len = 0;
+	}
+}
+
+static void print_help(FILE *out, const struct ws_command_help *help)
+{
+	fprintf(out, "Usage: wirestamp %s\n\n%s\n\nOptions:\n", help->usage, help->about);
+	for (const struct ws_option *o = help->options; o->name; o++) {
+		print_option(out, o);
+	}
+	fprintf(out, "   %-24s%s\n", " --help", "this text");
+	if (help->examples) {
+		fprintf(out, "\nExamples:\n%s\n", help->examples);
+	}
+}
+
+int ws_options_parse(const struct ws_command_help *help, void *options, int argc, char **argv)
+{
+	struct option longs[MAX_OPTIONS + 2] = {0};
+	char shorts[2 * MAX_OPTIONS + 2] = ":";
+	size_t n = 0, s = 1;
+	int c;
+
+	for (const struct ws_option *o = help->options; o->name && n < MAX_OPTIONS; o++, n++) {
+		longs[n] = (struct option){
+			o->name, o->arg ? required_argument : no_argument, NULL, 256 + (int)n};
+		if (o->letter) {
+			shorts[s++] = o->letter;
+			if (o->arg) {
+				shorts[s++] = ':';
+			}
+		}
+	}
+	longs[n] = (struct option){"help", no_argument, NULL, 255};
+	optind = 1;
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+		const struct ws_option *o = NULL;
+		char why[256] = "";
+
+		if (c == 255) {
+			print_help(stdout, help);
+			return -2;
+		}
+		if (c == ':') {
+			ws_error("%s: needs an argument (see wirestamp %s --help)",
+				argv[optind - 1], argv[0]);
+			return -1;
+		}
+		if (c == '?') {
+			if (optopt >= 255) {
+				ws_error("%s: takes no argument (see wirestamp %s --help)",
+					argv[optind - 1], argv[0]);
+			} else if (optopt) {
+				ws_error("-%c: unknown option (see wirestamp %s --help)", optopt,
+					argv[0]);
+			} else {
+				ws_error(
+					"%s: unknown or ambiguous option (see wirestamp %s --help)",
+					argv[optind - 1], argv[0]);
+			}
+			return -1;
+		}
+		for (size_t i = 0; i < n; i++) {
+			if (c == 256 + (int)i || c == help->options[i].letter) {
+				o = &help->options[i];
+			}
+		}
+		if (!o) {
+			return -1;
+		}
+		if (o->take(options, o->arg ? optarg : NULL, why, sizeof(why)) < 0) {
+			if (o->arg) {
+				ws_error("--%s %s: %s", o->name, optarg, why);
+			} else {
+				ws_error("--%s: %s", o->name, why);
+			}
+			return -1;
+		}
+	}
+	return optind;
+}

@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "core/frame.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+#define ETH_ADDR_LEN   6
+#define ETH_HEADER_LEN 14
+#define ETHERTYPE_IPV4 0x0800
+#define ETHERTYPE_VLAN 0x8100 /* IEEE 802.1Q */
+#define ETHERTYPE_QINQ 0x88A8 /* IEEE 802.1ad */
+#define VLAN_TAG_LEN   4
+#define VLAN_TAGS_MAX  2
+
+#define IPV4_HEADER_LEN	 20
+#define IPV4_TTL	 64
+#define IPV4_DF		 0x4000
+#define IPV4_FRAG_OFFSET 0x1FFF
+#define IPPROTO_UDP_NR	 17
+#define UDP_HEADER_LEN	 8
+
+#define PROBE_MAGIC	   'W'
+#define PROBE_SHORT_LEN	   16
+#define PROBE_FULL_LEN	   32
+#define PROBE_KIND_OFF	   1
+#define PROBE_RUN_OFF	   2
+#define PROBE_STREAM_OFF   6
+#define PROBE_SEQ_OFF	   8
+#define PROBE_INTENDED_OFF 16
+#define PROBE_CRC_OFF	   28
+
+static uint16_t get_be16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+static uint32_t get_be32(const uint8_t *p)
+{
+	return (uint32_t)get_be16(p) << 16 | get_be16(p + 2);
+}
+
+static uint64_t get_be64(const uint8_t *p)
+{
+	return (uint64_t)get_be32(p) << 32 | get_be32(p + 4);
+}
+
+static void put_be16(uint8_t *p, uint16_t v)
+{
+	p[0] = (uint8_t)(v >> 8);
+	p[1] = (uint8_t)v;
+}
+
+static void put_be32(uint8_t *p, uint32_t v)
+{
+	put_be16(p, (uint16_t)(v >> 16));
+	put_be16(p + 2, (uint16_t)v);
+}
+
+static void put_be64(uint8_t *p, uint64_t v)
+{
+	put_be32(p, (uint32_t)(v >> 32));
+	put_be32(p + 4, (uint32_t)v);
+}
+
+/*
+ * CRC-32C, four bytes a step. Table k holds what one byte becomes after k further zero bytes. A CRC
+ * is linear, so that each table follows from its entries for the eight single bits, and the
+ * compiler can make it: there is nothing to initialise at run time.
+ */
+#define BIT(i, n, entry) (((i) >> (n)&1) * (entry))
+#define ENTRY(i, b0, b1, b2, b3, b4, b5, b6, b7)                                         \
+	(BIT(i, 0, b0) ^ BIT(i, 1, b1) ^ BIT(i, 2, b2) ^ BIT(i, 3, b3) ^ BIT(i, 4, b4) ^ \
+		BIT(i, 5, b5) ^ BIT(i, 6, b6) ^ BIT(i, 7, b7))
+#define ENTRIES4(i, ...)                                                             \
+	ENTRY(i, __VA_ARGS__), ENTRY(i + 1, __VA_ARGS__), ENTRY(i + 2, __VA_ARGS__), \
+		ENTRY(i + 3, __VA_ARGS__)
+#define ENTRIES16(i, ...)                                                                     \
+	ENTRIES4(i, __VA_ARGS__), ENTRIES4(i + 4, __VA_ARGS__), ENTRIES4(i + 8, __VA_ARGS__), \
+		ENTRIES4(i + 12, __VA_ARGS__)
+#define ENTRIES64(i, ...)                                                                          \
+	ENTRIES16(i, __VA_ARGS__), ENTRIES16(i + 16, __VA_ARGS__), ENTRIES16(i + 32, __VA_ARGS__), \
+		ENTRIES16(i + 48, __VA_ARGS__)
+#define TABLE(...)                                                               \
+	{                                                                        \
+		ENTRIES64(0, __VA_ARGS__), ENTRIES64(64, __VA_ARGS__),           \
+			ENTRIES64(128, __VA_ARGS__), ENTRIES64(192, __VA_ARGS__) \
+	}
+
+static const uint32_t crc_table[4][256] = {
+	TABLE(0xf26b8303, 0xe13b70f7, 0xc79a971f, 0x8ad958cf, 0x105ec76f, 0x20bd8ede, 0x417b1dbc,
+		0x82f63b78),
+	TABLE(0x13a29877, 0x274530ee, 0x4e8a61dc, 0x9d14c3b8, 0x3fc5f181, 0x7f8be302, 0xff17c604,
+		0xfbc3faf9),
+	TABLE(0xa541927e, 0x4f6f520d, 0x9edea41a, 0x38513ec5, 0x70a27d8a, 0xe144fb14, 0xc76580d9,
+		0x8b277743),
+	TABLE(0xdd45aab8, 0xbf672381, 0x7b2231f3, 0xf64463e6, 0xe964b13d, 0xd725148b, 0xaba65fe7,
+		0x52a0c93f),
+};
+
+uint32_t ws_crc32c(const void *data, size_t len)
+{
+	const uint8_t *p = data;
+	uint32_t crc = UINT32_MAX;
+
+	for (; len >= 4; p += 4, len -= 4) {
+		crc ^= (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
+		       (uint32_t)p[3] << 24;
+		crc = crc_table[3][crc & 0xff] ^ crc_table[2][crc >> 8 & 0xff] ^
+		      crc_table[1][crc >> 16 & 0xff] ^ crc_table[0][crc >> 24];
+	}
+	for (; len > 0; p++, len--) {
+		crc = crc >> 8 ^ crc_table[0][(crc ^ *p) & 0xff];
+	}
+	return ~crc;
+}
+
+/* Sum of 16-bit words for the Internet checksum (RFC 1071), not yet folded. len is even. */
+static uint32_t sum_words(const uint8_t *p, size_t len)
+{
+	uint32_t sum = 0;
+
+	for (size_t i = 0; i < len; i += 2) {
+		sum += get_be16(p + i);
+	}
+	return sum;
+}
+
+/* The same for a field that lies on an even offset. */
+static uint32_t sum_value(uint64_t v)
+{
+	return (uint32_t)((v >> 48) + (v >> 32 & 0xffff) + (v >> 16 & 0xffff) + (v & 0xffff));
+}
+
+static uint16_t fold(uint32_t sum)
+{
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)(sum + (sum >> 16));
+}
+
+const char *ws_carrier_name(enum ws_carrier carrier)
+{
+	static const char *const names[WS_CARRIER_COUNT] = {
+		[WS_CARRIER_UDP] = "udp",
+		[WS_CARRIER_L2] = "l2",
+	};
+
+	return (unsigned)carrier < WS_CARRIER_COUNT ? names[carrier] : "unknown";
+}
+
+static uint32_t payload_offset(enum ws_carrier carrier)
+{
+	return carrier == WS_CARRIER_UDP ? ETH_HEADER_LEN + IPV4_HEADER_LEN + UDP_HEADER_LEN
+					 : ETH_HEADER_LEN;
+}
+
+static uint32_t payload_len(enum ws_payload payload)
+{
+	return payload == WS_PAYLOAD_FULL ? PROBE_FULL_LEN : PROBE_SHORT_LEN;
+}
+
+uint32_t ws_frame_min_len(enum ws_carrier carrier, enum ws_payload payload)
+{
+	uint32_t len = payload_offset(carrier) + payload_len(payload);
+
+	return len < WS_FRAME_MIN ? WS_FRAME_MIN : len;
+}
+
+enum ws_payload ws_frame_payload_for(enum ws_carrier carrier, uint32_t len)
+{
+	return len >= ws_frame_min_len(carrier, WS_PAYLOAD_FULL) ? WS_PAYLOAD_FULL
+								 : WS_PAYLOAD_SHORT;
+}
+
+static void put_ipv4(uint8_t *ip, const struct ws_frame_spec *spec)
+{
+	ip[0] = 4 << 4 | IPV4_HEADER_LEN / 4;
+	put_be16(ip + 2, (uint16_t)(spec->len - ETH_HEADER_LEN));
+	put_be16(ip + 6, IPV4_DF);
+	ip[8] = IPV4_TTL;
+	ip[9] = IPPROTO_UDP_NR;
+	put_be32(ip + 12, spec->src_ip);
+	put_be32(ip + 16, spec->dst_ip);
+	put_be16(ip + 10, (uint16_t)~fold(sum_words(ip, IPV4_HEADER_LEN)));
+}
+
+int ws_frame_template_init(struct ws_frame_template *t, const struct ws_frame_spec *spec)
+{
+	struct ws_frame_template n = {.len = spec->len, .payload = spec->payload};
+	uint8_t *probe;
+
+	if ((unsigned)spec->carrier >= WS_CARRIER_COUNT ||
+		(spec->payload != WS_PAYLOAD_SHORT && spec->payload != WS_PAYLOAD_FULL)) {
+		return -EINVAL;
+	}
+	if (spec->len < ws_frame_min_len(spec->carrier, spec->payload) ||
+		spec->len > WS_FRAME_MAX) {
+		return -EMSGSIZE;
+	}
+
+	n.payload_off = payload_offset(spec->carrier);
+	n.head_len = n.payload_off + payload_len(spec->payload);
+	memcpy(n.head, spec->dst, ETH_ADDR_LEN);
+	memcpy(n.head + ETH_ADDR_LEN, spec->src, ETH_ADDR_LEN);
+
+	probe = n.head + n.payload_off;
+	probe[0] = PROBE_MAGIC;
+	probe[PROBE_KIND_OFF] = (uint8_t)(WS_PROBE_VERSION << 4 | spec->payload);
+	put_be32(probe + PROBE_RUN_OFF, spec->run_id);
+	put_be16(probe + PROBE_STREAM_OFF, spec->stream);
+
+	if (spec->carrier == WS_CARRIER_UDP) {
+		uint8_t *ip = n.head + ETH_HEADER_LEN;
+		uint8_t *udp = ip + IPV4_HEADER_LEN;
+		uint32_t udp_len = spec->len - ETH_HEADER_LEN - IPV4_HEADER_LEN;
+
+		put_be16(n.head + 2 * ETH_ADDR_LEN, ETHERTYPE_IPV4);
+		put_ipv4(ip, spec);
+		put_be16(udp, spec->src_port);
+		put_be16(udp + 2, spec->dst_port);
+		put_be16(udp + 4, (uint16_t)udp_len);
+		n.udp_check_off = ETH_HEADER_LEN + IPV4_HEADER_LEN + 6;
+		/* The pseudo header of RFC 768, and all of the datagram that is not zero. */
+		n.udp_sum = fold(sum_words(ip + 12, 8) + IPPROTO_UDP_NR + udp_len +
+				 sum_words(udp, n.head_len - ETH_HEADER_LEN - IPV4_HEADER_LEN));
+	} else {
+		put_be16(n.head + 2 * ETH_ADDR_LEN, WS_ETHERTYPE_PROBE);
+	}
+	*t = n;
+	return 0;
+}
+
+void ws_frame_write(
+	const struct ws_frame_template *t, uint8_t *buf, uint64_t seq, int64_t intended_ns)
+{
+	uint8_t *probe = buf + t->payload_off;
+	uint32_t sum = t->udp_sum;
+
+	memcpy(buf, t->head, t->head_len);
+	memset(buf + t->head_len, 0, t->len - t->head_len);
+	put_be64(probe + PROBE_SEQ_OFF, seq);
+	sum += sum_value(seq);
+	if (t->payload == WS_PAYLOAD_FULL) {
+		uint32_t crc;
+
+		put_be64(probe + PROBE_INTENDED_OFF, (uint64_t)intended_ns);
+		crc = ws_crc32c(probe, PROBE_CRC_OFF);
+		put_be32(probe + PROBE_CRC_OFF, crc);
+		sum += sum_value((uint64_t)intended_ns) + sum_value(crc);
+	}
+	if (t->udp_check_off != 0) {
+		uint16_t check = (uint16_t)~fold(sum);
+
+		/* RFC 768: 0 on the wire would mean that there is no checksum. */
+		put_be16(buf + t->udp_check_off, check != 0 ? check : 0xffff);
+	}
+}
+
+/* What may be a probe: len bytes are there and belong to it by every header's word. */
+struct probe_bytes {
+	const uint8_t *data;
+	uint32_t len;
+	bool cut; /* the datagram claims to be longer than its packet: a first fragment, or cut off
+		   */
+};
+
+/* Steps into a UDP datagram to dst_port. Returns false if that is not what it is. */
+static bool find_udp(const uint8_t *ip, uint32_t len, uint16_t dst_port, struct probe_bytes *ret)
+{
+	uint32_t header_len, total_len, udp_len;
+	const uint8_t *udp;
+
+	if (len < IPV4_HEADER_LEN || ip[0] >> 4 != 4) {
+		return false;
+	}
+	header_len = (ip[0] & 0xfu) * 4;
+	total_len = get_be16(ip + 2);
+	if (header_len < IPV4_HEADER_LEN) {
+		return false;
+	}
+	/* Only the first fragment has a UDP header. */
+	if (ip[9] != IPPROTO_UDP_NR || (get_be16(ip + 6) & IPV4_FRAG_OFFSET) != 0) {
+		return false;
+	}
+	/* More is padding of a short Ethernet frame; less is a frame that was captured in part. */
+	if (len > total_len) {
+		len = total_len;
+	}
+	if (len < header_len + UDP_HEADER_LEN) {
+		return false;
+	}
+	udp = ip + header_len;
+	len -= header_len;
+	udp_len = get_be16(udp + 4);
+	if (get_be16(udp + 2) != dst_port || udp_len < UDP_HEADER_LEN) {
+		return false;
+	}
+	if (len > udp_len) {
+		len = udp_len;
+	}
+	*ret = (struct probe_bytes){
+		.data = udp + UDP_HEADER_LEN,
+		.len = len - UDP_HEADER_LEN,
+		.cut = udp_len > total_len - header_len,
+	};
+	return true;
+}
+
+enum ws_probe_class ws_probe_parse(
+	const uint8_t *data, uint32_t len, uint32_t run_id, uint16_t dst_port, struct ws_probe *ret)
+{
+	uint32_t off = 2 * ETH_ADDR_LEN;
+	struct probe_bytes probe;
+	enum ws_payload payload;
+	uint16_t ethertype;
+
+	for (unsigned tags = 0;; tags++) {
+		if (len < off + 2) {
+			return WS_PROBE_FOREIGN;
+		}
+		ethertype = get_be16(data + off);
+		if (ethertype != ETHERTYPE_VLAN && ethertype != ETHERTYPE_QINQ) {
+			break;
+		}
+		if (tags == VLAN_TAGS_MAX) {
+			return WS_PROBE_FOREIGN;
+		}
+		off += VLAN_TAG_LEN;
+	}
+	off += 2;
+
+	if (ethertype == WS_ETHERTYPE_PROBE) {
+		probe = (struct probe_bytes){.data = data + off, .len = len - off};
+	} else if (ethertype != ETHERTYPE_IPV4 ||
+		   !find_udp(data + off, len - off, dst_port, &probe)) {
+		return WS_PROBE_FOREIGN;
+	}
+
+	/* Without a whole run id nobody can say whose it is. */
+	if (probe.len < PROBE_STREAM_OFF || probe.data[0] != PROBE_MAGIC ||
+		get_be32(probe.data + PROBE_RUN_OFF) != run_id) {
+		return WS_PROBE_FOREIGN;
+	}
+	payload = probe.data[PROBE_KIND_OFF] & 0xf;
+	if (probe.cut || probe.data[PROBE_KIND_OFF] >> 4 != WS_PROBE_VERSION ||
+		(payload != WS_PAYLOAD_SHORT && payload != WS_PAYLOAD_FULL) ||
+		probe.len < payload_len(payload)) {
+		return WS_PROBE_MALFORMED;
+	}
+	if (payload == WS_PAYLOAD_FULL &&
+		get_be32(probe.data + PROBE_CRC_OFF) != ws_crc32c(probe.data, PROBE_CRC_OFF)) {
+		return WS_PROBE_MALFORMED;
+	}
+	*ret = (struct ws_probe){
+		.seq = get_be64(probe.data + PROBE_SEQ_OFF),
+		.stream = get_be16(probe.data + PROBE_STREAM_OFF),
+		.payload = payload,
+	};
+	if (payload == WS_PAYLOAD_FULL) {
+		ret->intended_ns = (int64_t)get_be64(probe.data + PROBE_INTENDED_OFF);
+	}
+	return WS_PROBE_OURS;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "core/limit.h"
+
+#include <stdbool.h>
+
+/* IEEE 802.3: preamble with start delimiter 8, gap 12, FCS 4; the smallest frame with FCS is 64. */
+#define L1_OVERHEAD 24
+#define L1_SMALLEST 84
+
+static const char *const cause_names[WS_LIMIT_COUNT] = {
+	[WS_LIMIT_NONE] = "none",
+	[WS_LIMIT_LINK] = "link",
+	[WS_LIMIT_BACKPRESSURE] = "backpressure",
+	[WS_LIMIT_CPU] = "cpu",
+	[WS_LIMIT_RATE_CONTROL] = "rate-control",
+	[WS_LIMIT_UNKNOWN] = "unknown",
+};
+
+const char *ws_limit_name(enum ws_limit_cause cause)
+{
+	if ((unsigned int)cause >= WS_LIMIT_COUNT) {
+		return "unknown";
+	}
+	return cause_names[cause];
+}
+
+static double l1_bits(uint32_t len)
+{
+	double bytes = (double)len + L1_OVERHEAD;
+
+	return 8 * (bytes < L1_SMALLEST ? L1_SMALLEST : bytes);
+}
+
+/* Products instead of quotients keep the exact boundary exact. */
+static bool reached(const struct ws_limit_evidence *e)
+{
+	return e->elapsed_ns > 0 &&
+	       (double)e->accepted * 1e9 * 1000 >= e->requested_pps * (double)e->elapsed_ns * 999;
+}
+
+static bool link_limits(const struct ws_limit_evidence *e)
+{
+	double link = (double)e->link_bps;
+
+	if (e->link_bps == 0) {
+		return false;
+	}
+	if (e->requested_pps > 0) {
+		/* A request for exactly the link's rate must not exceed it by a rounding. */
+		return e->requested_pps * l1_bits(e->len) > link * (1 + 1e-9);
+	}
+	return e->elapsed_ns > 0 && (double)e->accepted * l1_bits(e->len) * 1e9 * 100 >=
+					    link * (double)e->elapsed_ns * 98;
+}
+
+enum ws_limit_cause ws_limit_find(const struct ws_limit_evidence *e)
+{
+	bool flat_out = !(e->requested_pps > 0);
+	uint64_t held = e->refused + e->again + e->bound_waits;
+	uint64_t percent = e->accepted / 100 + (e->accepted % 100 != 0);
+
+	if (!flat_out && reached(e)) {
+		return WS_LIMIT_NONE;
+	}
+	if (link_limits(e)) {
+		return WS_LIMIT_LINK;
+	}
+	if (held > e->accepted / 1000) {
+		return WS_LIMIT_BACKPRESSURE;
+	}
+	if (e->pacer_waits < percent) {
+		return WS_LIMIT_CPU;
+	}
+	if (!flat_out && e->late > 0) {
+		return WS_LIMIT_RATE_CONTROL;
+	}
+	return WS_LIMIT_UNKNOWN;
+}

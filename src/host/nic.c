@@ -1,0 +1,624 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "host/nic.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/ethtool.h>
+#include <linux/if.h>
+#include <linux/net_tstamp.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <linux/sockios.h>
+#include <stdalign.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "host/sys.h"
+
+#define DUMP_TRIES 8
+#define ANSWER_MAX                                                                     \
+	32768 /* the kernel never makes a longer one: NLMSG_GOODSIZE and dumps' 32 KiB \
+	       */
+#define REQUEST_MAX  256
+#define LISTED_NAMES 6
+#define NAMES_MAX    512
+
+int ws_rtnl_open(struct ws_rtnl *nl, unsigned groups)
+{
+	struct sockaddr_nl addr = {.nl_family = AF_NETLINK, .nl_groups = groups};
+	socklen_t len = sizeof(addr);
+	int one = 1, err, fd;
+
+	fd = ws_sys_socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+	if (fd < 0) {
+		return fd;
+	}
+	/* Both only make errors easier to read; a kernel that knows neither works as well. */
+	ws_sys_setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &one, sizeof(one));
+	ws_sys_setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &one, sizeof(one));
+	err = ws_sys_bind(fd, (struct sockaddr *)&addr, len);
+	if (!err) {
+		err = ws_sys_getsockname(fd, (struct sockaddr *)&addr, &len);
+	}
+	if (err) {
+		ws_sys_close(fd);
+		return err;
+	}
+	*nl = (struct ws_rtnl){.fd = fd, .port = addr.nl_pid};
+	return 0;
+}
+
+void ws_rtnl_close(struct ws_rtnl *nl)
+{
+	if (nl->fd >= 0) {
+		ws_sys_close(nl->fd);
+	}
+	nl->fd = -1;
+}
+
+static void copy_string(char *to, size_t size, const struct nlattr *attr)
+{
+	size_t len = strnlen(mnl_attr_get_payload(attr), mnl_attr_get_payload_len(attr));
+
+	if (len >= size) {
+		len = size - 1;
+	}
+	memcpy(to, mnl_attr_get_payload(attr), len);
+	to[len] = '\0';
+}
+
+static bool get_u32(const struct nlattr *attr, uint32_t *ret)
+{
+	if (mnl_attr_get_payload_len(attr) < sizeof(*ret)) {
+		return false;
+	}
+	*ret = mnl_attr_get_u32(attr);
+	return true;
+}
+
+/* An extended acknowledgement: after struct nlmsgerr, and the request if it is not left out,
+ * attributes. */
+static void keep_message(struct ws_rtnl *nl, const struct nlmsghdr *nlh)
+{
+	const struct nlmsgerr *e = mnl_nlmsg_get_payload(nlh);
+	size_t offset = sizeof(*e);
+	const struct nlattr *attr;
+
+	if (!(nlh->nlmsg_flags & NLM_F_ACK_TLVS)) {
+		return;
+	}
+	if (!(nlh->nlmsg_flags & NLM_F_CAPPED)) {
+		if (e->msg.nlmsg_len < sizeof(e->msg)) {
+			return;
+		}
+		offset += e->msg.nlmsg_len - sizeof(e->msg);
+	}
+	if (offset >= mnl_nlmsg_get_payload_len(nlh)) {
+		return;
+	}
+	mnl_attr_for_each(attr, nlh, offset)
+	{
+		if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_MSG) {
+			copy_string(nl->message, sizeof(nl->message), attr);
+		}
+	}
+}
+
+/* The code of NLMSG_ERROR and NLMSG_DONE; 0 ends an exchange well. */
+static int end_code(const struct nlmsghdr *nlh)
+{
+	int code;
+
+	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(code)) {
+		/* old kernels end some dumps with an empty NLMSG_DONE */
+		return nlh->nlmsg_type == NLMSG_DONE ? 0 : -EBADMSG;
+	}
+	memcpy(&code, mnl_nlmsg_get_payload(nlh), sizeof(code));
+	return code;
+}
+
+/*
+ * Takes answers until the last one. After an error of each() the rest is still read, or else the
+ * kernel would refuse the next dump with EBUSY.
+ */
+static int take_answers(
+	struct ws_rtnl *nl, ws_rtnl_each each, void *arg, bool dump, bool *ret_interrupted)
+{
+	alignas(struct nlmsghdr) char buf[ANSWER_MAX];
+	bool interrupted = false;
+	int err = 0;
+
+	for (;;) {
+		ssize_t n = ws_sys_recv(nl->fd, buf, sizeof(buf), MSG_TRUNC);
+		const struct nlmsghdr *nlh = (const struct nlmsghdr *)buf;
+		int left = (int)n;
+
+		if (n == -EINTR) {
+			continue;
+		}
+		if (n < 0) {
+			return (int)n;
+		}
+		if (n == 0 || (size_t)n > sizeof(buf)) {
+			return -EBADMSG;
+		}
+		for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
+			/* notifications, and what is left of an exchange that was given up */
+			if (nlh->nlmsg_seq != nl->seq || nlh->nlmsg_pid != nl->port) {
+				continue;
+			}
+			if (nlh->nlmsg_flags & NLM_F_DUMP_INTR && dump) {
+				interrupted = true;
+			}
+			if (nlh->nlmsg_type == NLMSG_ERROR || nlh->nlmsg_type == NLMSG_DONE) {
+				int code = end_code(nlh);
+
+				if (nlh->nlmsg_type == NLMSG_ERROR &&
+					mnl_nlmsg_get_payload_len(nlh) >= sizeof(struct nlmsgerr)) {
+					keep_message(nl, nlh);
+				}
+				*ret_interrupted = interrupted;
+				return err ? err : code;
+			}
+			if (nlh->nlmsg_type == NLMSG_OVERRUN) {
+				return -ENOBUFS;
+			}
+			if (nlh->nlmsg_type >= NLMSG_MIN_TYPE && each && !err) {
+				err = each(nlh, arg);
+			}
+		}
+	}
+}
+
+int ws_rtnl_talk(struct ws_rtnl *nl, struct nlmsghdr *request, ws_rtnl_each each, void *arg)
+{
+	bool dump = (request->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
+	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+
+	request->nlmsg_flags |= dump ? NLM_F_REQUEST : NLM_F_REQUEST | NLM_F_ACK;
+	for (int i = 0; i < DUMP_TRIES; i++) {
+		bool interrupted = false;
+		ssize_t n;
+		int err;
+
+		nl->message[0] = '\0';
+		request->nlmsg_seq = ++nl->seq;
+		request->nlmsg_pid = nl->port;
+		err = each ? each(NULL, arg) : 0;
+		if (err) {
+			return err;
+		}
+		do {
+			n = ws_sys_sendto(nl->fd, request, request->nlmsg_len, 0,
+				(const struct sockaddr *)&kernel, sizeof(kernel));
+		} while (n == -EINTR);
+		if (n < 0) {
+			return (int)n;
+		}
+		err = take_answers(nl, each, arg, dump, &interrupted);
+		if (err || !interrupted) {
+			return err;
+		}
+	}
+	return -EAGAIN;
+}
+
+static void read_counters(const struct nlattr *attr, struct ws_nic *nic)
+{
+	struct rtnl_link_stats64 s = {0};
+	size_t len = mnl_attr_get_payload_len(attr);
+
+	/* kernels differ in what they append, never in the beginning; only 4-byte aligned */
+	if (len < offsetof(struct rtnl_link_stats64, multicast)) {
+		return;
+	}
+	memcpy(&s, mnl_attr_get_payload(attr), len < sizeof(s) ? len : sizeof(s));
+	nic->has_counters = true;
+	nic->tx_packets = s.tx_packets;
+	nic->tx_dropped = s.tx_dropped;
+	nic->rx_packets = s.rx_packets;
+	nic->rx_dropped = s.rx_dropped;
+}
+
+static int on_link(const struct nlmsghdr *nlh, void *arg)
+{
+	struct ws_nic *nic = arg;
+	const struct nlattr *attr, *info;
+	const struct ifinfomsg *ifi;
+
+	if (!nlh || nlh->nlmsg_type != RTM_NEWLINK) {
+		return 0;
+	}
+	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*ifi)) {
+		return -EBADMSG;
+	}
+	ifi = mnl_nlmsg_get_payload(nlh);
+	nic->ifindex = ifi->ifi_index;
+	nic->type = ifi->ifi_type;
+	nic->up = ifi->ifi_flags & IFF_UP;
+	/* IFF_RUNNING alone lags behind the carrier: it follows the operational state */
+	nic->running = ifi->ifi_flags & IFF_RUNNING && ifi->ifi_flags & IFF_LOWER_UP;
+	mnl_attr_for_each(attr, nlh, sizeof(*ifi))
+	{
+		switch (mnl_attr_get_type(attr)) {
+		case IFLA_IFNAME:
+			copy_string(nic->name, sizeof(nic->name), attr);
+			break;
+		case IFLA_MTU:
+			get_u32(attr, &nic->mtu);
+			break;
+		case IFLA_ADDRESS:
+			if (mnl_attr_get_payload_len(attr) == sizeof(nic->mac)) {
+				memcpy(nic->mac, mnl_attr_get_payload(attr), sizeof(nic->mac));
+			}
+			break;
+		case IFLA_QDISC:
+			copy_string(nic->qdisc, sizeof(nic->qdisc), attr);
+			break;
+		case IFLA_STATS64:
+			read_counters(attr, nic);
+			break;
+		case IFLA_LINKINFO:
+			mnl_attr_for_each_nested(info, attr)
+			{
+				if (mnl_attr_get_type(info) == IFLA_INFO_KIND) {
+					copy_string(nic->kind, sizeof(nic->kind), info);
+				}
+			}
+			break;
+		}
+	}
+	return 0;
+}
+
+static int on_address(const struct nlmsghdr *nlh, void *arg)
+{
+	struct ws_nic *nic = arg;
+	const struct ifaddrmsg *ifa;
+	const struct nlattr *attr;
+	uint32_t any = 0;
+
+	if (!nlh) {
+		nic->has_ipv4 = false;
+		return 0;
+	}
+	ifa = mnl_nlmsg_get_payload(nlh);
+	if (nlh->nlmsg_type != RTM_NEWADDR || mnl_nlmsg_get_payload_len(nlh) < sizeof(*ifa) ||
+		ifa->ifa_family != AF_INET || (int)ifa->ifa_index != nic->ifindex ||
+		nic->has_ipv4) {
+		return 0;
+	}
+	mnl_attr_for_each(attr, nlh, sizeof(*ifa))
+	{
+		unsigned type = mnl_attr_get_type(attr);
+
+		/* on a point-to-point link IFA_ADDRESS is the other end's */
+		if (type == IFA_LOCAL || (type == IFA_ADDRESS && !nic->has_ipv4)) {
+			nic->has_ipv4 = get_u32(attr, &any);
+			nic->ipv4 = ntohl(any);
+		}
+	}
+	return 0;
+}
+
+static bool has_nexthop(const struct nlattr *attr, int ifindex)
+{
+	const struct rtnexthop *hop = mnl_attr_get_payload(attr);
+	int left = mnl_attr_get_payload_len(attr);
+
+	while (left >= (int)sizeof(*hop) && RTNH_OK(hop, left)) {
+		if (hop->rtnh_ifindex == ifindex) {
+			return true;
+		}
+		left -= RTNH_ALIGN(hop->rtnh_len);
+		hop = (const struct rtnexthop *)((const char *)hop + RTNH_ALIGN(hop->rtnh_len));
+	}
+	return false;
+}
+
+static int on_route(const struct nlmsghdr *nlh, void *arg)
+{
+	struct ws_nic *nic = arg;
+	const struct rtmsg *rtm;
+	const struct nlattr *attr;
+	uint32_t table, oif = 0;
+	bool ours = false;
+
+	if (!nlh) {
+		return 0; /* what one try found holds: it was there a moment ago */
+	}
+	rtm = mnl_nlmsg_get_payload(nlh);
+	if (nlh->nlmsg_type != RTM_NEWROUTE || mnl_nlmsg_get_payload_len(nlh) < sizeof(*rtm) ||
+		rtm->rtm_dst_len || rtm->rtm_type != RTN_UNICAST) {
+		return 0;
+	}
+	table = rtm->rtm_table;
+	mnl_attr_for_each(attr, nlh, sizeof(*rtm))
+	{
+		switch (mnl_attr_get_type(attr)) {
+		case RTA_TABLE:
+			get_u32(attr, &table);
+			break;
+		case RTA_OIF:
+			ours = ours || (get_u32(attr, &oif) && (int)oif == nic->ifindex);
+			break;
+		case RTA_MULTIPATH:
+			ours = ours || has_nexthop(attr, nic->ifindex);
+			break;
+		}
+	}
+	if (ours && table == RT_TABLE_MAIN) {
+		nic->default_route = true;
+	}
+	return 0;
+}
+
+/* By index, or by name if that is 0. name_type: IFLA_IFNAME or IFLA_ALT_IFNAME. */
+static int get_link(
+	struct ws_rtnl *nl, int ifindex, const char *name, uint16_t name_type, struct ws_nic *nic)
+{
+	alignas(struct nlmsghdr) char buf[REQUEST_MAX];
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct ifinfomsg *ifi;
+
+	nlh->nlmsg_type = RTM_GETLINK;
+	ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
+	ifi->ifi_family = AF_UNSPEC;
+	ifi->ifi_index = ifindex;
+	if (!ifindex) {
+		mnl_attr_put_strz(nlh, name_type, name);
+	}
+	return ws_rtnl_talk(nl, nlh, on_link, nic);
+}
+
+static int dump(struct ws_rtnl *nl, uint16_t type, int family, ws_rtnl_each each, void *arg)
+{
+	alignas(struct nlmsghdr) char buf[REQUEST_MAX];
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	/* the family is the first byte of every such header; this one is the longest of them */
+	struct ifinfomsg *header;
+
+	nlh->nlmsg_type = type;
+	nlh->nlmsg_flags = NLM_F_DUMP;
+	header = mnl_nlmsg_put_extra_header(nlh, sizeof(*header));
+	header->ifi_family = (unsigned char)family;
+	return ws_rtnl_talk(nl, nlh, each, arg);
+}
+
+/* ethtool's ioctl is answered on any socket, and in that socket's namespace. */
+static int ethtool(const struct ws_rtnl *nl, const char *name, void *command)
+{
+	struct ifreq ifr = {.ifr_data = command};
+
+	memcpy(ifr.ifr_name, name, sizeof(ifr.ifr_name));
+	return ws_sys_ioctl(nl->fd, SIOCETHTOOL, &ifr);
+}
+
+static uint64_t link_speed(const struct ws_rtnl *nl, const char *name)
+{
+	/* three bit maps follow the header; the kernel counts their words in a signed byte */
+	alignas(struct ethtool_link_settings) char
+		buf[sizeof(struct ethtool_link_settings) + 3 * 127 * sizeof(uint32_t)] = {0};
+	struct ethtool_link_settings *s = (struct ethtool_link_settings *)buf;
+	int words;
+
+	/* linux/ethtool.h: asked with 0 words, the kernel answers with minus the number that it
+	 * needs */
+	s->cmd = ETHTOOL_GLINKSETTINGS;
+	if (ethtool(nl, name, s) < 0 || s->link_mode_masks_nwords >= 0) {
+		return 0;
+	}
+	words = -s->link_mode_masks_nwords;
+	memset(buf, 0, sizeof(buf));
+	s->cmd = ETHTOOL_GLINKSETTINGS;
+	s->link_mode_masks_nwords = (int8_t)words;
+	if (words > 127 || ethtool(nl, name, s) < 0 || s->link_mode_masks_nwords != words ||
+		s->speed == (uint32_t)SPEED_UNKNOWN) {
+		return 0;
+	}
+	return s->speed * UINT64_C(1000000);
+}
+
+static void get_ethtool_facts(const struct ws_rtnl *nl, struct ws_nic *nic)
+{
+	struct ethtool_drvinfo driver = {.cmd = ETHTOOL_GDRVINFO};
+	struct ethtool_ts_info ts = {.cmd = ETHTOOL_GET_TS_INFO};
+
+	if (ethtool(nl, nic->name, &driver) == 0) {
+		snprintf(nic->driver, sizeof(nic->driver), "%.*s", (int)sizeof(driver.driver) - 1,
+			driver.driver);
+	}
+	nic->link_bps = link_speed(nl, nic->name);
+	if (ethtool(nl, nic->name, &ts) == 0) {
+		nic->ts_known = true;
+		nic->ts_tx_software = ts.so_timestamping & SOF_TIMESTAMPING_TX_SOFTWARE;
+		nic->ts_rx_software = ts.so_timestamping & SOF_TIMESTAMPING_RX_SOFTWARE;
+		nic->ts_tx_hardware = ts.so_timestamping & SOF_TIMESTAMPING_TX_HARDWARE;
+		nic->ts_rx_hardware = ts.so_timestamping & SOF_TIMESTAMPING_RX_HARDWARE;
+		nic->phc = ts.phc_index;
+	}
+}
+
+int ws_nic_get(const char *name, struct ws_nic *ret)
+{
+	struct ws_nic nic = {.phc = -1};
+	struct ws_rtnl nl;
+	int err;
+
+	if (!*name || strlen(name) >= IFNAMSIZ) {
+		return -ENODEV;
+	}
+	err = ws_rtnl_open(&nl, 0);
+	if (err) {
+		return err;
+	}
+	err = get_link(&nl, 0, name, IFLA_IFNAME, &nic);
+	if (err == -ENODEV && get_link(&nl, 0, name, IFLA_ALT_IFNAME, &nic) == 0) {
+		err = 0;
+	}
+	if (!err && !nic.ifindex) {
+		err = -ENODEV;
+	}
+	if (!err) {
+		get_ethtool_facts(&nl, &nic);
+		if (dump(&nl, RTM_GETADDR, AF_INET, on_address, &nic)) {
+			nic.has_ipv4 = false;
+		}
+		dump(&nl, RTM_GETROUTE, AF_INET, on_route, &nic);
+		dump(&nl, RTM_GETROUTE, AF_INET6, on_route, &nic);
+		*ret = nic;
+	}
+	ws_rtnl_close(&nl);
+	return err;
+}
+
+int ws_nic_counters(int ifindex, struct ws_nic *nic)
+{
+	struct ws_nic now = {0};
+	struct ws_rtnl nl;
+	int err;
+
+	if (ifindex <= 0) {
+		return -ENODEV;
+	}
+	err = ws_rtnl_open(&nl, 0);
+	if (err) {
+		return err;
+	}
+	err = get_link(&nl, ifindex, NULL, 0, &now);
+	ws_rtnl_close(&nl);
+	if (!err) {
+		nic->has_counters = now.has_counters;
+		nic->tx_packets = now.tx_packets;
+		nic->tx_dropped = now.tx_dropped;
+		nic->rx_packets = now.rx_packets;
+		nic->rx_dropped = now.rx_dropped;
+	}
+	return err;
+}
+
+int ws_nic_split(const char *text, char ret_name[IFNAMSIZ], const char **ret_netns)
+{
+	const char *at = strchr(text, '@');
+	size_t len = at ? (size_t)(at - text) : strlen(text);
+
+	if (len == 0 || len >= IFNAMSIZ || (at && !at[1])) {
+		return -EINVAL;
+	}
+	memcpy(ret_name, text, len);
+	ret_name[len] = '\0';
+	*ret_netns = at ? at + 1 : NULL;
+	return 0;
+}
+
+/* Appends as much as there is room for. */
+__attribute__((format(printf, 3, 4))) static void append(
+	char *buf, size_t size, const char *format, ...)
+{
+	size_t have = strlen(buf);
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(buf + have, size - have, format, args);
+	va_end(args);
+}
+
+static bool is_name(const char *text, size_t len, const char (*names)[IFNAMSIZ], size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (strlen(names[i]) == len && strncmp(names[i], text, len) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* What `ip link` prints after the @: the other end's name, or "if" and its index in another
+ * namespace. */
+static bool is_other_end(const char *text, const char (*names)[IFNAMSIZ], size_t count)
+{
+	size_t len = strcspn(text, ":");
+
+	return strcmp(text, "NONE") == 0 || is_name(text, len, names, count) ||
+	       (strncmp(text, "if", 2) == 0 && len > 2 &&
+		       strspn(text + 2, "0123456789") == len - 2);
+}
+
+void ws_nic_hint_from(
+	const char *text, const char (*names)[IFNAMSIZ], size_t count, char *buf, size_t size)
+{
+	size_t len = strcspn(text, "@:");
+	size_t i;
+
+	if (!size) {
+		return;
+	}
+	buf[0] = '\0';
+	if (is_name(text, len, names, count)) {
+		append(buf, size, "did you mean %.*s?", (int)len, text);
+		if (text[len] == '@' && is_other_end(text + len + 1, names, count)) {
+			append(buf, size, " `ip link` prints its other end after the @");
+		} else if (text[len] == '@') {
+			append(buf, size,
+				" it is in this namespace, and `ip netns` lists the named ones");
+		}
+		return;
+	}
+	for (i = 0; i < count; i++) {
+		if (strlen(names[i]) == len && strncasecmp(names[i], text, len) == 0) {
+			append(buf, size, "did you mean %s?", names[i]);
+			return;
+		}
+	}
+	for (i = 0; i < count && i < LISTED_NAMES; i++) {
+		append(buf, size, "%s%s", i ? ", " : "there are: ", names[i]);
+	}
+	if (count > LISTED_NAMES) {
+		append(buf, size, " and %zu more", count - LISTED_NAMES);
+	}
+}
+
+struct name_list {
+	char name[NAMES_MAX][IFNAMSIZ];
+	size_t count;
+};
+
+static int on_name(const struct nlmsghdr *nlh, void *arg)
+{
+	struct name_list *list = arg;
+	const struct nlattr *attr;
+
+	if (!nlh) {
+		list->count = 0;
+		return 0;
+	}
+	if (nlh->nlmsg_type != RTM_NEWLINK || list->count == NAMES_MAX ||
+		mnl_nlmsg_get_payload_len(nlh) < sizeof(struct ifinfomsg)) {
+		return 0;
+	}
+	mnl_attr_for_each(attr, nlh, sizeof(struct ifinfomsg))
+	{
+		if (mnl_attr_get_type(attr) == IFLA_IFNAME) {
+			copy_string(list->name[list->count++], IFNAMSIZ, attr);
+			break;
+		}
+	}
+	return 0;
+}
+
+void ws_nic_hint(const char *text, char *buf, size_t size)
+{
+	struct name_list list = {.count = 0};
+	struct ws_rtnl nl;
+
+	if (ws_rtnl_open(&nl, 0) == 0) {
+		if (dump(&nl, RTM_GETLINK, AF_UNSPEC, on_name, &list)) {
+			list.count = 0;
+		}
+		ws_rtnl_close(&nl);
+	}
+	ws_nic_hint_from(text, list.name, list.count, buf, size);
+}

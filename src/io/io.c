@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "io/io.h"
+
+#include <errno.h>
+#include <string.h>
+
+extern const struct ws_io_ops ws_io_tpacket3;
+extern const struct ws_io_ops ws_io_socket;
+
+const struct ws_io_ops *const ws_io_backends[] = {
+	&ws_io_tpacket3,
+	&ws_io_socket,
+	NULL,
+};
+
+const struct ws_io_ops *ws_io_find(const char *name)
+{
+	for (const struct ws_io_ops *const *ops = ws_io_backends; *ops; ops++) {
+		if (!strcmp((*ops)->name, name)) {
+			return *ops;
+		}
+	}
+	return NULL;
+}
+
+int ws_io_open(struct ws_io **ret, const struct ws_io_config *config)
+{
+	const struct ws_io_ops *ops;
+	int r = -ENOENT;
+
+	if (!config->dirs || config->dirs & ~(unsigned)(WS_IO_RX | WS_IO_TX) ||
+		config->ifindex <= 0 || ((config->dirs & WS_IO_RX) == 0 && config->rx_stamps)) {
+		return -EINVAL;
+	}
+	if (config->backend && strcmp(config->backend, "auto") != 0) {
+		ops = ws_io_find(config->backend);
+		return ops ? ops->open(ret, config) : -ENOENT;
+	}
+	for (const struct ws_io_ops *const *o = ws_io_backends; *o; o++) {
+		r = (*o)->open(ret, config);
+		/* Another backend helps only where this one is not to be had. */
+		if (r != -EOPNOTSUPP && r != -ENOPROTOOPT) {
+			break;
+		}
+	}
+	return r;
+}
+
+const struct ws_io_caps *ws_io_caps(const struct ws_io *io)
+{
+	return &io->caps;
+}
+
+int ws_io_set_filter(struct ws_io *io, const struct sock_filter *insns, unsigned n)
+{
+	return io->ops->set_filter ? io->ops->set_filter(io, insns, n) : -EOPNOTSUPP;
+}
+
+int ws_io_wait(struct ws_io *io, int64_t deadline_ns)
+{
+	return io->ops->wait(io, deadline_ns);
+}
+
+int ws_io_rx_peek(struct ws_io *io, struct ws_io_view *views, unsigned max)
+{
+	return io->ops->rx_peek ? io->ops->rx_peek(io, views, max) : 0;
+}
+
+void ws_io_rx_release(struct ws_io *io, unsigned n)
+{
+	if (io->ops->rx_release) {
+		io->ops->rx_release(io, n);
+	}
+}
+
+int ws_io_tx_reserve(struct ws_io *io, struct ws_io_slot *slots, unsigned max)
+{
+	return io->ops->tx_reserve ? io->ops->tx_reserve(io, slots, max) : 0;
+}
+
+int ws_io_tx_submit(struct ws_io *io, struct ws_io_tx *frames, unsigned n)
+{
+	return io->ops->tx_submit ? io->ops->tx_submit(io, frames, n) : -EOPNOTSUPP;
+}
+
+int ws_io_tx_stamps(struct ws_io *io, struct ws_io_tx_stamp *stamps, unsigned max)
+{
+	return io->ops->tx_stamps ? io->ops->tx_stamps(io, stamps, max) : 0;
+}
+
+unsigned ws_io_tx_outstanding(const struct ws_io *io)
+{
+	return io->ops->tx_outstanding ? io->ops->tx_outstanding(io) : 0;
+}
+
+void ws_io_stats(struct ws_io *io, struct ws_io_stats *ret)
+{
+	io->ops->stats(io, ret);
+}
+
+int ws_io_stop(struct ws_io *io)
+{
+	return io->ops->stop ? io->ops->stop(io) : 0;
+}
+
+void ws_io_close(struct ws_io *io)
+{
+	if (io) {
+		io->ops->close(io);
+	}
+}

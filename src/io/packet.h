@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What all AF_PACKET backends share: opening and closing sockets in the right order, and the
+ * transmitting half (sendmmsg, stamps from the error queue).
+ */
+#pragma once
+
+#include <sys/socket.h>
+
+#include "io/io.h"
+
+struct packet_tx;
+
+/* Every AF_PACKET backend's instance begins with this; the ops below serve all of them. */
+struct packet_io {
+	struct ws_io io;
+	struct packet_tx *tx; /* NULL if it does not transmit */
+	int fd;		      /* receiving; -1 if it does not */
+	bool ring;	      /* PACKET_STATISTICS has the larger form of TPACKET_V3 */
+	enum ws_clock hw_clock;
+	struct ws_io_stats stats; /* of the receiving half */
+};
+
+int packet_op_set_filter(struct ws_io *io, const struct sock_filter *insns, unsigned n);
+int packet_op_tx_reserve(struct ws_io *io, struct ws_io_slot *slots, unsigned max);
+int packet_op_tx_submit(struct ws_io *io, struct ws_io_tx *frames, unsigned n);
+int packet_op_tx_stamps(struct ws_io *io, struct ws_io_tx_stamp *stamps, unsigned max);
+unsigned packet_op_tx_outstanding(const struct ws_io *io);
+void packet_op_stats(struct ws_io *io, struct ws_io_stats *ret);
+
+/* Facts about the interface by an AF_PACKET socket. 0, -ENODEV or -ENETDOWN (not up). */
+int packet_link(int fd, int ifindex, uint32_t *ret_mtu);
+
+/* Largest frame with a VLAN tag, without FCS, for an MTU. */
+uint32_t packet_frame_max(const struct ws_io_config *config, uint32_t mtu);
+
+/* An AF_PACKET socket that receives nothing until it is bound. The descriptor or -errno. */
+int packet_socket(void);
+
+/* Asks for a receive buffer of `bytes` as the kernel counts them (overhead included), forcing it if
+ * that is allowed. Returns what was granted. */
+uint64_t packet_rcvbuf(int fd, uint64_t bytes);
+
+/* The options that receiving sockets of every backend have: filter, direction, stamps. Before
+ * binding. */
+int packet_rx_options(int fd, const struct ws_io_config *config);
+/* Starts receiving: binds to the interface, then joins promiscuous mode. 0, -ENODEV, -ENETDOWN...
+ */
+int packet_rx_bind(int fd, const struct ws_io_config *config);
+
+int packet_set_filter(int fd, const struct sock_filter *insns, unsigned n);
+/* Lets nothing more in, and waits until what is on its way in has been counted. */
+int packet_stop(int fd);
+
+/* Reads and so clears the kernel's 32-bit counters, and adds them up. There must be one reader. */
+void packet_statistics(struct packet_io *p);
+
+/*
+ * Waits until rx_fd (-1: none) can be read or tx (NULL: none) has a stamp. 1: so; 0: not;
+ * -ENETDOWN: the receiving interface went down; -ENODEV: it is gone.
+ */
+int packet_wait(int rx_fd, const struct packet_tx *tx, int64_t deadline_ns);
+/* After ENETDOWN: -ENETDOWN if the interface still exists, -ENODEV if not. */
+int packet_down_or_gone(int fd);
+/* What a pending error on the socket means: 0, -ENETDOWN, -ENODEV or another. */
+int packet_pending_error(int fd);
+
+/* The transmitting half. It fills in its part of caps, which must live as long as it does. */
+int packet_tx_open(
+	struct packet_tx **ret, const struct ws_io_config *config, struct ws_io_caps *caps);
+void packet_tx_close(struct packet_tx *tx);
+int packet_tx_fd(const struct packet_tx *tx);
+int packet_tx_reserve(struct packet_tx *tx, struct ws_io_slot *slots, unsigned max);
+int packet_tx_submit(struct packet_tx *tx, struct ws_io_tx *frames, unsigned n);
+int packet_tx_stamps(struct packet_tx *tx, struct ws_io_tx_stamp *stamps, unsigned max);
+unsigned packet_tx_outstanding(const struct packet_tx *tx);
+void packet_tx_stats(const struct packet_tx *tx, struct ws_io_stats *ret);

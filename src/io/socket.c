@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Backend `socket`: plain AF_PACKET sockets, recvmmsg in and sendmmsg out. One copy and one message
+ * header a packet; works wherever AF_PACKET does.
+ */
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/if_packet.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "host/sys.h"
+#include "io/packet.h"
+
+#define RX_BATCH	  64
+#define RX_SLOTS	  1024 /* views that can be borrowed at a time; a power of two */
+#define DEFAULT_RX_BUFFER (16u << 20)
+#define RX_CONTROL_LEN	  256
+#define VLAN_ROOM	  4 /* before each frame, for the tag that the kernel took out */
+#define ADDRESSES	  12
+
+struct socket_io {
+	struct packet_io p;
+	uint32_t frame_max, slot_size;
+	uint8_t *slots;
+	uint32_t head, borrowed;
+	uint32_t last_drops;
+	struct mmsghdr msgs[RX_BATCH];
+	struct iovec iovs[RX_BATCH];
+	uint8_t controls[RX_BATCH][RX_CONTROL_LEN] __attribute__((aligned(8)));
+};
+
+static void socket_close(struct ws_io *io)
+{
+	struct socket_io *s = (struct socket_io *)io;
+
+	packet_tx_close(s->p.tx);
+	if (s->p.fd >= 0) {
+		ws_sys_close(s->p.fd);
+	}
+	free(s->slots);
+	free(s);
+}
+
+static int open_rx(struct socket_io *s, const struct ws_io_config *config)
+{
+	const int on = 1;
+	uint32_t mtu;
+	int r;
+
+	s->p.fd = packet_socket();
+	if (s->p.fd < 0) {
+		return s->p.fd;
+	}
+	r = packet_link(s->p.fd, config->ifindex, &mtu);
+	if (r < 0) {
+		return r;
+	}
+	s->frame_max = packet_frame_max(config, mtu);
+	s->slot_size = (s->frame_max + VLAN_ROOM + 63) & ~63u;
+	s->slots = aligned_alloc(64, (size_t)RX_SLOTS * s->slot_size);
+	if (!s->slots) {
+		return -ENOMEM;
+	}
+	memset(s->slots, 0, (size_t)RX_SLOTS * s->slot_size);
+	r = packet_rx_options(s->p.fd, config);
+	if (r < 0) {
+		return r;
+	}
+	r = ws_sys_setsockopt(s->p.fd, SOL_PACKET, PACKET_AUXDATA, &on, sizeof(on));
+	if (r < 0) {
+		return r;
+	}
+	r = ws_sys_setsockopt(s->p.fd, SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof(on));
+	if (r < 0) {
+		return r;
+	}
+	s->p.io.caps.rx_buffer =
+		packet_rcvbuf(s->p.fd, config->rx_buffer ? config->rx_buffer : DEFAULT_RX_BUFFER);
+	s->p.io.caps.frame_max = s->frame_max;
+	s->p.io.caps.rx_hold_ns = 0;
+	s->p.io.caps.rx_stamps = config->rx_stamps;
+	s->p.hw_clock = config->rx_hw_clock;
+	return packet_rx_bind(s->p.fd, config);
+}
+
+extern const struct ws_io_ops ws_io_socket;
+
+static int socket_open(struct ws_io **ret, const struct ws_io_config *config)
+{
+	struct socket_io *s = calloc(1, sizeof(*s));
+	int r = 0;
+
+	if (!s) {
+		return -ENOMEM;
+	}
+	s->p.fd = -1;
+	s->p.io.ops = &ws_io_socket;
+	s->p.io.caps.backend = "socket";
+	s->p.io.caps.dirs = config->dirs;
+	if (config->dirs & WS_IO_RX) {
+		r = open_rx(s, config);
+	}
+	if (r == 0 && config->dirs & WS_IO_TX) {
+		r = packet_tx_open(&s->p.tx, config, &s->p.io.caps);
+	}
+	if (r < 0) {
+		socket_close(&s->p.io);
+		return r;
+	}
+	*ret = &s->p.io;
+	return 0;
+}
+
+static int socket_wait(struct ws_io *io, int64_t deadline_ns)
+{
+	struct socket_io *s = (struct socket_io *)io;
+
+	return packet_wait(s->p.fd, s->p.tx, deadline_ns);
+}
+
+/* Turns message i into a view. */
+static void make_view(struct socket_io *s, int i, struct ws_io_view *v)
+{
+	const struct mmsghdr *m = &s->msgs[i];
+	struct ws_rx_control c = {0};
+
+	/* Damaged control messages leave a packet without stamp: it is still a packet. */
+	(void)ws_stamp_from_rx_control(
+		m->msg_hdr.msg_control, m->msg_hdr.msg_controllen, s->p.hw_clock, &c);
+	*v = (struct ws_io_view){
+		.data = m->msg_hdr.msg_iov->iov_base,
+		.len = m->msg_len,
+		.wire_len = c.has_aux && c.aux_len > m->msg_len ? c.aux_len : m->msg_len,
+		.stamp = c.stamp,
+	};
+	if (c.has_drops) {
+		v->lost_before = c.drops - s->last_drops;
+		s->last_drops = c.drops;
+	}
+	if (c.has_aux && c.aux_status & TP_STATUS_VLAN_VALID && v->len >= ADDRESSES) {
+		uint16_t tpid = c.aux_status & TP_STATUS_VLAN_TPID_VALID ? c.vlan_tpid : 0x8100;
+		uint8_t *data = v->data - VLAN_ROOM;
+
+		memmove(data, v->data, ADDRESSES);
+		data[ADDRESSES] = (uint8_t)(tpid >> 8);
+		data[ADDRESSES + 1] = (uint8_t)tpid;
+		data[ADDRESSES + 2] = (uint8_t)(c.vlan_tci >> 8);
+		data[ADDRESSES + 3] = (uint8_t)c.vlan_tci;
+		v->data = data;
+		v->len += VLAN_ROOM;
+		v->wire_len += VLAN_ROOM;
+	}
+}
+
+static int socket_rx_peek(struct ws_io *io, struct ws_io_view *views, unsigned max)
+{
+	struct socket_io *s = (struct socket_io *)io;
+	unsigned want = RX_SLOTS - s->borrowed;
+	int got;
+
+	if (s->p.fd < 0) {
+		return 0;
+	}
+	want = want < max ? want : max;
+	want = want < RX_BATCH ? want : RX_BATCH;
+	if (!want) {
+		return 0;
+	}
+	for (unsigned i = 0; i < want; i++) {
+		uint32_t slot = (s->head + s->borrowed + i) % RX_SLOTS;
+
+		s->iovs[i] = (struct iovec){
+			.iov_base = s->slots + (size_t)slot * s->slot_size + VLAN_ROOM,
+			.iov_len = s->frame_max,
+		};
+		s->msgs[i].msg_hdr = (struct msghdr){
+			.msg_iov = &s->iovs[i],
+			.msg_iovlen = 1,
+			.msg_control = s->controls[i],
+			.msg_controllen = RX_CONTROL_LEN,
+		};
+	}
+	got = ws_sys_recvmmsg(s->p.fd, s->msgs, want, MSG_DONTWAIT);
+	if (got == -EAGAIN || got == -EINTR) {
+		return 0;
+	}
+	if (got == -ENETDOWN) {
+		return packet_down_or_gone(s->p.fd);
+	}
+	if (got < 0) {
+		return got;
+	}
+	for (int i = 0; i < got; i++) {
+		make_view(s, i, &views[i]);
+		s->p.stats.rx_bytes += views[i].wire_len;
+	}
+	s->p.stats.rx_received += (unsigned)got;
+	s->borrowed += (uint32_t)got;
+	return got;
+}
+
+static void socket_rx_release(struct ws_io *io, unsigned n)
+{
+	struct socket_io *s = (struct socket_io *)io;
+
+	n = n < s->borrowed ? n : s->borrowed;
+	s->head = (s->head + n) % RX_SLOTS;
+	s->borrowed -= n;
+}
+
+static int socket_stop(struct ws_io *io)
+{
+	struct socket_io *s = (struct socket_io *)io;
+
+	return s->p.fd >= 0 ? packet_stop(s->p.fd) : 0;
+}
+
+const struct ws_io_ops ws_io_socket = {
+	.name = "socket",
+	.summary = "recvmmsg and sendmmsg",
+	.open = socket_open,
+	.set_filter = packet_op_set_filter,
+	.wait = socket_wait,
+	.rx_peek = socket_rx_peek,
+	.rx_release = socket_rx_release,
+	.tx_reserve = packet_op_tx_reserve,
+	.tx_submit = packet_op_tx_submit,
+	.tx_stamps = packet_op_tx_stamps,
+	.tx_outstanding = packet_op_tx_outstanding,
+	.stats = packet_op_stats,
+	.stop = socket_stop,
+	.close = socket_close,
+};

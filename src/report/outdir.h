@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The directory that keeps a run. */
+#pragma once
+
+#include "report/result.h"
+
+struct ws_outdir {
+	int fd; /* -1: not open */
+	const char *path;
+	bool written; /* it holds a result */
+};
+
+/*
+ * Makes the directory, which must not exist. Under sudo it belongs to the invoking user. Returns 0
+ * or -errno (-EEXIST...).
+ */
+int ws_outdir_create(struct ws_outdir *dir, const char *path);
+/*
+ * Writes run.json: complete or not at all (a temporary file, then rename), so that what a former
+ * call wrote is not lost. 0 or -errno (-ENOSPC...).
+ */
+int ws_outdir_write(struct ws_outdir *dir, const struct ws_latency_report *r);
+/* Closes it; removes it if nothing was written. */
+void ws_outdir_close(struct ws_outdir *dir);

@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "run/latency.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#include "host/clock.h"
+#include "host/netns.h"
+#include "host/nic.h"
+#include "host/sys.h"
+#include "run/receiver.h"
+#include "run/sender.h"
+#include "run/verdict.h"
+
+/* From the last preparation to the first packet: threads start, and the kernel switches receive
+ * stamps on from a work queue a moment after a socket asked for them. */
+#define START_DELAY_NS 50000000
+#define LOOK_NS	       100000000
+#define RECORDS	       65536
+#define MIN_CAPACITY   (1u << 14)
+#define MAX_CAPACITY   (1u << 20)
+/* Bytes of ring for each packet beyond its length: headers and alignment. */
+#define RING_OVERHEAD 112
+#define RING_NS	      500000000 /* what the ring should hold */
+#define MIN_RX_BUFFER (16ull << 20)
+#define MAX_RX_BUFFER (256ull << 20)
+/* A clock that moved by more than this against another was set, not slewed (adjtimex: 500 ppm). */
+#define STEP_PPB      1000000
+#define STEP_FLOOR_NS 2000
+
+struct run {
+	const struct ws_latency_setup *setup;
+	struct ws_run_result *result;
+	struct ws_warnings *warnings;
+	struct ws_run_shared shared;
+	struct ws_io *io[WS_ENDS];
+	struct ws_spsc *records;
+	struct ws_sender *sender;
+	struct ws_receiver *receiver;
+	uint32_t capacity;
+	int64_t start_ns;
+	/* CLOCK_REALTIME against CLOCK_MONOTONIC */
+	struct ws_relation relation;
+	int64_t relation_at_ns;
+	int64_t relation_error_ns; /* worst so far, drift between two looks included */
+	bool stepped;
+};
+
+static uint32_t capacity_for(const struct ws_latency_setup *setup)
+{
+	/* A quarter more than the window, so that a busy receiver does not hold the sender up. */
+	double wanted = ws_plan_is_max(&setup->plan) ? MAX_CAPACITY
+						     : ws_ratio_double(setup->plan.pps) *
+							       (double)setup->window_ns * 1.25e-9;
+	uint32_t capacity = MIN_CAPACITY;
+
+	while (capacity < MAX_CAPACITY && capacity < wanted) {
+		capacity *= 2;
+	}
+	return capacity;
+}
+
+static uint64_t rx_buffer_for(const struct ws_latency_setup *setup)
+{
+	double pps = ws_plan_is_max(&setup->plan) ? 2e6 : ws_ratio_double(setup->plan.pps);
+	double wanted = pps * (setup->frame.len + RING_OVERHEAD) * (RING_NS * 1e-9);
+
+	if (setup->rx_buffer) {
+		return setup->rx_buffer;
+	}
+	return wanted < MIN_RX_BUFFER	? MIN_RX_BUFFER
+	       : wanted > MAX_RX_BUFFER ? MAX_RX_BUFFER
+					: (uint64_t)wanted;
+}
+
+static int open_end(struct run *r, enum ws_end end, struct ws_latency_granted *granted)
+{
+	const struct ws_latency_end *e = &r->setup->end[end];
+	struct ws_io_config config = {
+		.backend = r->setup->backend,
+		.ifindex = e->ifindex,
+	};
+	const struct ws_io_caps *caps;
+	int saved, rc;
+
+	if (end == WS_END_RX) {
+		config.dirs = WS_IO_RX;
+		config.rx_stamps = true; /* with USER too: arrival is judged by the kernel's time */
+		config.rx_buffer = rx_buffer_for(r->setup);
+	} else {
+		config.dirs = WS_IO_TX;
+		config.tx_stages = e->origin == WS_ORIGIN_SOFTWARE ? WS_STAGE_DRIVER : 0;
+	}
+	saved = ws_netns_enter(e->netns);
+	if (saved < 0) {
+		return saved;
+	}
+	rc = ws_io_open(&r->io[end], &config);
+	ws_netns_leave(saved);
+	if (rc < 0) {
+		return rc;
+	}
+	caps = ws_io_caps(r->io[end]);
+	granted->backend = caps->backend;
+	if (end == WS_END_RX) {
+		granted->rx_buffer = caps->rx_buffer;
+	} else {
+		granted->stamp_buffer = caps->stamp_buffer;
+		granted->stamps_outstanding = caps->stamps_outstanding;
+	}
+	return 0;
+}
+
+static void wire_counter(const struct run *r, struct ws_nic *nic)
+{
+	const struct ws_latency_end *tx = &r->setup->end[WS_END_TX];
+	int saved = ws_netns_enter(tx->netns);
+
+	*nic = (struct ws_nic){0};
+	if (saved < 0) {
+		return;
+	}
+	(void)ws_nic_counters(tx->ifindex, nic);
+	ws_netns_leave(saved);
+}
+
+/* Looks at the clocks, and notices when somebody set one. */
+static void look_at_clocks(struct run *r, bool first)
+{
+	struct ws_relation now = ws_clock_relate(WS_CLOCK_REALTIME);
+	int64_t at = ws_clock_now();
+
+	if (!first) {
+		int64_t moved = now.offset_ns - r->relation.offset_ns;
+		int64_t size = moved < 0 ? -moved : moved;
+		int64_t allowed = (at - r->relation_at_ns) / (WS_NSEC_PER_SEC / STEP_PPB) +
+				  now.error_ns + r->relation.error_ns + STEP_FLOOR_NS;
+
+		if (size > allowed) {
+			r->stepped = true;
+			ws_warn(r->warnings,
+				"CLOCK_REALTIME, which the kernel stamps with, was set by %+lld ns "
+				"during "
+				"the run: latencies around that instant are wrong (stop whatever "
+				"sets the "
+				"clock and repeat)",
+				(long long)moved);
+		} else if (size + now.error_ns > r->relation_error_ns) {
+			r->relation_error_ns = size + now.error_ns;
+		}
+	} else {
+		r->relation_error_ns = now.error_ns;
+	}
+	r->relation = now;
+	r->relation_at_ns = at;
+	atomic_store_explicit(&r->shared.realtime_offset_ns, now.offset_ns, memory_order_relaxed);
+}
+
+/* Timers that are due fire on time, not up to 50 us later. */
+static void exact_timers(void)
+{
+	(void)prctl(PR_SET_TIMERSLACK, 1);
+}
+
+static void *sender_thread(void *arg)
+{
+	struct run *r = arg;
+
+	exact_timers();
+	while (ws_sender_step(r->sender)) {
+		;
+	}
+	return NULL;
+}
+
+static void *receiver_thread(void *arg)
+{
+	struct run *r = arg;
+
+	while (ws_receiver_step(r->receiver)) {
+		;
+	}
+	ws_receiver_finish(r->receiver);
+	return NULL;
+}
+
+static void set_ended(struct run *r, bool failed, const char *name, const char *what)
+{
+	struct ws_run_result *res = r->result;
+
+	if (!res->complete) {
+		return;
+	}
+	res->complete = false;
+	res->failed = failed;
+	(void)snprintf(
+		res->ended_by, sizeof(res->ended_by), "%s%s%s", name, *name ? " " : "", what);
+}
+
+static void check_fault(struct run *r, int fault, const char *name)
+{
+	switch (fault) {
+	case 0:
+		return;
+	case -ENODEV:
+		set_ended(r, true, name, "was removed during the run");
+		break;
+	case -ENETDOWN:
+		set_ended(r, true, name, "went down during the run");
+		break;
+	default:
+		set_ended(r, true, name, strerror(-fault));
+		break;
+	}
+	atomic_store(&r->shared.stop, 1);
+}
+
+/* From the start until both threads are done. */
+static void watch(struct run *r, pthread_t receiver)
+{
+	const struct ws_latency_setup *setup = r->setup;
+	int64_t second = r->start_ns + WS_NSEC_PER_SEC;
+
+	for (;;) {
+		int64_t now = ws_clock_now();
+		struct timespec until = {
+			.tv_sec = (now + LOOK_NS) / WS_NSEC_PER_SEC,
+			.tv_nsec = (now + LOOK_NS) % WS_NSEC_PER_SEC,
+		};
+		bool over = pthread_clockjoin_np(receiver, NULL, CLOCK_MONOTONIC, &until) == 0;
+
+		check_fault(r, atomic_load(&r->shared.sender_fault), setup->end[WS_END_TX].name);
+		check_fault(r, atomic_load(&r->shared.receiver_fault), setup->end[WS_END_RX].name);
+		if (over) {
+			return;
+		}
+		if (setup->stop && atomic_load(setup->stop)) {
+			set_ended(r, false, "", "stopped by the user");
+			atomic_store(&r->shared.stop, 1);
+		}
+		now = ws_clock_now();
+		if (now < second) {
+			continue;
+		}
+		second += WS_NSEC_PER_SEC;
+		look_at_clocks(r, false);
+		if (setup->progress) {
+			struct ws_progress p = {
+				.seconds = (double)(now - r->start_ns) * 1e-9,
+				.sent = atomic_load(&r->shared.accepted),
+				.received = atomic_load(&r->shared.received),
+			};
+
+			setup->progress(setup->arg, &p);
+		}
+	}
+}
+
+static int prepare(struct run *r, struct ws_latency_granted *granted,
+	struct ws_latency_fault *fault, const struct ws_frame_template *frame)
+{
+	const struct ws_latency_setup *setup = r->setup;
+	const struct ws_latency_end *tx = &setup->end[WS_END_TX];
+	const struct ws_latency_end *rx = &setup->end[WS_END_RX];
+	struct ws_receiver_config receiver;
+	struct ws_sender_config sender;
+	int rc;
+
+	fault->step = "open";
+	/* The receiver first: nothing that is sent may miss it. */
+	fault->end = WS_END_RX;
+	rc = open_end(r, WS_END_RX, granted);
+	if (rc < 0) {
+		return rc;
+	}
+	fault->end = WS_END_TX;
+	rc = open_end(r, WS_END_TX, granted);
+	if (rc < 0) {
+		return rc;
+	}
+	fault->step = "memory";
+	rc = ws_spsc_new(&r->records, RECORDS, sizeof(struct ws_tx_record));
+	if (rc < 0) {
+		return rc;
+	}
+	r->capacity = capacity_for(setup);
+	receiver = (struct ws_receiver_config){
+		.io = r->io[WS_END_RX],
+		.records = r->records,
+		.shared = &r->shared,
+		.window_ns = setup->window_ns,
+		.capacity = r->capacity,
+		.kernel_stamps = rx->origin != WS_ORIGIN_USER,
+		.want = rx->origin,
+		.run_id = setup->frame.run_id,
+		.stream = setup->frame.stream,
+		.udp_port = setup->frame.dst_port,
+		.paced = !ws_plan_is_max(&setup->plan),
+		.result = r->result,
+	};
+	rc = ws_receiver_new(&r->receiver, &receiver);
+	if (rc < 0) {
+		return rc;
+	}
+	r->start_ns = ws_clock_now() + START_DELAY_NS;
+	sender = (struct ws_sender_config){
+		.io = r->io[WS_END_TX],
+		.plan = &setup->plan,
+		.frame = frame,
+		.records = r->records,
+		.shared = &r->shared,
+		.capacity = r->capacity,
+		.start_ns = r->start_ns,
+		.kernel_stamps = tx->origin != WS_ORIGIN_USER,
+		.pace = ws_pace_default,
+	};
+	return ws_sender_new(&r->sender, &sender);
+}
+
+static int start_thread(pthread_t *thread, void *(*body)(void *), struct run *r, enum ws_end end)
+{
+	int cpu = r->setup->end[end].cpu;
+	sigset_t all, before;
+	pthread_attr_t attr;
+	cpu_set_t set;
+	int rc;
+
+	rc = pthread_attr_init(&attr);
+	if (rc) {
+		return -rc;
+	}
+	if (cpu >= 0) {
+		CPU_ZERO(&set);
+		CPU_SET((unsigned)cpu, &set);
+		rc = pthread_attr_setaffinity_np(&attr, sizeof(set), &set);
+	}
+	if (!rc) {
+		/* Signals are the main thread's. */
+		sigfillset(&all);
+		pthread_sigmask(SIG_SETMASK, &all, &before);
+		rc = pthread_create(thread, &attr, body, r);
+		pthread_sigmask(SIG_SETMASK, &before, NULL);
+	}
+	pthread_attr_destroy(&attr);
+	return -rc;
+}
+
+static int64_t error_bound(const struct run *r)
+{
+	enum ws_clock tx = r->result->tx_clock, rx = r->result->rx_clock;
+	int64_t resolution =
+		ws_sys_clock_resolution(tx == WS_CLOCK_REALTIME ? CLOCK_REALTIME : CLOCK_MONOTONIC);
+
+	if (r->stepped && (tx == WS_CLOCK_REALTIME || rx == WS_CLOCK_REALTIME)) {
+		return -1;
+	}
+	return tx == rx ? resolution : resolution + r->relation_error_ns;
+}
+
+static void fill_result(struct run *r, const struct ws_nic *before, const struct ws_nic *after)
+{
+	const struct ws_sender_stats *s = ws_sender_stats(r->sender);
+	const struct ws_latency_setup *setup = r->setup;
+	struct ws_run_result *res = r->result;
+	struct ws_io_stats tx;
+	int64_t end = s->end_ns;
+
+	ws_io_stats(r->io[WS_END_TX], &tx);
+	if (res->complete && !ws_plan_is_max(&setup->plan) &&
+		end < r->start_ns + setup->plan.duration_ns) {
+		end = r->start_ns + setup->plan.duration_ns;
+	}
+	res->elapsed_ns = end > r->start_ns ? end - r->start_ns : 0;
+	res->late = s->late;
+	res->again = s->again;
+	res->stamps_missing = tx.stamps_missing;
+	res->stamps_stray = tx.stamps_stray;
+	res->wire_known = before->has_counters && after->has_counters;
+	res->wire_packets = after->tx_packets - before->tx_packets;
+	res->error_bound_ns = error_bound(r);
+	ws_verdict(r->warnings, res,
+		&(struct ws_verdict_facts){
+			.sender = s,
+			.setup = setup,
+			.capacity = r->capacity,
+		});
+}
+
+static void init_result(struct run *r)
+{
+	const struct ws_latency_setup *setup = r->setup;
+	struct ws_run_result *res = r->result;
+
+	*res = (struct ws_run_result){
+		.rate = setup->rate,
+		.pps = setup->plan.pps,
+		.len = setup->frame.len,
+		.planned = setup->plan.count,
+		.complete = true,
+		.schedule_hash = ws_plan_hash(&setup->plan),
+		.tx_origin = setup->end[WS_END_TX].origin,
+		.rx_origin = setup->end[WS_END_RX].origin,
+	};
+	res->tx_clock = res->tx_origin == WS_ORIGIN_USER ? WS_CLOCK_MONOTONIC : WS_CLOCK_REALTIME;
+	res->rx_clock = res->rx_origin == WS_ORIGIN_USER ? WS_CLOCK_MONOTONIC : WS_CLOCK_REALTIME;
+}
+
+int ws_latency_run(const struct ws_latency_setup *setup, struct ws_run_result *ret,
+	struct ws_latency_granted *ret_granted, struct ws_warnings *warnings,
+	struct ws_latency_fault *ret_fault)
+{
+	struct ws_frame_template frame;
+	pthread_t sender, receiver;
+	struct ws_nic before, after;
+	struct run *r;
+	int rc;
+
+	*ret_fault = (struct ws_latency_fault){.step = "memory"};
+	rc = ws_frame_template_init(&frame, &setup->frame);
+	if (rc < 0) {
+		return rc;
+	}
+	r = aligned_alloc(64, (sizeof(*r) + 63) & ~(size_t)63);
+	if (!r) {
+		return -ENOMEM;
+	}
+	memset(r, 0, sizeof(*r));
+	r->setup = setup;
+	r->result = ret;
+	r->warnings = warnings;
+	init_result(r);
+	look_at_clocks(r, true);
+	rc = prepare(r, ret_granted, ret_fault, &frame);
+	if (rc < 0) {
+		goto out;
+	}
+	wire_counter(r, &before);
+	ret_fault->step = "thread";
+	ret_fault->end = WS_END_RX;
+	rc = start_thread(&receiver, receiver_thread, r, WS_END_RX);
+	if (rc < 0) {
+		goto out;
+	}
+	ret_fault->end = WS_END_TX;
+	rc = start_thread(&sender, sender_thread, r, WS_END_TX);
+	if (rc < 0) {
+		atomic_store(&r->shared.sender_done, 1);
+		pthread_join(receiver, NULL);
+		goto out;
+	}
+	watch(r, receiver);
+	pthread_join(sender, NULL);
+	look_at_clocks(r, false);
+	wire_counter(r, &after);
+	ret_granted->tx_keys_explicit = ws_io_caps(r->io[WS_END_TX])->tx_keys_explicit;
+	fill_result(r, &before, &after);
+out:
+	ws_sender_free(r->sender);
+	ws_receiver_free(r->receiver);
+	ws_spsc_free(r->records);
+	ws_io_close(r->io[WS_END_TX]);
+	ws_io_close(r->io[WS_END_RX]);
+	free(r);
+	return rc;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One run of the latency measurement at one rate: opens both ends, runs the sender and the receiver
+ * on threads of their own, and fills in the result.
+ */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "core/frame.h"
+#include "core/plan.h"
+#include "io/io.h"
+#include "report/result.h"
+
+enum ws_end { WS_END_TX, WS_END_RX, WS_ENDS };
+
+struct ws_latency_end {
+	const char *name; /* for messages */
+	int netns;	  /* descriptor, -1: the current one */
+	int ifindex;
+	enum ws_origin origin; /* SOFTWARE or USER */
+	int cpu;	       /* pin its thread there; -1: anywhere */
+};
+
+struct ws_progress {
+	double seconds;
+	uint64_t sent, received;
+};
+
+struct ws_latency_setup {
+	struct ws_latency_end end[WS_ENDS];
+	const char *backend; /* NULL: auto */
+	uint64_t rx_buffer;  /* bytes, 0: by the rate */
+	struct ws_rate rate;
+	struct ws_plan plan;
+	struct ws_frame_spec frame;
+	int64_t window_ns;
+	uint64_t link_bps;	/* that the transmitting link really carries; 0: unknown */
+	const atomic_int *stop; /* not 0: end early */
+	/* Called about each second from the calling thread; may be NULL. */
+	void (*progress)(void *arg, const struct ws_progress *p);
+	void *arg;
+};
+
+/* What the kernel granted; for the report. */
+struct ws_latency_granted {
+	const char *backend;
+	uint64_t rx_buffer, stamp_buffer;
+	uint32_t stamps_outstanding;
+	bool tx_keys_explicit;
+};
+
+/* Where a run could not begin. */
+struct ws_latency_fault {
+	enum ws_end end;
+	const char *step; /* "open", "thread", "memory" */
+};
+
+/*
+ * Returns 0 when there is a result, even if the run ended early (ret->complete, ret->failed and
+ * ret->ended_by say so); or -errno when it could not begin, and *ret_fault says where.
+ */
+int ws_latency_run(const struct ws_latency_setup *setup, struct ws_run_result *ret,
+	struct ws_latency_granted *ret_granted, struct ws_warnings *warnings,
+	struct ws_latency_fault *ret_fault);

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The receiving side of a run: takes packets from one I/O instance and records from the sender,
+ * feeds both to the matcher, and turns outcomes into histograms.
+ */
+#pragma once
+
+#include "core/match.h"
+#include "core/spsc.h"
+#include "io/io.h"
+#include "report/result.h"
+#include "run/shared.h"
+
+struct ws_receiver_config {
+	struct ws_io *io;
+	struct ws_spsc *records; /* of struct ws_tx_record */
+	struct ws_run_shared *shared;
+	int64_t window_ns;
+	uint32_t capacity;   /* of the matcher, a power of two */
+	bool kernel_stamps;  /* else the stamp is the program's own, when it reads the packet */
+	enum ws_origin want; /* the stamps of another origin are counted as missing */
+	uint32_t run_id;
+	uint16_t stream;
+	uint16_t udp_port;
+	bool paced;		      /* intended times mean something */
+	struct ws_run_result *result; /* histograms are recorded here while it runs */
+};
+
+struct ws_receiver;
+
+/* 0, -EINVAL or -ENOMEM. The receiver owns nothing of the configuration. */
+int ws_receiver_new(struct ws_receiver **ret, const struct ws_receiver_config *config);
+void ws_receiver_free(struct ws_receiver *r);
+
+/*
+ * Handles what has come, or waits for it a little. True until the sender is done and every sequence
+ * is closed. Then the ledger is complete but for the final counts of the ring.
+ */
+bool ws_receiver_step(struct ws_receiver *r);
+
+/* After the last step: rejects new packets, accounts for those that had come, closes the ledger and
+ * writes it to the result. */
+void ws_receiver_finish(struct ws_receiver *r);

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "run/sender.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/clock.h"
+#include "host/sys.h"
+
+#define BATCH	    32 /* frames a send call; more would delay the reading of stamps */
+#define STAMP_BATCH 64
+/* Stamps that fail to come, with none that comes, until no more are asked for. */
+#define GIVE_UP_AFTER 64
+/* How long to wait for the kernel before it is asked again. */
+#define AGAIN_NS 20000
+/* A stop request is seen at least that often. */
+#define NAP_NS 50000000
+
+struct ws_sender {
+	struct ws_sender_config c;
+	struct ws_sender_stats stats;
+	struct ws_plan_cursor cursor; /* of the next packet to stage */
+	/* Frames that are built and reserved, but not yet taken by the kernel: the oldest first. */
+	struct ws_io_tx staged[BATCH];
+	unsigned staged_count;
+	/* Packets whose stamp is under way, by cookie; free cookies are a stack. */
+	struct ws_tx_record *flight;
+	uint32_t *free_cookies;
+	uint32_t free_count;
+	uint32_t bound;
+	bool drained;
+	bool waited; /* for the next deadline */
+	bool ending; /* nothing more will be staged */
+	bool any_stamp;
+	bool stamps_broken; /* reading them fails */
+	uint64_t missing;
+	uint64_t accepted;
+};
+
+int ws_sender_new(struct ws_sender **ret, const struct ws_sender_config *config)
+{
+	const struct ws_io_caps *caps = ws_io_caps(config->io);
+	struct ws_sender *s;
+	uint32_t cookies;
+
+	if (config->frame->len > caps->frame_max ||
+		(config->kernel_stamps && !caps->stamps_outstanding)) {
+		return -EINVAL;
+	}
+	s = calloc(1, sizeof(*s));
+	if (!s) {
+		return -ENOMEM;
+	}
+	s->c = *config;
+	s->bound = config->kernel_stamps ? caps->stamps_outstanding : 0;
+	cookies = s->bound + BATCH;
+	s->flight = calloc(cookies, sizeof(*s->flight));
+	s->free_cookies = calloc(cookies, sizeof(*s->free_cookies));
+	if (!s->flight || !s->free_cookies) {
+		ws_sender_free(s);
+		return -ENOMEM;
+	}
+	for (uint32_t i = 0; i < cookies; i++) {
+		s->flight[i].seq = UINT64_MAX;
+		s->free_cookies[i] = i;
+	}
+	s->free_count = cookies;
+	ws_plan_cursor_init(&s->cursor, config->plan);
+	*ret = s;
+	return 0;
+}
+
+void ws_sender_free(struct ws_sender *s)
+{
+	if (s) {
+		free(s->flight);
+		free(s->free_cookies);
+		free(s);
+	}
+}
+
+const struct ws_sender_stats *ws_sender_stats(const struct ws_sender *s)
+{
+	return &s->stats;
+}
+
+static bool stop_asked(const struct ws_sender *s)
+{
+	return atomic_load_explicit(&s->c.shared->stop, memory_order_relaxed) != 0;
+}
+
+static void fault(struct ws_sender *s, int error)
+{
+	atomic_store_explicit(&s->c.shared->sender_fault, error, memory_order_relaxed);
+	s->ending = true;
+}
+
+/* The packet is complete: its record goes to the matcher. */
+static void tell(struct ws_sender *s, uint32_t cookie)
+{
+	/* The receiver never stops taking records before the sender is done. */
+	while (!ws_spsc_push(s->c.records, &s->flight[cookie])) {
+		(void)ws_sys_sleep_until(ws_clock_now() + AGAIN_NS);
+	}
+	s->flight[cookie].seq = UINT64_MAX;
+	s->free_cookies[s->free_count++] = cookie;
+}
+
+/* Builds the frames that are due, at most as many as there is room for everywhere. */
+static void stage_due(struct ws_sender *s, int64_t now_ns)
+{
+	uint64_t open_until =
+		atomic_load_explicit(&s->c.shared->base, memory_order_acquire) + s->c.capacity;
+	struct ws_io_slot slots[BATCH];
+	unsigned due = 0;
+	struct ws_plan_cursor ahead = s->cursor;
+	int n;
+
+	while (s->staged_count + due < BATCH && due < s->free_count && ahead.n < s->c.plan->count &&
+		s->c.start_ns + ahead.offset_ns <= now_ns) {
+		if (ahead.n >= open_until) {
+			s->stats.window_waits += due == 0 && s->staged_count == 0;
+			break;
+		}
+		ws_plan_cursor_next(&ahead);
+		due++;
+	}
+	n = due ? ws_io_tx_reserve(s->c.io, slots, due) : 0;
+	for (int i = 0; i < n; i++) {
+		int64_t intended = s->c.start_ns + s->cursor.offset_ns;
+		uint32_t cookie = s->free_cookies[--s->free_count];
+
+		if (ws_plan_is_max(s->c.plan)) {
+			intended = now_ns;
+		}
+		ws_frame_write(s->c.frame, slots[i].data, s->cursor.n, intended);
+		s->flight[cookie] = (struct ws_tx_record){
+			.seq = s->cursor.n,
+			.intended_ns = intended,
+		};
+		s->staged[s->staged_count++] = (struct ws_io_tx){
+			.len = s->c.frame->len,
+			.want_stamp = s->bound && !s->stats.stamps_given_up,
+			.cookie = cookie,
+		};
+		ws_plan_cursor_next(&s->cursor);
+	}
+	atomic_store_explicit(&s->c.shared->offered, s->cursor.n, memory_order_release);
+}
+
+static int64_t gap_ns(const struct ws_sender *s)
+{
+	return ws_plan_is_max(s->c.plan) ? INT64_MAX : (int64_t)s->cursor.step_ns;
+}
+
+/* One frame has left our hands. */
+static void settle(struct ws_sender *s, const struct ws_io_tx *frame)
+{
+	struct ws_tx_record *r = &s->flight[frame->cookie];
+
+	if (frame->status < 0) {
+		r->failed = true;
+		tell(s, (uint32_t)frame->cookie);
+		return;
+	}
+	s->accepted++;
+	if (r->app_ns - r->intended_ns > gap_ns(s)) {
+		s->stats.late++;
+	}
+	if (frame->want_stamp) {
+		return; /* its stamp will settle it */
+	}
+	if (!s->c.kernel_stamps) {
+		r->stamp = (struct ws_stamp){
+			.time = {r->app_ns, WS_CLOCK_MONOTONIC},
+			.origin = WS_ORIGIN_USER,
+		};
+	}
+	tell(s, (uint32_t)frame->cookie);
+}
+
+static void submit(struct ws_sender *s)
+{
+	int64_t before = ws_clock_now();
+	unsigned taken;
+	int64_t after;
+	int n;
+
+	for (unsigned i = 0; i < s->staged_count; i++) {
+		s->flight[s->staged[i].cookie].app_ns = before;
+	}
+	n = ws_io_tx_submit(s->c.io, s->staged, s->staged_count);
+	after = ws_clock_now();
+	s->stats.send_ns += after - before;
+	s->stats.end_ns = after;
+	if (n < 0) {
+		fault(s, n);
+		return;
+	}
+	taken = (unsigned)n;
+	for (unsigned i = 0; i < taken; i++) {
+		settle(s, &s->staged[i]);
+	}
+	atomic_store_explicit(&s->c.shared->accepted, s->accepted, memory_order_relaxed);
+	s->drained = false;
+	s->waited = false;
+	if (taken < s->staged_count) {
+		memmove(s->staged, s->staged + taken,
+			(s->staged_count - taken) * sizeof(s->staged[0]));
+		if (!taken && (!s->bound || ws_io_tx_outstanding(s->c.io) < s->bound)) {
+			s->stats.again++;
+			(void)ws_io_wait(s->c.io, ws_clock_now() + AGAIN_NS);
+		}
+	}
+	s->staged_count -= taken;
+}
+
+/* Reads up to max stamps; true if there were any. */
+static bool drain(struct ws_sender *s, unsigned max)
+{
+	struct ws_io_tx_stamp stamps[STAMP_BATCH];
+	int64_t before = ws_clock_now();
+	int n;
+
+	n = ws_io_tx_stamps(s->c.io, stamps, max < STAMP_BATCH ? max : STAMP_BATCH);
+	if (n < 0) {
+		fault(s, n);
+		s->stamps_broken = true;
+		return false;
+	}
+	for (int i = 0; i < n; i++) {
+		struct ws_tx_record *r = &s->flight[stamps[i].cookie];
+
+		if (stamps[i].status == 0) {
+			r->stamp = stamps[i].stamp;
+			s->any_stamp = true;
+		} else {
+			s->missing++;
+		}
+		tell(s, (uint32_t)stamps[i].cookie);
+	}
+	if (s->missing >= GIVE_UP_AFTER && !s->any_stamp) {
+		/* A driver that never stamps would hold every packet for the whole time-out. */
+		s->stats.stamps_given_up = true;
+	}
+	s->drained = n == 0;
+	s->stats.stamp_ns += ws_clock_now() - before;
+	return n > 0;
+}
+
+static void spin_until(int64_t until_ns)
+{
+	while (ws_clock_now() < until_ns) {
+#if defined(__x86_64__) || defined(__i386__)
+		__builtin_ia32_pause();
+#elif defined(__aarch64__)
+		__asm__ volatile("yield");
+#endif
+	}
+}
+
+static void nap_until(int64_t until_ns, int64_t now_ns)
+{
+	(void)ws_sys_sleep_until(until_ns < now_ns + NAP_NS ? until_ns : now_ns + NAP_NS);
+}
+
+/* True when there is nothing left to stage. */
+static bool plan_over(const struct ws_sender *s, int64_t now_ns)
+{
+	if (s->cursor.n >= s->c.plan->count) {
+		return true;
+	}
+	return ws_plan_is_max(s->c.plan) && now_ns - s->c.start_ns >= s->c.plan->duration_ns &&
+	       s->c.plan->duration_ns > 0;
+}
+
+/* Frames that were built but will not be sent: nobody ever saw them. */
+static void withdraw_staged(struct ws_sender *s)
+{
+	for (unsigned i = 0; i < s->staged_count; i++) {
+		s->flight[s->staged[i].cookie].withdrawn = true;
+		tell(s, (uint32_t)s->staged[i].cookie);
+	}
+	s->staged_count = 0;
+}
+
+/* The end: collects the stamps that are still under way. False when all is told. */
+static bool collect_rest(struct ws_sender *s)
+{
+	withdraw_staged(s);
+	if (ws_io_tx_outstanding(s->c.io) && !s->stamps_broken) {
+		if (!drain(s, STAMP_BATCH)) {
+			(void)ws_io_wait(s->c.io, ws_clock_now() + 1000000);
+		}
+		return true;
+	}
+	for (uint32_t i = 0; i < s->bound + BATCH; i++) {
+		if (s->flight[i].seq != UINT64_MAX) {
+			tell(s, i);
+		}
+	}
+	atomic_store_explicit(&s->c.shared->sender_done, 1, memory_order_release);
+	return false;
+}
+
+bool ws_sender_step(struct ws_sender *s)
+{
+	int64_t now = ws_clock_now();
+	struct ws_pace_state state;
+	struct ws_pace_step step;
+
+	if (!s->ending && (stop_asked(s) || (!s->staged_count && plan_over(s, now)))) {
+		s->ending = true;
+	}
+	if (s->ending) {
+		return collect_rest(s);
+	}
+	state = (struct ws_pace_state){
+		.now_ns = now,
+		.deadline_ns = s->staged_count ? INT64_MIN : s->c.start_ns + s->cursor.offset_ns,
+		.outstanding = s->bound ? ws_io_tx_outstanding(s->c.io) : 0,
+		.bound = s->bound,
+		.drained = s->drained,
+	};
+	step = ws_pace_decide(&s->c.pace, &state);
+	switch (step.action) {
+	case WS_PACE_SEND:
+		stage_due(s, now);
+		if (s->staged_count) {
+			submit(s);
+		} else {
+			/* Every sequence that may be open is open: the window must move first. */
+			(void)ws_sys_sleep_until(now + AGAIN_NS);
+		}
+		break;
+	case WS_PACE_DRAIN:
+		(void)drain(s, step.max);
+		break;
+	case WS_PACE_BOUND:
+		s->stats.bound_waits++;
+		(void)ws_io_wait(s->c.io, now + 1000000);
+		s->drained = false;
+		break;
+	case WS_PACE_SLEEP:
+	case WS_PACE_SPIN:
+		if (!s->waited) {
+			s->stats.pacer_waits++;
+			s->waited = true;
+		}
+		if (step.action == WS_PACE_SLEEP) {
+			nap_until(step.until_ns, now);
+		} else {
+			spin_until(step.until_ns);
+		}
+		break;
+	}
+	return true;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The sending side of a run: carries out the plan on one I/O instance, collects the transmit
+ * stamps, and tells of every packet by exactly one record.
+ */
+#pragma once
+
+#include "core/frame.h"
+#include "core/hist.h"
+#include "core/match.h"
+#include "core/pace.h"
+#include "core/plan.h"
+#include "core/spsc.h"
+#include "io/io.h"
+#include "run/shared.h"
+
+struct ws_sender_config {
+	struct ws_io *io;
+	const struct ws_plan *plan;
+	const struct ws_frame_template *frame;
+	struct ws_spsc *records; /* of struct ws_tx_record */
+	struct ws_run_shared *shared;
+	uint32_t capacity;  /* of the matcher: sequences that may be open */
+	int64_t start_ns;   /* CLOCK_MONOTONIC: when packet 0 is intended */
+	bool kernel_stamps; /* else the stamp is the program's own, before the send call */
+	struct ws_pace_config pace;
+};
+
+/* What the run observed, for the result and the verdict on its limit. */
+struct ws_sender_stats {
+	int64_t end_ns;		   /* when the last send call returned */
+	int64_t send_ns, stamp_ns; /* spent in send calls and in reading stamps */
+	uint64_t pacer_waits;	   /* packets that the pacer had to wait for */
+	uint64_t bound_waits;	   /* times that too many stamps were under way */
+	uint64_t window_waits;	   /* times that too many sequences were open */
+	uint64_t again;		   /* times that the kernel asked to come back later */
+	uint64_t late;		   /* packets sent after the next one was due */
+	bool stamps_given_up;	   /* none came for so long that no more were asked for */
+};
+
+struct ws_sender;
+
+/* 0, -EINVAL or -ENOMEM. The sender owns nothing of the configuration. */
+int ws_sender_new(struct ws_sender **ret, const struct ws_sender_config *config);
+void ws_sender_free(struct ws_sender *s);
+
+/* Does one thing: sends what is due, reads stamps, or waits. True until everything is told. */
+bool ws_sender_step(struct ws_sender *s);
+
+const struct ws_sender_stats *ws_sender_stats(const struct ws_sender *s);

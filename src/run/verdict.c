@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "run/verdict.h"
+
+#include <stdio.h>
+
+#include "core/limit.h"
+
+static double share(uint64_t part, uint64_t whole)
+{
+	return whole ? 100.0 * (double)part / (double)whole : 0.0;
+}
+
+static void say_why(struct ws_limit *limit, enum ws_limit_cause cause,
+	const struct ws_limit_evidence *e, const struct ws_run_result *r)
+{
+	double accepted = e->elapsed_ns ? (double)e->accepted * 1e9 / (double)e->elapsed_ns : 0;
+	double per_packet = e->accepted ? (double)e->send_ns / (double)e->accepted : 0;
+	double per_stamp = e->accepted ? (double)e->stamp_ns / (double)e->accepted : 0;
+
+	switch (cause) {
+	case WS_LIMIT_LINK:
+		(void)snprintf(limit->why, sizeof(limit->why),
+			"the link carries %.0f Mbit/s at layer 1; frames of %u bytes were accepted "
+			"at "
+			"%.0f packets/s",
+			(double)e->link_bps / 1e6, r->len + 4, accepted);
+		limit->try[0] = "a lower rate";
+		limit->try[1] = "larger frames (--size), if bits are wanted and not packets";
+		break;
+	case WS_LIMIT_BACKPRESSURE:
+		(void)snprintf(limit->why, sizeof(limit->why),
+			"the kernel refused %llu packets (ENOBUFS) and asked %llu times to come "
+			"back "
+			"later (EAGAIN); %llu times too many transmit stamps were under way",
+			(unsigned long long)e->refused, (unsigned long long)e->again,
+			(unsigned long long)e->bound_waits);
+		limit->try[0] = "a lower rate";
+		limit->try[1] = "a look at the queue: tc -s qdisc show";
+		limit->try[2] = e->bound_waits ? "a larger net.core.rmem_max" : NULL;
+		break;
+	case WS_LIMIT_CPU:
+		(void)snprintf(limit->why, sizeof(limit->why),
+			"the sender waited for only %.1f %% of the packets: %.0f ns a packet in "
+			"send "
+			"calls, %.0f ns in reading stamps",
+			share(e->pacer_waits, e->accepted), per_packet, per_stamp);
+		limit->try[0] = "a lower rate";
+		limit->try[1] = "larger frames (--size), if bits are wanted and not packets";
+		limit->try[2] = "a CPU of its own for each thread (--cpu)";
+		break;
+	case WS_LIMIT_RATE_CONTROL:
+		(void)snprintf(limit->why, sizeof(limit->why),
+			"%llu packets (%.2f %%) left after the next one was due, though the sender "
+			"had "
+			"time to spare: it did not get the CPU when it was due",
+			(unsigned long long)e->late, share(e->late, e->accepted));
+		limit->try[0] = "fewer other programs on this machine";
+		limit->try[1] = "a CPU of its own for each thread (--cpu)";
+		break;
+	case WS_LIMIT_UNKNOWN:
+		(void)snprintf(limit->why, sizeof(limit->why),
+			"ruled out: the link, refusals of the kernel, a busy sender, late sends");
+		break;
+	case WS_LIMIT_NONE:
+	case WS_LIMIT_COUNT:
+		break;
+	}
+}
+
+static void find_limit(struct ws_run_result *r, const struct ws_verdict_facts *f)
+{
+	const struct ws_sender_stats *s = f->sender;
+	const struct ws_limit_evidence e = {
+		.requested_pps = r->pps.num ? ws_ratio_double(r->pps) : 0,
+		.accepted = r->ledger.sent,
+		.elapsed_ns = r->elapsed_ns,
+		.refused = r->ledger.failed,
+		.again = s->again,
+		.bound_waits = s->bound_waits,
+		.pacer_waits = s->pacer_waits,
+		.late = s->late,
+		.link_bps = f->setup->link_bps,
+		.len = r->len,
+		.send_ns = s->send_ns,
+		.stamp_ns = s->stamp_ns,
+	};
+	enum ws_limit_cause cause = ws_limit_find(&e);
+
+	r->limit = (struct ws_limit){.cause = ws_limit_name(cause)};
+	say_why(&r->limit, cause, &e, r);
+}
+
+void ws_verdict(struct ws_warnings *w, struct ws_run_result *r, const struct ws_verdict_facts *f)
+{
+	const struct ws_ledger *l = &r->ledger;
+	const char *tx = f->setup->end[WS_END_TX].name;
+	const char *rx = f->setup->end[WS_END_RX].name;
+
+	find_limit(r, f);
+	if (f->sender->stamps_given_up) {
+		ws_warn(w,
+			"%s gave no transmit stamp at all, so no more were asked for (use --stamp "
+			"user, or "
+			"another interface)",
+			tx);
+	} else if (l->unstamped_tx + l->unstamped_both) {
+		ws_warn(w, "%s: %llu packets arrived without a transmit stamp", tx,
+			(unsigned long long)(l->unstamped_tx + l->unstamped_both));
+	}
+	if (l->unstamped_rx + l->unstamped_both) {
+		ws_warn(w, "%s: %llu packets arrived without a receive stamp of the kernel", rx,
+			(unsigned long long)(l->unstamped_rx + l->unstamped_both));
+	}
+	if (l->dropped_rx) {
+		ws_warn(w,
+			"%s: our own receive buffer was full: %llu packets were dropped there, so "
+			"up to "
+			"that many of the lost are not the network's (lower the rate, or give the "
+			"threads a CPU each with --cpu)",
+			rx, (unsigned long long)l->dropped_rx);
+	}
+	if (f->sender->window_waits) {
+		ws_warn(w,
+			"the sender had to wait because %u sequences were open at a time (a "
+			"shorter "
+			"--window makes room)",
+			f->capacity);
+	}
+	if (l->negative) {
+		ws_warn(w,
+			"%llu packets have a receive stamp before their transmit stamp: the clocks "
+			"of the "
+			"two ends disagree by more than the delay",
+			(unsigned long long)l->negative);
+	}
+	if (!ws_ledger_balanced(l)) {
+		ws_warn(w, "the accounts of this run do not balance: its figures are not to be "
+			   "trusted "
+			   "(this is a defect of the program)");
+	}
+}
