@@ -34,16 +34,16 @@ static const char *const heads[2][COLS] = {
 static const struct table_layout {
 	bool short_heads;
 	bool two_tables; /* packets, then latencies */
-	bool tight;	 /* one space between the small counts */
 	bool joined;	 /* "1.24us" */
+	unsigned count_gap, time_gap;
 } layouts[] = {
-	{false, false, false, false},
-	{true, false, false, false},
-	{true, false, true, false},
-	{false, true, false, false},
-	{true, true, false, false},
-	{true, true, true, false},
-	{true, true, true, true},
+	{.count_gap = 2, .time_gap = 2},
+	{.short_heads = true, .count_gap = 2, .time_gap = 2},
+	{.short_heads = true, .count_gap = 1, .time_gap = 2},
+	{.two_tables = true, .count_gap = 2, .time_gap = 2},
+	{.short_heads = true, .two_tables = true, .count_gap = 2, .time_gap = 2},
+	{.short_heads = true, .two_tables = true, .count_gap = 1, .time_gap = 2},
+	{.short_heads = true, .two_tables = true, .joined = true, .count_gap = 1, .time_gap = 1},
 };
 
 struct table {
@@ -91,7 +91,7 @@ static void cell_text(char buf[WS_CELL_SIZE], const struct ws_run_result *run, i
 
 static unsigned gap_before(const struct table_layout *layout, int col)
 {
-	return layout->tight && col > COL_RATE && col < COL_MIN ? 1 : 2;
+	return col < COL_MIN ? layout->count_gap : layout->time_gap;
 }
 
 static bool table_fits(struct ws_page *p, const struct ws_latency_report *r, struct table *t)
