@@ -85,11 +85,11 @@ static const char *nearest(const char *word)
 /* A full disk or a closed pipe shows only when the last bytes leave. */
 static int finish(int status)
 {
-	if (fflush(stdout) != 0 || ferror(stdout)) {
+	if (status == WS_EXIT_OK && (fflush(stdout) != 0 || ferror(stdout))) {
 		ws_error("stdout: %s (where does it go?)", strerror(errno));
-		return status ? status : WS_EXIT_FAIL;
+		return WS_EXIT_FAIL;
 	}
-	return status;
+	return status; /* a command that failed has said why */
 }
 
 int main(int argc, char **argv)

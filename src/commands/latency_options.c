@@ -84,6 +84,9 @@ static int take_rate(void *p, const char *arg, char *why, size_t why_size)
 			"%.*s is out of range (above 0; at most 1e12 packets/s, 1e15 bit/s, 100%%)",
 			length, bad);
 	default:
+		if (n < 0 && !length) {
+			return WHY("an empty rate (say 100kpps, or a list 1kpps,10kpps)");
+		}
 		if (n < 0) {
 			return WHY(
 				"%.*s is no rate (say 100kpps, 1.5Mpps, 500Mbps, 10Gbps/l1, 80%%, "

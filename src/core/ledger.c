@@ -39,6 +39,9 @@ bool ws_ledger_holds(const struct ws_ledger *l, enum ws_identity id)
 		return l->matched ==
 		       l->in_histogram + l->negative + l->below_range + l->above_range;
 	case WS_IDENTITY_RING:
+		if (l->offered_rx == UINT64_MAX || l->dropped_rx == UINT64_MAX) {
+			return true;
+		}
 		return l->offered_rx == l->received + l->dropped_rx;
 	case WS_IDENTITY_COUNT:
 		break;

@@ -28,7 +28,7 @@ struct ws_ledger {
 	uint64_t beyond_history; /* of duplicated: came so late that first copy or not cannot be told */
 	uint64_t negative, below_range, above_range; /* of matched */
 	uint64_t in_histogram;			     /* of matched: the sum of the histogram's counts */
-	/* our own receive ring, by the kernel's count */
+	/* our own receive ring, by the kernel's count; UINT64_MAX: unknown */
 	uint64_t offered_rx; /* what passed the filter */
 	uint64_t dropped_rx; /* of these, dropped because the ring was full */
 };
@@ -46,6 +46,7 @@ enum ws_identity {
 
 /* The identity in words, for a message. */
 const char *ws_identity_text(enum ws_identity id);
+/* True also where a count that it needs is unknown. */
 bool ws_ledger_holds(const struct ws_ledger *l, enum ws_identity id);
 /* All of them. */
 bool ws_ledger_balanced(const struct ws_ledger *l);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "host/lab.h"
 #include "host/netns.h"
-#include "host/nic.h"
+#include "host/rtnl.h"
 #include "host/sys.h"
 
 #include <arpa/inet.h>

@@ -58,31 +58,3 @@ void ws_nic_hint(const char *text, char *buf, size_t size);
 /* The same from a list of the interfaces' names: pure. */
 void ws_nic_hint_from(
 	const char *text, const char (*names)[IFNAMSIZ], size_t count, char *buf, size_t size);
-
-/*
- * The exchange with the kernel's rtnetlink that the facts come by; also for those who configure
- * links. The socket belongs to the namespace in which it was opened.
- */
-struct nlmsghdr;
-
-struct ws_rtnl {
-	int fd;
-	uint32_t port, seq;
-	char message[128]; /* what the kernel added to its last error (extended acknowledgement) */
-};
-
-/* groups: RTMGRP_* to be told of, 0 for none; ws_rtnl_talk() skips such messages. 0 or -errno. */
-int ws_rtnl_open(struct ws_rtnl *nl, unsigned groups);
-void ws_rtnl_close(struct ws_rtnl *nl);
-/*
- * Called for each answer. With NULL before each try: a dump that the kernel says was interrupted by
- * a change is asked for again, so forget what came before. A negative value ends the exchange with
- * it.
- */
-typedef int (*ws_rtnl_each)(const struct nlmsghdr *answer, void *arg);
-/*
- * Sends a request and takes all answers to it. Sequence number and flags for acknowledgement are
- * set here. each may be NULL. Returns 0, the kernel's or each's -errno, -EBADMSG for a damaged
- * answer, or -EAGAIN if a dump was interrupted time after time.
- */
-int ws_rtnl_talk(struct ws_rtnl *nl, struct nlmsghdr *request, ws_rtnl_each each, void *arg);

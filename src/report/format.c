@@ -31,27 +31,6 @@ void ws_warn(struct ws_warnings *w, const char *format, ...)
 	memcpy(w->text[w->count++], text, sizeof(text));
 }
 
-bool ws_report_holds(const struct ws_ledger *l, enum ws_identity id)
-{
-	if (id == WS_IDENTITY_RING &&
-		(l->offered_rx == UINT64_MAX || l->dropped_rx == UINT64_MAX)) {
-		return true;
-	}
-	return ws_ledger_holds(l, id);
-}
-
-bool ws_report_balanced(const struct ws_ledger *l)
-{
-	int id;
-
-	for (id = 0; id < WS_IDENTITY_COUNT; id++) {
-		if (!ws_report_holds(l, (enum ws_identity)id)) {
-			return false;
-		}
-	}
-	return true;
-}
-
 /*
  * Three significant digits and the largest unit that leaves something before the point. The limit
  * is 999.5, not 1000, because that is where three digits would round up into the next unit.

@@ -310,7 +310,7 @@ static void put_ledger(struct doc *d, json_t *o, const struct ws_run_result *run
 	put(d, o, "rx_freezes", count(run->rx_freezes));
 	put(d, o, "stamps_missing", count(run->stamps_missing));
 	put(d, o, "stamps_stray", count(run->stamps_stray));
-	put(d, o, "balanced", json_boolean(ws_report_balanced(l)));
+	put(d, o, "balanced", json_boolean(ws_ledger_balanced(l)));
 }
 
 static json_t *run_object(

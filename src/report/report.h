@@ -31,8 +31,3 @@ char *ws_format_pps(char *buf, size_t size, double pps); /* "99.9 kpps" */
 char *ws_format_bytes(char *buf, size_t size, uint64_t bytes); /* "208 KiB" */
 /* A sentence: who stamped at both ends, by which clock, what the latencies therefore span, their error. */
 char *ws_format_stamps(char *buf, size_t size, const struct ws_run_result *run);
-
-/* ws_ledger_holds(), but true also where a count that the identity needs is unknown (UINT64_MAX). */
-bool ws_report_holds(const struct ws_ledger *l, enum ws_identity id);
-/* All of them. */
-bool ws_report_balanced(const struct ws_ledger *l);

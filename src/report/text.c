@@ -239,7 +239,7 @@ static void equation(struct ws_text *t, const struct ws_ledger *l, enum ws_ident
 		terms[n++] = right[id][i];
 	}
 	ws_text_add(t, "%s %s %s", ws_format_count(buf, sizeof(buf), left[id].value), left[id].name,
-		ws_report_holds(l, id) ? "=" : "≠");
+		ws_ledger_holds(l, id) ? "=" : "≠");
 	for (i = 0; i < n; i++) {
 		if (terms[i].value > 0 || !terse || i == 0) {
 			ws_text_add(t, "%s %s %s", shown++ > 0 ? " +" : "",
@@ -292,7 +292,7 @@ static void ledgers(struct ws_page *p, const struct ws_latency_report *r)
 
 	for (i = 0; i < r->run_count; i++) {
 		const struct ws_run_result *run = &r->runs[i];
-		bool balanced = ws_report_balanced(&run->ledger);
+		bool balanced = ws_ledger_balanced(&run->ledger);
 		struct ws_text t = {0};
 
 		ws_text_add(&t, "%s: ", balanced ? "balanced" : "NOT BALANCED");
@@ -300,7 +300,7 @@ static void ledgers(struct ws_page *p, const struct ws_latency_report *r)
 			equation(&t, &run->ledger, WS_IDENTITY_SENT, true);
 		}
 		for (id = 0; id < WS_IDENTITY_COUNT && !balanced; id++) {
-			if (!ws_report_holds(&run->ledger, (enum ws_identity)id)) {
+			if (!ws_ledger_holds(&run->ledger, (enum ws_identity)id)) {
 				ws_text_add(&t, "%s does not hold (",
 					ws_identity_text((enum ws_identity)id));
 				equation(&t, &run->ledger, (enum ws_identity)id, false);

@@ -184,8 +184,15 @@ static void *receiver_thread(void *arg)
 {
 	struct run *r = arg;
 
-	while (ws_receiver_step(r->receiver)) {
-		;
+	for (;;) {
+		enum ws_receiver_state state = ws_receiver_step(r->receiver);
+
+		if (state == WS_RECEIVER_DONE) {
+			break;
+		}
+		if (state == WS_RECEIVER_IDLE) {
+			ws_receiver_wait(r->receiver);
+		}
 	}
 	ws_receiver_finish(r->receiver);
 	return NULL;

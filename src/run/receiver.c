@@ -192,32 +192,34 @@ static void take_records(struct ws_receiver *r)
 	}
 }
 
-bool ws_receiver_step(struct ws_receiver *r)
+enum ws_receiver_state ws_receiver_step(struct ws_receiver *r)
 {
 	struct ws_run_shared *shared = r->c.shared;
 	/* Before the records are taken: what was told before is then in the queue. */
 	bool sender_done = atomic_load_explicit(&shared->sender_done, memory_order_acquire) != 0;
 	unsigned n = take_packets(r);
-	int fault;
 
 	take_records(r);
 	ws_match_advance(r->match, r->watermark_ns);
 	atomic_store_explicit(&shared->base, ws_match_base(r->match), memory_order_release);
-	if (sender_done && ws_match_base(r->match) ==
-				   atomic_load_explicit(&shared->offered, memory_order_relaxed)) {
-		return false;
+	if (sender_done) {
+		uint64_t offered = atomic_load_explicit(&shared->offered, memory_order_relaxed);
+
+		if (ws_match_base(r->match) == offered ||
+			atomic_load(&shared->receiver_fault) == -ENODEV) {
+			return WS_RECEIVER_DONE;
+		}
 	}
-	if (n) {
-		return true;
+	return n ? WS_RECEIVER_BUSY : WS_RECEIVER_IDLE;
+}
+
+void ws_receiver_wait(struct ws_receiver *r)
+{
+	int rc = ws_io_wait(r->c.io, ws_clock_now() + WAIT_NS);
+
+	if (rc < 0) {
+		atomic_store(&r->c.shared->receiver_fault, rc);
 	}
-	fault = ws_io_wait(r->c.io, ws_clock_now() + WAIT_NS);
-	if (fault < 0) {
-		atomic_store(&shared->receiver_fault, fault);
-	}
-	if (sender_done && atomic_load(&shared->receiver_fault) == -ENODEV) {
-		return false; /* nothing can come any more */
-	}
-	return true;
 }
 
 void ws_receiver_finish(struct ws_receiver *r)
@@ -243,7 +245,8 @@ void ws_receiver_finish(struct ws_receiver *r)
 	result->ledger.below_range = h->below_range;
 	result->ledger.above_range = h->above_range;
 	result->ledger.in_histogram = in_bins;
-	result->ledger.offered_rx = stats.rx_offered - stats.rx_damaged;
+	result->ledger.offered_rx =
+		stats.rx_offered == UINT64_MAX ? UINT64_MAX : stats.rx_offered - stats.rx_damaged;
 	result->ledger.dropped_rx = stats.rx_dropped;
 	result->rx_freezes = stats.rx_freezes;
 }

@@ -32,11 +32,16 @@ struct ws_receiver;
 int ws_receiver_new(struct ws_receiver **ret, const struct ws_receiver_config *config);
 void ws_receiver_free(struct ws_receiver *r);
 
-/*
- * Handles what has come, or waits for it a little. True until the sender is done and every sequence
- * is closed. Then the ledger is complete but for the final counts of the ring.
- */
-bool ws_receiver_step(struct ws_receiver *r);
+enum ws_receiver_state {
+	WS_RECEIVER_BUSY, /* there was something; there may be more */
+	WS_RECEIVER_IDLE, /* there was nothing: ws_receiver_wait() */
+	WS_RECEIVER_DONE, /* the sender is done, and every sequence is closed or can only be lost */
+};
+
+/* Handles what has come; does not wait. */
+enum ws_receiver_state ws_receiver_step(struct ws_receiver *r);
+/* Waits for packets, for a few milliseconds at most. */
+void ws_receiver_wait(struct ws_receiver *r);
 
 /* After the last step: rejects new packets, accounts for those that had come, closes the ledger and
  * writes it to the result. */

@@ -329,8 +329,9 @@ bool ws_sender_step(struct ws_sender *s)
 		stage_due(s, now);
 		if (s->staged_count) {
 			submit(s);
-		} else {
-			/* Every sequence that may be open is open: the window must move first. */
+		} else if (!state.outstanding || !drain(s, STAMP_BATCH)) {
+			/* Every sequence that may be open is open, and only the stamps just looked for or
+			 * packets that have yet to arrive can close one. */
 			(void)ws_sys_sleep_until(now + AGAIN_NS);
 		}
 		break;

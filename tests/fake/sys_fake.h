@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A scripted version of src/host/sys.c: links instead of it, and makes no system call.
+ *
+ * Behind it stands a small model of the kernel: AF_PACKET sockets on one interface, their options, a
+ * receive ring on malloc'd memory, a receive queue that the test fills, and a transmit path with stamps
+ * on a bounded error queue (net/packet/af_packet.c, net/core/sock.c, net/core/skbuff.c). On top of the
+ * model, any call can be given another answer. Every call but those that read a clock or sleep is logged.
+ *
+ * State is global, as the kernel's is: sys_fake_reset() goes before each test. The clock may be read
+ * and slept on by several threads at once; everything else is for one.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum sys_fake_fn {
+	SYS_FAKE_SOCKET,
+	SYS_FAKE_BIND,
+	SYS_FAKE_SETSOCKOPT,
+	SYS_FAKE_GETSOCKOPT,
+	SYS_FAKE_GETSOCKNAME,
+	SYS_FAKE_SENDTO,
+	SYS_FAKE_RECV,
+	SYS_FAKE_SENDMSG,
+	SYS_FAKE_SENDMMSG,
+	SYS_FAKE_RECVMMSG,
+	SYS_FAKE_IOCTL,
+	SYS_FAKE_POLL,
+	SYS_FAKE_MMAP,
+	SYS_FAKE_MUNMAP,
+	SYS_FAKE_CLOSE,
+	SYS_FAKE_OPEN,
+	SYS_FAKE_READ,
+	SYS_FAKE_WRITE,
+	SYS_FAKE_UNSHARE,
+	SYS_FAKE_SETNS,
+	SYS_FAKE_PRCTL,
+	SYS_FAKE_UNAME,
+	SYS_FAKE_PIN,
+};
+
+struct sys_fake_call {
+	enum sys_fake_fn fn;
+	int fd;
+	int level; /* of an option; socket: the domain */
+	int name;  /* of an option; socket: the protocol; ioctl: the request; setns, prctl: type, option */
+	/* What was passed: the first 4 bytes of an option's value, the flags of a call that has some, the
+	 * interface index of bind, the CPU of pin. */
+	int64_t value;
+	size_t len;	/* of an option's value or a buffer; number of messages; length of a mapping */
+	char path[96];	/* of open */
+	ssize_t ret;
+};
+
+/* The kernel that is modelled. A test may change it at any time; sys_fake_reset() sets what is noted. */
+struct sys_fake_kernel {
+	int64_t clock_step_ns;	    /* each reading of a clock moves time on by this; 0 */
+	int64_t realtime_offset_ns; /* CLOCK_REALTIME - CLOCK_MONOTONIC; 1.7e18 */
+	bool explicit_keys;	    /* knows SCM_TS_OPT_ID: Linux 6.13; true */
+	bool may_force;		    /* SO_RCVBUFFORCE is allowed; true */
+	uint32_t rmem_max;	    /* 212992 */
+	uint32_t stamp_truesize;    /* of the receive buffer, that an unread stamp takes; 850 */
+	int ifindex;		    /* of the one interface; 7 */
+	bool up;		    /* true */
+	bool removed;		    /* false */
+	bool tx_hardware;	    /* gives hardware transmit stamps; false */
+	uint32_t mtu;		    /* 1500 */
+	unsigned sendmmsg_max;	    /* messages that one call takes; 0, no limit */
+	uid_t euid;		    /* 0 */
+};
+extern struct sys_fake_kernel sys_fake_kernel;
+
+/* Forgets everything: descriptors, log, answers. The clock stands at 1000 s. */
+void sys_fake_reset(void);
+
+/* CLOCK_MONOTONIC; may be written. */
+int64_t *sys_fake_clock(void);
+
+/* The calls so far, oldest first; valid until the next call. */
+const struct sys_fake_call *sys_fake_log(size_t *ret_n);
+/* The first call at or after index `from` of the log; -1 if there is none. */
+#define SYS_FAKE_ANY (-1)
+int sys_fake_find(size_t from, enum sys_fake_fn fn, int level, int name);
+
+/*
+ * The next calls of this kind are not carried out, but give `ret` and, if there are any, these bytes in
+ * whatever the call writes to. Answers are used up in the order in which they were given.
+ */
+struct sys_fake_answer {
+	enum sys_fake_fn fn;
+	int level, name; /* or SYS_FAKE_ANY */
+	unsigned skip;	 /* matching calls that are carried out before */
+	unsigned times;	 /* 0 counts as 1 */
+	ssize_t ret;
+	const void *data; /* must stay valid */
+	size_t data_len;
+};
+void sys_fake_answer(const struct sys_fake_answer *answer);
+
+/* One message that came to the modelled transmit path, whatever became of it. */
+struct sys_fake_sent {
+	int fd;
+	int status; /* 0 or -errno */
+	uint32_t len;
+	uint32_t record; /* SOF_TIMESTAMPING_TX_* in force for it */
+	bool keyed;	 /* it used up or brought a key */
+	bool explicit_key;
+	uint32_t key;
+	uint8_t head[64];
+};
+const struct sys_fake_sent *sys_fake_sent(size_t *ret_n);
+
+/* The n-th message (from 0, counted as in sys_fake_sent) fails. -ENOBUFS: after it was given its key, as
+ * a queueing discipline or a driver refuses. */
+void sys_fake_send_fails(size_t n, int error);
+/* These stages (set of ws_stage) of the n-th message leave no stamp. */
+void sys_fake_lose_stamps(size_t n, unsigned stages);
+/* Puts a stamp on the error queue that belongs to no message. scm: SCM_TSTAMP_*. */
+void sys_fake_stray_stamp(int fd, uint32_t key, uint32_t scm);
+/* Stamps on the error queue, the most there ever were, and those that found it full. */
+struct sys_fake_errqueue {
+	unsigned now, most, dropped;
+};
+struct sys_fake_errqueue sys_fake_errqueue(int fd);
+
+/* Queues a packet for recv and recvmmsg; control holds its control messages. */
+void sys_fake_receive(
+	int fd, const void *data, size_t len, const void *control, size_t control_len);
+/* Adds to what PACKET_STATISTICS gives next; packets includes drops. */
+void sys_fake_statistics(int fd, unsigned packets, unsigned drops, unsigned freezes);
+/* The memory of a socket's receive ring; NULL: it has none. */
+void *sys_fake_ring(int fd, size_t *ret_len);
+/* Takes the interface down, or up again, as sockets get to see it. */
+void sys_fake_link(bool up);
+/* Descriptors that are open. */
+unsigned sys_fake_open_descriptors(void);

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The input is a run id (4 bytes), a destination port (2 bytes) and a received frame. What parses
+ * as ours must say the same when it is written again, and nobody else's run may claim it. Build
+ * with -DWS_LIBFUZZER -fsanitize=fuzzer to fuzz, or plain to run files.
+ */
+#include "core/frame.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SETTINGS_LEN 6
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check(bool holds)
+{
+	if (!holds) {
+		abort();
+	}
+}
+
+/* Writes what was parsed into a fresh frame of each carrier and reads it back. */
+static void check_again(const struct ws_probe *probe, uint32_t run_id, uint16_t port)
+{
+	for (int carrier = 0; carrier < WS_CARRIER_COUNT; carrier++) {
+		struct ws_frame_spec spec = {
+			.carrier = carrier,
+			.payload = probe->payload,
+			.dst_port = port,
+			.len = ws_frame_min_len(carrier, probe->payload),
+			.run_id = run_id,
+			.stream = probe->stream,
+		};
+		struct ws_frame_template t;
+		struct ws_probe again;
+		uint8_t *frame = malloc(spec.len);
+
+		check(frame != NULL);
+		check(ws_frame_template_init(&t, &spec) == 0);
+		ws_frame_write(&t, frame, probe->seq, probe->intended_ns);
+		check(ws_probe_parse(frame, spec.len, run_id, port, &again) == WS_PROBE_OURS);
+		check(again.seq == probe->seq && again.stream == probe->stream);
+		check(again.payload == probe->payload && again.intended_ns == probe->intended_ns);
+		free(frame);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct ws_probe probe;
+	uint32_t run_id, len;
+	uint16_t port;
+	uint8_t *frame;
+
+	if (size < SETTINGS_LEN || size > WS_FRAME_MAX) {
+		return 0;
+	}
+	run_id = (uint32_t)data[0] << 24 | (uint32_t)data[1] << 16 | (uint32_t)data[2] << 8 |
+		 data[3];
+	port = (uint16_t)(data[4] << 8 | data[5]);
+	len = (uint32_t)size - SETTINGS_LEN;
+	frame = malloc(len > 0 ? len : 1);
+	check(frame != NULL);
+	memcpy(frame, data + SETTINGS_LEN, len);
+	if (ws_probe_parse(frame, len, run_id, port, &probe) == WS_PROBE_OURS) {
+		struct ws_probe other;
+
+		check(probe.payload == WS_PAYLOAD_SHORT || probe.payload == WS_PAYLOAD_FULL);
+		check(probe.payload == WS_PAYLOAD_FULL || probe.intended_ns == 0);
+		check(ws_probe_parse(frame, len, ~run_id, port, &other) == WS_PROBE_FOREIGN);
+		check_again(&probe, run_id, port);
+	}
+	free(frame);
+	return 0;
+}
+
+#ifndef WS_LIBFUZZER
+#include <stdio.h>
+
+/* Returns false if the file cannot be read. */
+static bool run_file(const char *path)
+{
+	static uint8_t data[WS_FRAME_MAX + 1];
+	FILE *f = fopen(path, "rb");
+	size_t size;
+	bool ok;
+
+	if (f == NULL) {
+		return false;
+	}
+	size = fread(data, 1, sizeof(data), f);
+	ok = !ferror(f);
+	fclose(f);
+	if (ok) {
+		LLVMFuzzerTestOneInput(data, size);
+	}
+	return ok;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2) {
+		fprintf(stderr, "usage: %s FILE...\n", argv[0]);
+		return 2;
+	}
+	for (int i = 1; i < argc; i++) {
+		if (!run_file(argv[i])) {
+			perror(argv[i]);
+			return 1;
+		}
+	}
+	return 0;
+}
+#endif

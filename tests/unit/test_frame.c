@@ -1,0 +1,597 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Frames: every field, both checksums by an independent sum over the whole frame, and the parser.
+ */
+#include "core/frame.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define IP_OFF	14
+#define UDP_OFF 34
+
+static const uint8_t dst_mac[6] = {0x02, 1, 2, 3, 4, 5};
+static const uint8_t src_mac[6] = {0x06, 0xa, 0xb, 0xc, 0xd, 0xe};
+#define RUN_ID 0xdeadbeef
+
+static struct ws_frame_spec spec_of(enum ws_carrier carrier, enum ws_payload payload, uint32_t len)
+{
+	struct ws_frame_spec spec = {
+		.carrier = carrier,
+		.payload = payload,
+		.src_ip = 0xc6120001,
+		.dst_ip = 0xc6120002,
+		.src_port = 40000,
+		.dst_port = WS_UDP_PORT,
+		.len = len,
+		.run_id = RUN_ID,
+		.stream = 0x1234,
+	};
+
+	memcpy(spec.dst, dst_mac, 6);
+	memcpy(spec.src, src_mac, 6);
+	return spec;
+}
+
+/* xorshift64: the same numbers on every machine. */
+static uint64_t random64(void)
+{
+	static uint64_t state = 88172645463325252u;
+
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return state;
+}
+
+static uint32_t be(const uint8_t *p, int bytes)
+{
+	uint32_t v = 0;
+
+	while (bytes-- > 0) {
+		v = v << 8 | *p++;
+	}
+	return v;
+}
+
+static uint64_t be64(const uint8_t *p)
+{
+	return (uint64_t)be(p, 4) << 32 | be(p + 4, 4);
+}
+
+/* Bit by bit, as the polynomial is defined. */
+static uint32_t slow_crc32c(const uint8_t *p, size_t len)
+{
+	uint32_t crc = ~0u;
+
+	while (len-- > 0) {
+		crc ^= *p++;
+		for (int i = 0; i < 8; i++) {
+			crc = crc & 1 ? crc >> 1 ^ 0x82f63b78 : crc >> 1;
+		}
+	}
+	return ~crc;
+}
+
+/* RFC 1071 byte by byte, with the carry brought round at each step; odd lengths are padded with
+ * zero. */
+static uint16_t slow_sum(uint16_t sum, const uint8_t *p, size_t len)
+{
+	uint32_t s = sum;
+
+	for (size_t i = 0; i < len; i++) {
+		s += i % 2 == 0 ? (uint32_t)p[i] << 8 : p[i];
+		if (s > 0xffff) {
+			s -= 0xffff;
+		}
+	}
+	return (uint16_t)s;
+}
+
+static uint16_t slow_udp_check(const uint8_t *frame, uint32_t len)
+{
+	uint32_t udp_len = len - UDP_OFF;
+	uint8_t pseudo[12] = {0};
+	uint8_t *udp = malloc(udp_len);
+	uint16_t sum;
+
+	assert_non_null(udp);
+	memcpy(pseudo, frame + IP_OFF + 12, 8);
+	pseudo[9] = 17;
+	pseudo[10] = (uint8_t)(udp_len >> 8);
+	pseudo[11] = (uint8_t)udp_len;
+	memcpy(udp, frame + UDP_OFF, udp_len);
+	udp[6] = udp[7] = 0;
+	sum = (uint16_t)~slow_sum(slow_sum(0, pseudo, sizeof(pseudo)), udp, udp_len);
+	free(udp);
+	return sum == 0 ? 0xffff : sum;
+}
+
+/* Exactly as long as the frame, so that the sanitizer sees a byte too far. */
+static uint8_t *write_frame(const struct ws_frame_spec *spec, uint64_t seq, int64_t intended_ns)
+{
+	struct ws_frame_template t;
+	uint8_t *frame = malloc(spec->len);
+
+	assert_non_null(frame);
+	memset(frame, 0xa5, spec->len);
+	assert_int_equal(ws_frame_template_init(&t, spec), 0);
+	assert_int_equal(t.len, spec->len);
+	ws_frame_write(&t, frame, seq, intended_ns);
+	return frame;
+}
+
+static enum ws_probe_class parse_copy(
+	const uint8_t *data, uint32_t len, uint32_t run_id, uint16_t port, struct ws_probe *ret)
+{
+	uint8_t *copy = malloc(len > 0 ? len : 1);
+	enum ws_probe_class class;
+
+	assert_non_null(copy);
+	memcpy(copy, data, len);
+	class = ws_probe_parse(len > 0 ? copy : copy + 1, len, run_id, port, ret);
+	free(copy);
+	return class;
+}
+
+static enum ws_probe_class classify(const uint8_t *data, uint32_t len)
+{
+	struct ws_probe probe;
+
+	return parse_copy(data, len, RUN_ID, WS_UDP_PORT, &probe);
+}
+
+static void test_crc_vectors(void **state)
+{
+	static const uint8_t read_pdu[48] = {
+		0x01, 0xc0, [16] = 0x14, [22] = 0x04, [27] = 0x14, [31] = 0x18, 0x28, [40] = 0x02};
+	uint8_t b[32];
+
+	(void)state;
+	/* RFC 3720, B.4; the bytes of its CRC column are the value's, lowest first. */
+	memset(b, 0, sizeof(b));
+	assert_int_equal(ws_crc32c(b, sizeof(b)), 0x8a9136aa);
+	memset(b, 0xff, sizeof(b));
+	assert_int_equal(ws_crc32c(b, sizeof(b)), 0x62a8ab43);
+	for (unsigned i = 0; i < sizeof(b); i++) {
+		b[i] = (uint8_t)i;
+	}
+	assert_int_equal(ws_crc32c(b, sizeof(b)), 0x46dd794e);
+	for (unsigned i = 0; i < sizeof(b); i++) {
+		b[i] = (uint8_t)(31 - i);
+	}
+	assert_int_equal(ws_crc32c(b, sizeof(b)), 0x113fdb5c);
+	assert_int_equal(ws_crc32c(read_pdu, sizeof(read_pdu)), 0xd9963a56);
+	assert_int_equal(ws_crc32c("123456789", 9), 0xe3069283);
+	assert_int_equal(ws_crc32c("", 0), 0);
+}
+
+static void test_crc_lengths(void **state)
+{
+	uint8_t b[300];
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(b); i++) {
+		b[i] = (uint8_t)random64();
+	}
+	for (unsigned len = 0; len < 200; len++) {
+		/* Every start in a word, too. */
+		assert_int_equal(ws_crc32c(b + len % 7, len), slow_crc32c(b + len % 7, len));
+	}
+}
+
+static void test_min_len(void **state)
+{
+	(void)state;
+	assert_int_equal(ws_frame_min_len(WS_CARRIER_UDP, WS_PAYLOAD_SHORT), 60);
+	assert_int_equal(ws_frame_min_len(WS_CARRIER_UDP, WS_PAYLOAD_FULL), 74);
+	assert_int_equal(ws_frame_min_len(WS_CARRIER_L2, WS_PAYLOAD_SHORT), 60);
+	assert_int_equal(ws_frame_min_len(WS_CARRIER_L2, WS_PAYLOAD_FULL), 60);
+	assert_int_equal(ws_frame_payload_for(WS_CARRIER_UDP, 60), WS_PAYLOAD_SHORT);
+	assert_int_equal(ws_frame_payload_for(WS_CARRIER_UDP, 73), WS_PAYLOAD_SHORT);
+	assert_int_equal(ws_frame_payload_for(WS_CARRIER_UDP, 74), WS_PAYLOAD_FULL);
+	assert_int_equal(ws_frame_payload_for(WS_CARRIER_L2, 60), WS_PAYLOAD_FULL);
+	assert_string_equal(ws_carrier_name(WS_CARRIER_UDP), "udp");
+	assert_string_equal(ws_carrier_name(WS_CARRIER_L2), "l2");
+}
+
+static void expect_init(struct ws_frame_spec spec, int result)
+{
+	struct ws_frame_template t, before;
+
+	memset(&t, 0x5a, sizeof(t));
+	before = t;
+	assert_int_equal(ws_frame_template_init(&t, &spec), result);
+	if (result != 0) {
+		assert_memory_equal(&t, &before, sizeof(t));
+	}
+}
+
+static void test_init_errors(void **state)
+{
+	(void)state;
+	expect_init(spec_of(WS_CARRIER_UDP, WS_PAYLOAD_SHORT, 60), 0);
+	expect_init(spec_of(WS_CARRIER_UDP, WS_PAYLOAD_SHORT, 59), -EMSGSIZE);
+	expect_init(spec_of(WS_CARRIER_UDP, WS_PAYLOAD_FULL, 73), -EMSGSIZE);
+	expect_init(spec_of(WS_CARRIER_UDP, WS_PAYLOAD_FULL, 74), 0);
+	expect_init(spec_of(WS_CARRIER_L2, WS_PAYLOAD_FULL, 59), -EMSGSIZE);
+	expect_init(spec_of(WS_CARRIER_UDP, WS_PAYLOAD_FULL, WS_FRAME_MAX), 0);
+	expect_init(spec_of(WS_CARRIER_UDP, WS_PAYLOAD_FULL, WS_FRAME_MAX + 1), -EMSGSIZE);
+	expect_init(spec_of(WS_CARRIER_UDP, WS_PAYLOAD_FULL, UINT32_MAX), -EMSGSIZE);
+	expect_init(spec_of(WS_CARRIER_COUNT, WS_PAYLOAD_FULL, 100), -EINVAL);
+	expect_init(spec_of(WS_CARRIER_UDP, (enum ws_payload)0, 100), -EINVAL);
+	expect_init(spec_of(WS_CARRIER_UDP, (enum ws_payload)3, 100), -EINVAL);
+}
+
+static void check_probe(const uint8_t *p, enum ws_payload payload, uint64_t seq, int64_t intended)
+{
+	assert_int_equal(p[0], 'W');
+	assert_int_equal(p[1], WS_PROBE_VERSION << 4 | payload);
+	assert_int_equal(be(p + 2, 4), RUN_ID);
+	assert_int_equal(be(p + 6, 2), 0x1234);
+	assert_true(be64(p + 8) == seq);
+	if (payload == WS_PAYLOAD_FULL) {
+		assert_true(be64(p + 16) == (uint64_t)intended);
+		assert_int_equal(be(p + 24, 4), 0);
+		assert_int_equal(be(p + 28, 4), slow_crc32c(p, 28));
+	}
+}
+
+static void check_udp_headers(const uint8_t *f, uint32_t len)
+{
+	const uint8_t *ip = f + IP_OFF, *udp = f + UDP_OFF;
+
+	assert_int_equal(be(f + 12, 2), 0x0800);
+	assert_int_equal(ip[0], 0x45);
+	assert_int_equal(ip[1], 0);
+	assert_int_equal(be(ip + 2, 2), len - IP_OFF);
+	assert_int_equal(be(ip + 4, 2), 0);
+	assert_int_equal(be(ip + 6, 2), 0x4000);
+	assert_int_equal(ip[8], 64);
+	assert_int_equal(ip[9], 17);
+	assert_int_equal(be(ip + 12, 4), 0xc6120001);
+	assert_int_equal(be(ip + 16, 4), 0xc6120002);
+	assert_int_equal(slow_sum(0, ip, 20), 0xffff);
+	assert_int_equal(be(udp, 2), 40000);
+	assert_int_equal(be(udp + 2, 2), WS_UDP_PORT);
+	assert_int_equal(be(udp + 4, 2), len - UDP_OFF);
+	assert_int_equal(be(udp + 6, 2), slow_udp_check(f, len));
+}
+
+static void check_frame(enum ws_carrier carrier, enum ws_payload payload, uint32_t len)
+{
+	struct ws_frame_spec spec = spec_of(carrier, payload, len);
+	uint32_t off = carrier == WS_CARRIER_UDP ? 42 : 14;
+	uint32_t end = off + (payload == WS_PAYLOAD_FULL ? 32 : 16);
+	uint64_t seq = random64();
+	int64_t intended = (int64_t)random64();
+	uint8_t *f = write_frame(&spec, seq, intended);
+	struct ws_probe probe;
+
+	assert_memory_equal(f, dst_mac, 6);
+	assert_memory_equal(f + 6, src_mac, 6);
+	if (carrier == WS_CARRIER_UDP) {
+		check_udp_headers(f, len);
+	} else {
+		assert_int_equal(be(f + 12, 2), WS_ETHERTYPE_PROBE);
+	}
+	check_probe(f + off, payload, seq, intended);
+	for (uint32_t i = end; i < len; i++) {
+		assert_int_equal(f[i], 0);
+	}
+
+	assert_int_equal(parse_copy(f, len, RUN_ID, WS_UDP_PORT, &probe), WS_PROBE_OURS);
+	assert_true(probe.seq == seq);
+	assert_int_equal(probe.stream, 0x1234);
+	assert_int_equal(probe.payload, payload);
+	assert_true(probe.intended_ns == (payload == WS_PAYLOAD_FULL ? intended : 0));
+	free(f);
+}
+
+static void test_every_field(void **state)
+{
+	static const uint32_t large[] = {1514, 1515, 9013, 9014, 65534, 65535};
+
+	(void)state;
+	for (int carrier = 0; carrier < WS_CARRIER_COUNT; carrier++) {
+		for (int payload = WS_PAYLOAD_SHORT; payload <= WS_PAYLOAD_FULL; payload++) {
+			for (uint32_t len = ws_frame_min_len(carrier, payload); len < 200; len++) {
+				check_frame(carrier, payload, len);
+			}
+			for (size_t i = 0; i < sizeof(large) / sizeof(large[0]); i++) {
+				check_frame(carrier, payload, large[i]);
+			}
+		}
+	}
+}
+
+/* Large words make carries that themselves carry; the last 16 bits run through every checksum. */
+static void check_all_sums(enum ws_payload payload, uint64_t seq_base)
+{
+	uint32_t len = ws_frame_min_len(WS_CARRIER_UDP, payload);
+	struct ws_frame_spec spec = spec_of(WS_CARRIER_UDP, payload, len);
+	struct ws_frame_template t;
+	uint8_t f[100];
+	unsigned all_ones = 0;
+
+	spec.src_ip = spec.dst_ip = 0xffffffff;
+	spec.src_port = spec.dst_port = 0xffff;
+	assert_int_equal(ws_frame_template_init(&t, &spec), 0);
+	for (uint32_t i = 0; i <= 0xffff; i++) {
+		unsigned check;
+
+		ws_frame_write(&t, f, seq_base + i, -1);
+		check = be(f + UDP_OFF + 6, 2);
+		assert_int_not_equal(check, 0);
+		assert_int_equal(check, slow_udp_check(f, len));
+		all_ones += check == 0xffff;
+	}
+	assert_true(payload == WS_PAYLOAD_FULL || all_ones > 0);
+}
+
+static void test_all_checksums(void **state)
+{
+	(void)state;
+	check_all_sums(WS_PAYLOAD_SHORT, 0);
+	check_all_sums(WS_PAYLOAD_SHORT, UINT64_MAX - 0xffff);
+	check_all_sums(WS_PAYLOAD_FULL, UINT64_MAX - 0xffff);
+}
+
+static void test_intended_ignored_by_short(void **state)
+{
+	struct ws_frame_spec spec = spec_of(WS_CARRIER_UDP, WS_PAYLOAD_SHORT, 80);
+	uint8_t *a = write_frame(&spec, 7, 1), *b = write_frame(&spec, 7, -1);
+
+	(void)state;
+	assert_memory_equal(a, b, spec.len);
+	free(a);
+	free(b);
+}
+
+/* A cut frame is foreign up to the end of the run id, then malformed, and ours once the payload is
+ * whole. */
+static void test_every_truncation(void **state)
+{
+	(void)state;
+	for (int carrier = 0; carrier < WS_CARRIER_COUNT; carrier++) {
+		for (int payload = WS_PAYLOAD_SHORT; payload <= WS_PAYLOAD_FULL; payload++) {
+			struct ws_frame_spec spec = spec_of(carrier, payload, 100);
+			uint8_t *f = write_frame(&spec, 99, 12345);
+			uint32_t off = carrier == WS_CARRIER_UDP ? 42 : 14;
+			uint32_t end = off + (payload == WS_PAYLOAD_FULL ? 32 : 16);
+
+			for (uint32_t len = 0; len <= spec.len; len++) {
+				enum ws_probe_class want = len < off + 6 ? WS_PROBE_FOREIGN
+							   : len < end	 ? WS_PROBE_MALFORMED
+									 : WS_PROBE_OURS;
+
+				assert_int_equal(classify(f, len), want);
+			}
+			free(f);
+		}
+	}
+}
+
+/* Puts n bytes into a copy at off. The caller frees. */
+static uint8_t *insert(const uint8_t *f, uint32_t len, uint32_t off, const void *bytes, uint32_t n)
+{
+	uint8_t *g = malloc(len + n);
+
+	assert_non_null(g);
+	memcpy(g, f, off);
+	memcpy(g + off, bytes, n);
+	memcpy(g + off + n, f + off, len - off);
+	return g;
+}
+
+static void test_vlan_tags(void **state)
+{
+	static const uint8_t tags[12] = {0x88, 0xa8, 0, 5, 0x81, 0, 0x60, 7, 0x81, 0, 0, 9};
+
+	(void)state;
+	for (int carrier = 0; carrier < WS_CARRIER_COUNT; carrier++) {
+		struct ws_frame_spec spec = spec_of(carrier, WS_PAYLOAD_FULL, 90);
+		uint8_t *f = write_frame(&spec, 1, 2);
+		uint32_t off = carrier == WS_CARRIER_UDP ? 42 : 14;
+
+		for (uint32_t n = 4; n <= 12; n += 4) {
+			uint8_t *g = insert(f, spec.len, 12, tags, n);
+			uint32_t len = spec.len + n;
+
+			assert_int_equal(
+				classify(g, len), n <= 8 ? WS_PROBE_OURS : WS_PROBE_FOREIGN);
+			for (len = 0; n <= 8 && len < off + n + 32; len++) {
+				assert_int_not_equal(classify(g, len), WS_PROBE_OURS);
+			}
+			free(g);
+		}
+		free(f);
+	}
+}
+
+static void put16(uint8_t *p, unsigned v)
+{
+	p[0] = (uint8_t)(v >> 8);
+	p[1] = (uint8_t)v;
+}
+
+static void test_ip_options(void **state)
+{
+	static const uint8_t options[40] = {1, 1, 1, 0};
+	struct ws_frame_spec spec = spec_of(WS_CARRIER_UDP, WS_PAYLOAD_FULL, 90);
+	uint8_t *f = write_frame(&spec, 1, 2);
+
+	(void)state;
+	for (uint32_t n = 4; n <= 40; n += 4) {
+		uint8_t *g = insert(f, spec.len, UDP_OFF, options, n);
+
+		g[IP_OFF] = (uint8_t)(0x45 + n / 4);
+		put16(g + IP_OFF + 2, spec.len - IP_OFF + n);
+		assert_int_equal(classify(g, spec.len + n), WS_PROBE_OURS);
+		/* A header that ends within the datagram's headers. */
+		for (uint32_t len = 0; len < UDP_OFF + n + 8; len++) {
+			assert_int_equal(classify(g, len), WS_PROBE_FOREIGN);
+		}
+		free(g);
+	}
+	free(f);
+}
+
+/* The datagram of a good frame behind an IPv4 header that is too short to be one. */
+static void test_short_ip_header(void **state)
+{
+	struct ws_frame_spec spec = spec_of(WS_CARRIER_UDP, WS_PAYLOAD_FULL, 90);
+
+	(void)state;
+	for (uint32_t header = 0; header < 20; header += 4) {
+		uint8_t *f = write_frame(&spec, 1, 2);
+		uint32_t cut = 20 - header;
+
+		if (header == 16) {
+			memmove(f + UDP_OFF - cut, f + UDP_OFF, spec.len - UDP_OFF);
+			put16(f + IP_OFF + 2, spec.len - IP_OFF - cut);
+		}
+		f[IP_OFF] = (uint8_t)(0x40 + header / 4);
+		assert_int_equal(classify(f, spec.len), WS_PROBE_FOREIGN);
+		free(f);
+	}
+}
+
+/* One field of a good frame changed: where, how many bytes, to what, and what the frame becomes. */
+struct change {
+	const char *what;
+	uint32_t off, bytes, value;
+	enum ws_probe_class class;
+};
+
+static void check_changes(const struct ws_frame_spec *spec, const struct change *c, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint8_t *f = write_frame(spec, 1, 2);
+		enum ws_probe_class class;
+
+		assert_int_equal(classify(f, spec->len), WS_PROBE_OURS);
+		for (uint32_t b = 0; b < c[i].bytes; b++) {
+			f[c[i].off + b] = (uint8_t)(c[i].value >> (8 * (c[i].bytes - 1 - b)));
+		}
+		class = classify(f, spec->len);
+		if (class != c[i].class) {
+			fail_msg("%s: class %d, not %d", c[i].what, class, c[i].class);
+		}
+		free(f);
+	}
+}
+
+static void test_udp_changes(void **state)
+{
+	/* len 74: the datagram is 40 bytes, the packet 60 */
+	static const struct change changes[] = {
+		{"ethertype IPv6", 12, 2, 0x86dd, WS_PROBE_FOREIGN},
+		{"IP version", 14, 1, 0x65, WS_PROBE_FOREIGN},
+		{"header length 16", 14, 1, 0x44, WS_PROBE_FOREIGN},
+		{"total length 0", 16, 2, 0, WS_PROBE_FOREIGN},
+		{"total length without UDP", 16, 2, 27, WS_PROBE_FOREIGN},
+		{"total length cuts the run id", 16, 2, 28 + 5, WS_PROBE_FOREIGN},
+		{"total length cuts the payload", 16, 2, 59, WS_PROBE_MALFORMED},
+		{"total length beyond the frame", 16, 2, 65535, WS_PROBE_OURS},
+		{"not the first fragment", 20, 2, 0x2001, WS_PROBE_FOREIGN},
+		{"the last fragment", 20, 2, 0x0001, WS_PROBE_FOREIGN},
+		{"the first fragment, whole", 20, 2, 0x2000, WS_PROBE_OURS},
+		{"ECN and DSCP", 15, 1, 0xff, WS_PROBE_OURS},
+		{"TCP", 23, 1, 6, WS_PROBE_FOREIGN},
+		{"other source port", 34, 2, 1, WS_PROBE_OURS},
+		{"other destination port", 36, 2, WS_UDP_PORT + 1, WS_PROBE_FOREIGN},
+		{"UDP length below 8", 38, 2, 7, WS_PROBE_FOREIGN},
+		{"UDP length without payload", 38, 2, 8, WS_PROBE_FOREIGN},
+		{"UDP length cuts the payload", 38, 2, 39, WS_PROBE_MALFORMED},
+		{"UDP length beyond the packet", 38, 2, 41, WS_PROBE_MALFORMED},
+		{"magic", 42, 1, 'w', WS_PROBE_FOREIGN},
+		{"version 0", 43, 1, 0x02, WS_PROBE_MALFORMED},
+		{"version 2", 43, 1, 0x22, WS_PROBE_MALFORMED},
+		{"kind 0", 43, 1, 0x10, WS_PROBE_MALFORMED},
+		{"kind 3", 43, 1, 0x13, WS_PROBE_MALFORMED},
+		{"run id", 44, 4, RUN_ID + 1, WS_PROBE_FOREIGN},
+		{"stream", 48, 2, 0, WS_PROBE_MALFORMED},
+		{"sequence", 50, 4, 0xffffffff, WS_PROBE_MALFORMED},
+		{"intended time", 58, 1, 0x80, WS_PROBE_MALFORMED},
+		{"reserved", 66, 4, 1, WS_PROBE_MALFORMED},
+		{"CRC", 70, 4, 0, WS_PROBE_MALFORMED},
+	};
+	struct ws_frame_spec spec = spec_of(WS_CARRIER_UDP, WS_PAYLOAD_FULL, 74);
+
+	(void)state;
+	check_changes(&spec, changes, sizeof(changes) / sizeof(changes[0]));
+}
+
+static void test_l2_changes(void **state)
+{
+	static const struct change changes[] = {
+		{"ethertype", 12, 2, 0x88b6, WS_PROBE_FOREIGN},
+		{"magic", 14, 1, 0, WS_PROBE_FOREIGN},
+		{"version", 15, 1, 0x31, WS_PROBE_MALFORMED},
+		{"run id", 16, 4, 0, WS_PROBE_FOREIGN},
+		{"stream", 20, 2, 77, WS_PROBE_OURS},
+		{"sequence", 22, 4, 77, WS_PROBE_OURS},
+		{"padding", 59, 1, 77, WS_PROBE_OURS},
+	};
+	struct ws_frame_spec spec = spec_of(WS_CARRIER_L2, WS_PAYLOAD_SHORT, 60);
+
+	(void)state;
+	check_changes(&spec, changes, sizeof(changes) / sizeof(changes[0]));
+}
+
+/* A short frame from a NIC that pads to more than the packet says: the padding is no part of it. */
+static void test_padding_is_no_payload(void **state)
+{
+	struct ws_frame_spec spec = spec_of(WS_CARRIER_UDP, WS_PAYLOAD_FULL, 74);
+	uint8_t *f = write_frame(&spec, 1, 2);
+
+	(void)state;
+	put16(f + IP_OFF + 2, 20 + 8 + 31);
+	put16(f + UDP_OFF + 4, 8 + 31);
+	assert_int_equal(classify(f, spec.len), WS_PROBE_MALFORMED);
+	free(f);
+}
+
+static void test_ret_only_for_ours(void **state)
+{
+	struct ws_frame_spec spec = spec_of(WS_CARRIER_L2, WS_PAYLOAD_FULL, 60);
+	uint8_t *f = write_frame(&spec, 1, 2);
+	struct ws_probe probe, before;
+
+	(void)state;
+	memset(&probe, 0x5a, sizeof(probe));
+	before = probe;
+	assert_int_equal(parse_copy(f, spec.len, 1, WS_UDP_PORT, &probe), WS_PROBE_FOREIGN);
+	f[45] ^= 1;
+	assert_int_equal(parse_copy(f, spec.len, RUN_ID, WS_UDP_PORT, &probe), WS_PROBE_MALFORMED);
+	assert_memory_equal(&probe, &before, sizeof(probe));
+	free(f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_crc_vectors),
+		cmocka_unit_test(test_crc_lengths),
+		cmocka_unit_test(test_min_len),
+		cmocka_unit_test(test_init_errors),
+		cmocka_unit_test(test_every_field),
+		cmocka_unit_test(test_all_checksums),
+		cmocka_unit_test(test_intended_ignored_by_short),
+		cmocka_unit_test(test_every_truncation),
+		cmocka_unit_test(test_vlan_tags),
+		cmocka_unit_test(test_ip_options),
+		cmocka_unit_test(test_short_ip_header),
+		cmocka_unit_test(test_udp_changes),
+		cmocka_unit_test(test_l2_changes),
+		cmocka_unit_test(test_padding_is_no_payload),
+		cmocka_unit_test(test_ret_only_for_ours),
+	};
+
+	return cmocka_run_group_tests_name("frame", tests, NULL, NULL);
+}

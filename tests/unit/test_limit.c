@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "core/limit.h"
+
+/* Half of the request in one second, with nothing that explains it. */
+static const struct ws_limit_evidence short_of = {
+	.requested_pps = 100000,
+	.accepted = 50000,
+	.elapsed_ns = 1000000000,
+	.pacer_waits = 50000,
+	.len = 60,
+};
+
+static void expect(const struct ws_limit_evidence *e, enum ws_limit_cause want)
+{
+	assert_string_equal(ws_limit_name(ws_limit_find(e)), ws_limit_name(want));
+}
+
+static void test_none(void **state)
+{
+	struct ws_limit_evidence e = short_of;
+
+	(void)state;
+	e.refused = 1000;
+	e.late = 1000;
+	e.pacer_waits = 0;
+	e.accepted = 99900;
+	expect(&e, WS_LIMIT_NONE);
+	e.accepted = 99899;
+	expect(&e, WS_LIMIT_BACKPRESSURE);
+	e.elapsed_ns *= 10;
+	e.accepted = 999000;
+	expect(&e, WS_LIMIT_NONE);
+	e.accepted = 998999;
+	e.refused = 0;
+	expect(&e, WS_LIMIT_CPU);
+}
+
+static void test_link_requested(void **state)
+{
+	struct ws_limit_evidence e = short_of;
+
+	(void)state;
+	/* 1000 + 24 bytes at layer 1 */
+	e.len = 1000;
+	e.link_bps = 100000 * UINT64_C(1024) * 8;
+	expect(&e, WS_LIMIT_UNKNOWN);
+	e.link_bps -= 8;
+	e.refused = 50000;
+	expect(&e, WS_LIMIT_LINK);
+	e.link_bps = 0;
+	expect(&e, WS_LIMIT_BACKPRESSURE);
+}
+
+/* A short frame is padded: 84 bytes at layer 1. The line rate of 1 Gbit/s itself does not exceed
+ * it. */
+static void test_link_smallest_frame(void **state)
+{
+	struct ws_limit_evidence e = short_of;
+
+	(void)state;
+	e.link_bps = 1000000000;
+	e.requested_pps = 1e9 / 672;
+	for (e.len = 42; e.len <= 60; e.len++) {
+		expect(&e, WS_LIMIT_UNKNOWN);
+	}
+	e.requested_pps = 1488096;
+	for (e.len = 42; e.len <= 60; e.len++) {
+		expect(&e, WS_LIMIT_LINK);
+	}
+	e.requested_pps = 1e9 / 672;
+	e.len = 61;
+	expect(&e, WS_LIMIT_LINK);
+}
+
+static void test_link_flat_out(void **state)
+{
+	struct ws_limit_evidence e = short_of;
+
+	(void)state;
+	e.requested_pps = 0;
+	e.pacer_waits = 0;
+	e.len = 1226;
+	e.link_bps = 1000000000;
+	/* 10^4 bits a packet: 100000 packets fill the second. */
+	e.accepted = 98000;
+	expect(&e, WS_LIMIT_LINK);
+	e.accepted = 97999;
+	expect(&e, WS_LIMIT_CPU);
+	e.accepted = 98000;
+	e.link_bps = 0;
+	expect(&e, WS_LIMIT_CPU);
+}
+
+static void test_backpressure(void **state)
+{
+	struct ws_limit_evidence e = short_of;
+
+	(void)state;
+	e.pacer_waits = 0;
+	e.refused = 50;
+	expect(&e, WS_LIMIT_CPU);
+	e.refused = 51;
+	expect(&e, WS_LIMIT_BACKPRESSURE);
+	e.refused = 0;
+	e.again = 51;
+	expect(&e, WS_LIMIT_BACKPRESSURE);
+	e.again = 0;
+	e.bound_waits = 51;
+	expect(&e, WS_LIMIT_BACKPRESSURE);
+	e.refused = 17;
+	e.again = 17;
+	e.bound_waits = 17;
+	expect(&e, WS_LIMIT_BACKPRESSURE);
+	e.again = 16;
+	expect(&e, WS_LIMIT_CPU);
+	e.accepted = 0;
+	expect(&e, WS_LIMIT_BACKPRESSURE);
+}
+
+static void test_cpu_and_rate_control(void **state)
+{
+	struct ws_limit_evidence e = short_of;
+
+	(void)state;
+	e.late = 1;
+	e.pacer_waits = 499;
+	expect(&e, WS_LIMIT_CPU);
+	e.pacer_waits = 500;
+	expect(&e, WS_LIMIT_RATE_CONTROL);
+	e.accepted = 50001;
+	expect(&e, WS_LIMIT_CPU);
+	e.pacer_waits = 501;
+	expect(&e, WS_LIMIT_RATE_CONTROL);
+	e.late = 0;
+	expect(&e, WS_LIMIT_UNKNOWN);
+}
+
+/* As fast as possible is never reached, and there is no pacing to blame. */
+static void test_flat_out_names_a_cause(void **state)
+{
+	struct ws_limit_evidence e = short_of;
+
+	(void)state;
+	e.requested_pps = 0;
+	e.late = 10;
+	expect(&e, WS_LIMIT_UNKNOWN);
+	e.pacer_waits = 0;
+	expect(&e, WS_LIMIT_CPU);
+	e.again = 1000;
+	expect(&e, WS_LIMIT_BACKPRESSURE);
+	e.again = 0;
+	e.accepted = 0;
+	expect(&e, WS_LIMIT_UNKNOWN);
+	e.requested_pps = NAN;
+	e.accepted = 50000;
+	expect(&e, WS_LIMIT_CPU);
+}
+
+/* Without a time there is no rate: neither reached nor near the link's. */
+static void test_no_time(void **state)
+{
+	struct ws_limit_evidence e = short_of;
+
+	(void)state;
+	e.elapsed_ns = 0;
+	expect(&e, WS_LIMIT_UNKNOWN);
+	e.requested_pps = 0;
+	e.link_bps = 1000;
+	expect(&e, WS_LIMIT_UNKNOWN);
+	e.elapsed_ns = -1;
+	expect(&e, WS_LIMIT_UNKNOWN);
+}
+
+static void test_names(void **state)
+{
+	static const char *const want[] = {
+		"none", "link", "backpressure", "cpu", "rate-control", "unknown"};
+	int i;
+
+	(void)state;
+	for (i = 0; i < WS_LIMIT_COUNT; i++) {
+		assert_string_equal(ws_limit_name((enum ws_limit_cause)i), want[i]);
+	}
+	assert_string_equal(ws_limit_name(WS_LIMIT_COUNT), "unknown");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_none),
+		cmocka_unit_test(test_link_requested),
+		cmocka_unit_test(test_link_smallest_frame),
+		cmocka_unit_test(test_link_flat_out),
+		cmocka_unit_test(test_backpressure),
+		cmocka_unit_test(test_cpu_and_rate_control),
+		cmocka_unit_test(test_flat_out_names_a_cause),
+		cmocka_unit_test(test_no_time),
+		cmocka_unit_test(test_names),
+	};
+
+	return cmocka_run_group_tests_name("limit", tests, NULL, NULL);
+}

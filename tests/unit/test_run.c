@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Sender and receiver together, on a wire in memory and a scripted clock: step by step in one
+ * thread, so that every run is the same to the nanosecond and the truth about each packet is known.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fake/io_fake.h"
+#include "fake/sys_fake.h"
+#include "run/receiver.h"
+#include "run/sender.h"
+
+#define RUN_ID	  0x12345678
+#define OFFSET_NS 1700000000000000000LL
+#define DELAY_NS  25000
+
+struct bench {
+	struct io_fake_wire *wire;
+	struct ws_io *tx, *rx;
+	struct ws_run_shared shared;
+	struct ws_spsc *records;
+	struct ws_sender *sender;
+	struct ws_receiver *receiver;
+	struct ws_run_result *result;
+	struct ws_plan plan;
+	struct ws_frame_template frame;
+};
+
+/* What a test wants different. */
+struct wants {
+	uint64_t count, pps;
+	int64_t window_ns, delay_ns;
+	uint32_t capacity;
+	enum ws_origin tx, rx;
+	int64_t (*delay)(void *arg, unsigned side, uint64_t n);
+	unsigned (*faults)(void *arg, unsigned side, uint64_t n);
+	int64_t stamp_timeout_ns;
+	int64_t stamp_delay_ns;
+};
+
+static const struct wants usual = {
+	.count = 1000,
+	.pps = 100000,
+	.window_ns = 1000000,
+	.delay_ns = DELAY_NS,
+	.capacity = 1024,
+	.tx = WS_ORIGIN_SOFTWARE,
+	.rx = WS_ORIGIN_SOFTWARE,
+	.stamp_timeout_ns = 2000000,
+};
+
+static struct bench *setup(const struct wants *w)
+{
+	struct bench *b = calloc(1, sizeof(*b));
+	struct io_fake_options options = {
+		.clock = sys_fake_clock(),
+		.realtime_offset_ns = OFFSET_NS,
+		.delay_ns = w->delay_ns,
+		.stamp_delay_ns = w->stamp_delay_ns,
+		.delay = w->delay,
+		.faults = w->faults,
+	};
+	struct ws_io_config tx = {
+		.dirs = WS_IO_TX,
+		.tx_stages = w->tx == WS_ORIGIN_SOFTWARE ? WS_STAGE_DRIVER : 0,
+		.stamp_timeout_ns = w->stamp_timeout_ns,
+	};
+	struct ws_io_config rx = {.dirs = WS_IO_RX, .rx_stamps = true};
+	const struct ws_frame_spec spec = {
+		.carrier = WS_CARRIER_UDP,
+		.payload = WS_PAYLOAD_SHORT,
+		.dst_port = WS_UDP_PORT,
+		.len = 60,
+		.run_id = RUN_ID,
+		.stream = 3,
+	};
+
+	assert_non_null(b);
+	sys_fake_reset();
+	sys_fake_kernel.clock_step_ns = 50;
+	sys_fake_kernel.realtime_offset_ns = OFFSET_NS;
+	b->wire = io_fake_new(&options);
+	assert_non_null(b->wire);
+	tx.ifindex = io_fake_ifindex(b->wire, 0);
+	rx.ifindex = io_fake_ifindex(b->wire, 1);
+	assert_int_equal(io_fake_ops.open(&b->tx, &tx), 0);
+	assert_int_equal(io_fake_ops.open(&b->rx, &rx), 0);
+	assert_int_equal(ws_frame_template_init(&b->frame, &spec), 0);
+	if (w->pps) {
+		assert_int_equal(
+			ws_plan_init_cbr(&b->plan, (struct ws_ratio){w->pps, 1}, w->count, 0), 0);
+	} else {
+		assert_int_equal(ws_plan_init_max(&b->plan, w->count, 0), 0);
+	}
+	assert_int_equal(ws_spsc_new(&b->records, 4096, sizeof(struct ws_tx_record)), 0);
+	b->result = calloc(1, sizeof(*b->result));
+	assert_non_null(b->result);
+	atomic_store(&b->shared.realtime_offset_ns, OFFSET_NS);
+	assert_int_equal(ws_receiver_new(&b->receiver,
+				 &(struct ws_receiver_config){
+					 .io = b->rx,
+					 .records = b->records,
+					 .shared = &b->shared,
+					 .window_ns = w->window_ns,
+					 .capacity = w->capacity,
+					 .kernel_stamps = w->rx != WS_ORIGIN_USER,
+					 .want = w->rx,
+					 .run_id = RUN_ID,
+					 .stream = 3,
+					 .udp_port = WS_UDP_PORT,
+					 .paced = w->pps != 0,
+					 .result = b->result,
+				 }),
+		0);
+	assert_int_equal(ws_sender_new(&b->sender,
+				 &(struct ws_sender_config){
+					 .io = b->tx,
+					 .plan = &b->plan,
+					 .frame = &b->frame,
+					 .records = b->records,
+					 .shared = &b->shared,
+					 .capacity = w->capacity,
+					 .start_ns = *sys_fake_clock() + 1000000,
+					 .kernel_stamps = w->tx != WS_ORIGIN_USER,
+					 .pace = ws_pace_default,
+				 }),
+		0);
+	return b;
+}
+
+/* Both sides in turn until the run is over; it must come to an end. */
+static const struct ws_ledger *finish(struct bench *b)
+{
+	enum ws_receiver_state state = WS_RECEIVER_BUSY;
+	bool sending = true;
+
+	for (unsigned steps = 0; state != WS_RECEIVER_DONE; steps++) {
+		assert_true(steps < 1000000);
+		sending = sending && ws_sender_step(b->sender);
+		/* The receiver gets its turn less often, as in life. */
+		if (steps % 7 != 0) {
+			continue;
+		}
+		state = ws_receiver_step(b->receiver);
+		assert_true(!sending || state != WS_RECEIVER_DONE);
+		if (!sending && state == WS_RECEIVER_IDLE) {
+			ws_receiver_wait(b->receiver);
+		}
+	}
+	ws_receiver_finish(b->receiver);
+	assert_true(ws_ledger_balanced(&b->result->ledger));
+	return &b->result->ledger;
+}
+
+static void teardown(struct bench *b)
+{
+	ws_sender_free(b->sender);
+	ws_receiver_free(b->receiver);
+	ws_spsc_free(b->records);
+	ws_io_close(b->tx);
+	ws_io_close(b->rx);
+	io_fake_free(b->wire);
+	free(b->result);
+	free(b);
+}
+
+static void test_every_packet(void **state)
+{
+	struct bench *b = setup(&usual);
+	const struct ws_ledger *l = finish(b);
+
+	(void)state;
+	assert_int_equal(l->sent, 1000);
+	assert_int_equal(l->matched, 1000);
+	assert_int_equal(l->received, 1000);
+	assert_int_equal(l->lost + l->duplicated + l->reordered + l->foreign + l->failed, 0);
+	assert_int_equal(b->result->latency.count, 1000);
+	assert_int_equal(b->result->latency.min, DELAY_NS);
+	assert_int_equal(b->result->latency.max, DELAY_NS);
+	/* 999 gaps between 1000 departures, none of them further off than the clock's steps. */
+	assert_int_equal(b->result->gaps.hist.count, 999);
+	assert_int_equal(b->result->gaps.within[WS_GAP_WITHIN - 1], 999);
+	assert_int_equal(b->result->lateness.count, 1000);
+	assert_true(b->result->lateness.min >= 0);
+	assert_int_equal(ws_sender_stats(b->sender)->late, 0);
+	assert_true(ws_sender_stats(b->sender)->pacer_waits >= 990);
+	teardown(b);
+}
+
+/* Gaps that are slept in are as exact as those that are waited out. */
+static void test_low_rate(void **state)
+{
+	struct wants w = usual;
+	struct bench *b;
+
+	(void)state;
+	w.pps = 1000;
+	w.count = 50;
+	b = setup(&w);
+	assert_int_equal(finish(b)->matched, 50);
+	assert_int_equal(b->result->gaps.within[WS_GAP_WITHIN - 1], 49);
+	teardown(b);
+}
+
+static unsigned mixed_faults(void *arg, unsigned side, uint64_t n)
+{
+	unsigned faults = 0;
+
+	(void)arg;
+	if (side != 0) {
+		return 0;
+	}
+	faults |= n % 100 == 7 ? IO_FAKE_DROP : 0;
+	faults |= n % 200 == 11 ? IO_FAKE_DUPLICATE : 0;
+	faults |= n % 50 == 23 ? IO_FAKE_LOSE_TX_STAMP : 0;
+	faults |= n % 50 == 24 ? IO_FAKE_LOSE_RX_STAMP : 0;
+	faults |= n % 250 == 31 ? IO_FAKE_LOSE_TX_STAMP | IO_FAKE_LOSE_RX_STAMP : 0;
+	faults |= n % 125 == 40 ? IO_FAKE_REFUSE : 0;
+	faults |= n % 60 == 45 ? IO_FAKE_AGAIN : 0;
+	return faults;
+}
+
+static void test_every_fate(void **state)
+{
+	struct wants w = usual;
+	struct bench *b;
+	const struct ws_ledger *l;
+
+	(void)state;
+	w.faults = mixed_faults;
+	w.count = 2000;
+	b = setup(&w);
+	l = finish(b);
+	assert_int_equal(l->attempted, 2000);
+	assert_int_equal(l->failed, 16);
+	assert_int_equal(l->sent, 1984);
+	/* Dropped ones lose nothing else: 7, 107, 207... are in no other class. */
+	assert_int_equal(l->lost, 20);
+	assert_int_equal(l->duplicated, 10);
+	assert_int_equal(l->unstamped_tx, 40);
+	assert_int_equal(l->unstamped_rx, 40);
+	assert_int_equal(l->unstamped_both, 8);
+	assert_int_equal(l->matched, 1984 - 20 - 40 - 40 - 8);
+	assert_int_equal(l->received, 1984 - 20 + 10);
+	assert_int_equal(b->result->latency.min, DELAY_NS);
+	assert_int_equal(b->result->latency.max, DELAY_NS);
+	teardown(b);
+}
+
+static int64_t overtaken(void *arg, unsigned side, uint64_t n)
+{
+	(void)arg, (void)side;
+	return n % 10 == 5 ? DELAY_NS + 25000 : DELAY_NS; /* two and a half gaps more */
+}
+
+static void test_reordering_is_exact(void **state)
+{
+	struct wants w = usual;
+	struct bench *b;
+
+	(void)state;
+	w.delay = overtaken;
+	b = setup(&w);
+	assert_int_equal(finish(b)->reordered, 100);
+	assert_int_equal(b->result->ledger.matched, 1000);
+	assert_int_equal(b->result->latency.max, DELAY_NS + 25000);
+	teardown(b);
+}
+
+static int64_t beyond_window(void *arg, unsigned side, uint64_t n)
+{
+	(void)arg, (void)side;
+	return n % 100 == 50 ? 3000000 : DELAY_NS; /* the window is 1 ms */
+}
+
+static void test_late_is_not_lost(void **state)
+{
+	struct wants w = usual;
+	struct bench *b;
+	const struct ws_ledger *l;
+
+	(void)state;
+	w.delay = beyond_window;
+	b = setup(&w);
+	l = finish(b);
+	/* All but the last few turn up while the run still looks. */
+	assert_int_equal(l->late_arrivals + l->lost, 10);
+	assert_true(l->late_arrivals >= 7);
+	assert_int_equal(l->matched, 990);
+	assert_int_equal(b->result->latency.max, DELAY_NS);
+	teardown(b);
+}
+
+static void test_user_stamps(void **state)
+{
+	struct wants w = usual;
+	struct bench *b;
+
+	(void)state;
+	w.tx = w.rx = WS_ORIGIN_USER;
+	b = setup(&w);
+	assert_int_equal(finish(b)->matched, 1000);
+	/* The receiver looks later than the packet comes: never less than the truth. */
+	assert_true(b->result->latency.min >= DELAY_NS);
+	teardown(b);
+}
+
+/* Kernel stamps on one side only: brought together by the relation of the clocks. */
+static void test_mixed_stamps(void **state)
+{
+	struct wants w = usual;
+	struct bench *b;
+
+	(void)state;
+	w.tx = WS_ORIGIN_USER;
+	b = setup(&w);
+	assert_int_equal(finish(b)->matched, 1000);
+	assert_true(b->result->latency.min >= DELAY_NS);
+	assert_true(b->result->latency.max < DELAY_NS + 5000);
+	teardown(b);
+}
+
+static unsigned no_tx_stamps(void *arg, unsigned side, uint64_t n)
+{
+	(void)arg, (void)side, (void)n;
+	return IO_FAKE_LOSE_TX_STAMP;
+}
+
+static void test_driver_without_stamps(void **state)
+{
+	struct wants w = usual;
+	struct bench *b;
+	const struct ws_ledger *l;
+
+	(void)state;
+	w.faults = no_tx_stamps;
+	b = setup(&w);
+	l = finish(b);
+	assert_int_equal(l->sent, 1000);
+	assert_int_equal(l->unstamped_tx, 1000);
+	assert_int_equal(l->matched, 0);
+	assert_true(ws_sender_stats(b->sender)->stamps_given_up);
+	teardown(b);
+}
+
+static void test_flat_out(void **state)
+{
+	struct wants w = usual;
+	struct bench *b;
+
+	(void)state;
+	w.pps = 0;
+	w.count = 5000;
+	b = setup(&w);
+	assert_int_equal(finish(b)->matched, 5000);
+	assert_int_equal(b->result->lateness.count, 0); /* nothing was intended */
+	assert_true(ws_sender_stats(b->sender)->pacer_waits <= 1); /* for the start */
+	teardown(b);
+}
+
+/* A small window of sequences holds the sender up, and loses nothing. */
+static void test_capacity_holds_the_sender(void **state)
+{
+	struct wants w = usual;
+	struct bench *b;
+
+	(void)state;
+	w.capacity = 16;
+	w.delay_ns = 500000; /* 50 packets at this rate */
+	b = setup(&w);
+	assert_int_equal(finish(b)->matched, 1000);
+	assert_true(ws_sender_stats(b->sender)->window_waits > 0);
+	teardown(b);
+}
+
+static void test_stop_in_the_middle(void **state)
+{
+	struct wants w = usual;
+	struct bench *b;
+	const struct ws_ledger *l;
+
+	(void)state;
+	w.faults = mixed_faults; /* so that frames are staged and refused at that moment, too */
+	w.stamp_delay_ns = 300000;
+	b = setup(&w);
+	while (atomic_load(&b->shared.accepted) < 300) {
+		assert_true(ws_sender_step(b->sender));
+		assert_int_not_equal(ws_receiver_step(b->receiver), WS_RECEIVER_DONE);
+	}
+	atomic_store(&b->shared.stop, 1);
+	l = finish(b);
+	assert_true(l->sent >= 300 && l->sent < 340);
+	assert_true(l->matched > 250);
+	teardown(b);
+}
+
+static void test_interface_goes_away(void **state)
+{
+	struct bench *b = setup(&usual);
+	const struct ws_ledger *l;
+
+	(void)state;
+	while (atomic_load(&b->shared.accepted) < 300) {
+		assert_true(ws_sender_step(b->sender));
+		assert_int_not_equal(ws_receiver_step(b->receiver), WS_RECEIVER_DONE);
+	}
+	io_fake_remove(b->wire);
+	l = finish(b);
+	assert_int_equal(atomic_load(&b->shared.sender_fault), -ENODEV);
+	assert_int_equal(l->sent, 300);
+	assert_int_equal(l->matched + l->lost + l->unstamped_tx, 300);
+	assert_true(l->matched > 250);
+	teardown(b);
+}
+
+/* What others send to the same interface never enters the histogram. */
+static void test_foreign_traffic(void **state)
+{
+	struct bench *b = setup(&usual);
+	struct ws_frame_template other;
+	struct ws_frame_spec spec = {
+		.carrier = WS_CARRIER_UDP,
+		.payload = WS_PAYLOAD_SHORT,
+		.dst_port = WS_UDP_PORT,
+		.len = 60,
+		.stream = 3,
+	};
+	static const uint32_t run_ids[] = {RUN_ID + 1, RUN_ID, RUN_ID};
+	static const uint16_t streams[] = {3, 4, 3};
+	const struct ws_ledger *l;
+	struct ws_io_slot slot;
+	struct ws_io *tx;
+
+	(void)state;
+	assert_int_equal(io_fake_ops.open(&tx,
+				 &(struct ws_io_config){
+					 .dirs = WS_IO_TX,
+					 .ifindex = io_fake_ifindex(b->wire, 0),
+				 }),
+		0);
+	/* Another run; another rate of this run; this run, but a sequence that was never sent. */
+	for (int i = 0; i < 3; i++) {
+		struct ws_io_tx frame = {.len = 60};
+
+		spec.run_id = run_ids[i];
+		spec.stream = streams[i];
+		assert_int_equal(ws_frame_template_init(&other, &spec), 0);
+		assert_int_equal(ws_io_tx_reserve(tx, &slot, 1), 1);
+		ws_frame_write(&other, slot.data, 123456, 0);
+		assert_int_equal(ws_io_tx_submit(tx, &frame, 1), 1);
+	}
+	l = finish(b);
+	assert_int_equal(l->foreign, 3);
+	assert_int_equal(l->matched, 1000);
+	assert_int_equal(l->received, 1003);
+	assert_int_equal(b->result->latency.max, DELAY_NS);
+	ws_io_close(tx);
+	teardown(b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_every_packet),
+		cmocka_unit_test(test_low_rate),
+		cmocka_unit_test(test_every_fate),
+		cmocka_unit_test(test_reordering_is_exact),
+		cmocka_unit_test(test_late_is_not_lost),
+		cmocka_unit_test(test_user_stamps),
+		cmocka_unit_test(test_mixed_stamps),
+		cmocka_unit_test(test_driver_without_stamps),
+		cmocka_unit_test(test_flat_out),
+		cmocka_unit_test(test_capacity_holds_the_sender),
+		cmocka_unit_test(test_stop_in_the_middle),
+		cmocka_unit_test(test_interface_goes_away),
+		cmocka_unit_test(test_foreign_traffic),
+	};
+
+	return cmocka_run_group_tests_name("run", tests, NULL, NULL);
+}
