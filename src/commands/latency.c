@@ -266,6 +266,11 @@ static int fill_setup(struct state *s)
 		}
 	}
 	s->setup.backend = s->o.backend;
+	if (!s->setup.backend && s->setup.end[WS_END_RX].origin == WS_ORIGIN_USER) {
+		/* The program's own time is when it sees the packet: a ring that hands over blocks
+		 * would add milliseconds. */
+		s->setup.backend = "socket";
+	}
 	s->setup.window_ns = s->o.window_ns;
 	/* veth claims a speed that it does not keep to. */
 	s->setup.link_bps = strcmp(tx->kind, "veth") ? tx->link_bps : 0;
@@ -329,9 +334,11 @@ static int run_rates(struct state *s, const struct ws_plan *plans)
 		struct ws_run_result *result = &r->runs[i];
 		struct ws_latency_granted granted = {0};
 		struct ws_latency_fault fault;
+		char label[64];
 		int rc;
 
 		s->setup.rate = s->o.rates[i];
+		s->setup.label = ws_format_rate(label, sizeof(label), &s->o.rates[i]);
 		s->setup.plan = plans[i];
 		s->setup.frame.stream = (uint16_t)i;
 		rc = ws_latency_run(&s->setup, result, &granted, &r->warnings, &fault);
@@ -428,6 +435,7 @@ static int measure(struct state *s, int argc, char **argv)
 	struct ws_plan plans[WS_MAX_RATES];
 	int status;
 
+	catch_signals();
 	if (create_out(s) < 0) {
 		return WS_EXIT_FAIL;
 	}
@@ -445,7 +453,6 @@ static int measure(struct state *s, int argc, char **argv)
 	}
 	fill_report(s, argc, argv);
 	(void)own_port(s);
-	catch_signals();
 	status = run_rates(s, plans);
 	if (s->report.run_count) {
 		int printed = print_result(s);

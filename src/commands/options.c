@@ -38,7 +38,7 @@ static void print_help(FILE *out, const struct ws_command_help *help)
 	for (const struct ws_option *o = help->options; o->name; o++) {
 		print_option(out, o);
 	}
-	fprintf(out, "   %-24s%s\n", " --help", "this text");
+	print_option(out, &(struct ws_option){.name = "help", .letter = 'h', .help = "this text"});
 	if (help->examples) {
 		fprintf(out, "\nExamples:\n%s\n", help->examples);
 	}
@@ -47,7 +47,7 @@ static void print_help(FILE *out, const struct ws_command_help *help)
 int ws_options_parse(const struct ws_command_help *help, void *options, int argc, char **argv)
 {
 	struct option longs[MAX_OPTIONS + 2] = {0};
-	char shorts[2 * MAX_OPTIONS + 2] = ":";
+	char shorts[2 * MAX_OPTIONS + 3] = ":";
 	size_t n = 0, s = 1;
 	int c;
 
@@ -61,14 +61,15 @@ int ws_options_parse(const struct ws_command_help *help, void *options, int argc
 			}
 		}
 	}
-	longs[n] = (struct option){"help", no_argument, NULL, 255};
+	longs[n] = (struct option){"help", no_argument, NULL, 'h'};
+	shorts[s++] = 'h';
 	optind = 1;
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		const struct ws_option *o = NULL;
 		char why[256] = "";
 
-		if (c == 255) {
+		if (c == 'h') {
 			print_help(stdout, help);
 			return -2;
 		}
@@ -78,7 +79,7 @@ int ws_options_parse(const struct ws_command_help *help, void *options, int argc
 			return -1;
 		}
 		if (c == '?') {
-			if (optopt >= 255) {
+			if (optopt >= 256) {
 				ws_error("%s: takes no argument (see wirestamp %s --help)",
 					argv[optind - 1], argv[0]);
 			} else if (optopt) {

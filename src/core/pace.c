@@ -6,7 +6,7 @@ const struct ws_pace_config ws_pace_default = {
 	.wake_ns = 100000,
 	.drain_each_ns = 400,
 	.drain_spare_ns = 1000,
-	.drain_batch = 16,
+	.drain_batch = 4,
 };
 
 /* How many stamps can be read before the deadline. */

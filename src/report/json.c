@@ -158,8 +158,9 @@ static json_t *latency(struct doc *d, const struct ws_run_result *run)
 	return o;
 }
 
-static json_t *gaps(struct doc *d, const struct ws_gaps *g)
+static json_t *gaps(struct doc *d, const struct ws_run_result *run)
 {
+	const struct ws_gaps *g = &run->gaps;
 	static const struct quantile quantiles[] = {
 		{"p1", 0.01}, {"p50", 0.5}, {"p99", 0.99}, {"p99.9", 0.999}, {NULL, 0}};
 	json_t *o = summary(d, &g->hist, true, quantiles);
@@ -169,7 +170,8 @@ static json_t *gaps(struct doc *d, const struct ws_gaps *g)
 
 	for (i = 0; i < WS_GAP_WITHIN; i++) {
 		snprintf(name, sizeof(name), "%d", ws_gap_within_ns[i]);
-		put(d, within, name, count(g->within[i]));
+		/* Flat out, no gap is intended. */
+		put(d, within, name, run->pps.num ? count(g->within[i]) : json_null());
 	}
 	put(d, o, "within", within);
 	return o;
@@ -327,7 +329,7 @@ static json_t *run_object(
 	put(d, o, "workers", json_integer(1));
 	put(d, o, "seed", json_null());
 	put(d, o, "schedule_hash", known(hash));
-	put(d, o, "gaps_ns", gaps(d, &run->gaps));
+	put(d, o, "gaps_ns", gaps(d, run));
 	put(d, o, "limit", limit(d, &run->limit));
 	put_ledger(d, o, run);
 	put(d, o, "stamps", stamps(d, run));

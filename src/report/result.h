@@ -39,7 +39,7 @@ struct ws_run_result {
 	char ended_by[160];	   /* why it ended early; empty if complete */
 	bool failed;		   /* it ended by a fault, not by the user */
 	int64_t elapsed_ns;	   /* from the start to the end of the last packet's slot */
-	uint64_t late;		   /* sends more than one gap (at least 10 us) after their intended time */
+	uint64_t late;		   /* packets that left after the next one was due */
 	uint64_t again;		   /* EAGAIN from the kernel */
 	uint64_t schedule_hash;	   /* 0: none */
 	bool wire_known;

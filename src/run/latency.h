@@ -32,6 +32,7 @@ struct ws_latency_setup {
 	const char *backend; /* NULL: auto */
 	uint64_t rx_buffer;  /* bytes, 0: by the rate */
 	struct ws_rate rate;
+	const char *label; /* the rate as text, for messages */
 	struct ws_plan plan;
 	struct ws_frame_spec frame;
 	int64_t window_ns;

@@ -118,6 +118,23 @@ void ws_receiver_free(struct ws_receiver *r)
 	}
 }
 
+/* When the packet arrived, on CLOCK_MONOTONIC. */
+static int64_t arrival(const struct ws_receiver *r, const struct ws_io_view *v, int64_t now)
+{
+	int64_t at = on_monotonic(r, v->stamp.time, now);
+
+	/* If somebody just set the stamps' clock, at least nothing comes from the future. */
+	return at < now ? at : now;
+}
+
+/* Every packet that arrived before this has been looked at. */
+static void raise_watermark(struct ws_receiver *r, int64_t to_ns)
+{
+	if (to_ns - DISORDER_NS > r->watermark_ns) {
+		r->watermark_ns = to_ns - DISORDER_NS;
+	}
+}
+
 static void take_view(struct ws_receiver *r, const struct ws_io_view *v, int64_t now)
 {
 	struct ws_rx_record record;
@@ -147,10 +164,7 @@ static void take_view(struct ws_receiver *r, const struct ws_io_view *v, int64_t
 		 */
 		record.stamp = (struct ws_stamp){0};
 	}
-	record.arrival_ns = on_monotonic(r, v->stamp.time, now);
-	if (record.arrival_ns - DISORDER_NS > r->watermark_ns) {
-		r->watermark_ns = record.arrival_ns - DISORDER_NS;
-	}
+	record.arrival_ns = arrival(r, v, now);
 	ws_match_rx(r->match, &record);
 }
 
@@ -171,11 +185,13 @@ static unsigned take_packets(struct ws_receiver *r)
 		take_view(r, &r->views[i], r->c.kernel_stamps ? now : ws_clock_now());
 	}
 	if (n > 0) {
+		/* Foreign packets move it, too: a flood of them must not keep a sequence open. */
+		raise_watermark(r, arrival(r, &r->views[n - 1], now));
 		ws_io_rx_release(r->c.io, (unsigned)n);
 		r->received += (unsigned)n;
 		atomic_store_explicit(&r->c.shared->received, r->received, memory_order_relaxed);
-	} else if (now - r->hold_ns - DISORDER_NS > r->watermark_ns) {
-		r->watermark_ns = now - r->hold_ns - DISORDER_NS;
+	} else {
+		raise_watermark(r, now - r->hold_ns);
 	}
 	return (unsigned)n;
 }

@@ -330,8 +330,8 @@ bool ws_sender_step(struct ws_sender *s)
 		if (s->staged_count) {
 			submit(s);
 		} else if (!state.outstanding || !drain(s, STAMP_BATCH)) {
-			/* Every sequence that may be open is open, and only the stamps just looked for or
-			 * packets that have yet to arrive can close one. */
+			/* Every sequence that may be open is open, and only the stamps just looked
+			 * for or packets that have yet to arrive can close one. */
 			(void)ws_sys_sleep_until(now + AGAIN_NS);
 		}
 		break;

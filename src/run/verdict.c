@@ -96,46 +96,51 @@ void ws_verdict(struct ws_warnings *w, struct ws_run_result *r, const struct ws_
 	const char *tx = f->setup->end[WS_END_TX].name;
 	const char *rx = f->setup->end[WS_END_RX].name;
 
+	const char *rate = f->setup->label;
+
 	find_limit(r, f);
 	if (f->sender->stamps_given_up) {
 		ws_warn(w,
-			"%s gave no transmit stamp at all, so no more were asked for (use --stamp "
-			"user, or "
-			"another interface)",
-			tx);
+			"%s: %s gave no transmit stamp at all, so no more were asked for (use "
+			"--stamp "
+			"user, or another interface)",
+			rate, tx);
 	} else if (l->unstamped_tx + l->unstamped_both) {
-		ws_warn(w, "%s: %llu packets arrived without a transmit stamp", tx,
-			(unsigned long long)(l->unstamped_tx + l->unstamped_both));
+		ws_warn(w, "%s: %llu packets of %s arrived without a transmit stamp", rate,
+			(unsigned long long)(l->unstamped_tx + l->unstamped_both), tx);
 	}
 	if (l->unstamped_rx + l->unstamped_both) {
-		ws_warn(w, "%s: %llu packets arrived without a receive stamp of the kernel", rx,
-			(unsigned long long)(l->unstamped_rx + l->unstamped_both));
+		ws_warn(w, "%s: %llu packets came to %s without a receive stamp of the kernel",
+			rate, (unsigned long long)(l->unstamped_rx + l->unstamped_both), rx);
 	}
-	if (l->dropped_rx) {
+	if (l->dropped_rx && l->dropped_rx != UINT64_MAX) {
 		ws_warn(w,
-			"%s: our own receive buffer was full: %llu packets were dropped there, so "
-			"up to "
-			"that many of the lost are not the network's (lower the rate, or give the "
-			"threads a CPU each with --cpu)",
-			rx, (unsigned long long)l->dropped_rx);
+			"%s: our own receive buffer at %s was full: %llu packets were dropped "
+			"there, so "
+			"up to that many of the lost are not the network's (lower the rate, or "
+			"give each "
+			"thread a CPU with --cpu)",
+			rate, rx, (unsigned long long)l->dropped_rx);
 	}
 	if (f->sender->window_waits) {
 		ws_warn(w,
-			"the sender had to wait because %u sequences were open at a time (a "
+			"%s: the sender had to wait because %u sequences were open at a time (a "
 			"shorter "
 			"--window makes room)",
-			f->capacity);
+			rate, f->capacity);
 	}
 	if (l->negative) {
 		ws_warn(w,
-			"%llu packets have a receive stamp before their transmit stamp: the clocks "
-			"of the "
-			"two ends disagree by more than the delay",
-			(unsigned long long)l->negative);
+			"%s: %llu packets have a receive stamp before their transmit stamp: the "
+			"clocks "
+			"of the two ends disagree by more than the delay",
+			rate, (unsigned long long)l->negative);
 	}
 	if (!ws_ledger_balanced(l)) {
-		ws_warn(w, "the accounts of this run do not balance: its figures are not to be "
-			   "trusted "
-			   "(this is a defect of the program)");
+		ws_warn(w,
+			"%s: the accounts of this run do not balance: its figures are not to be "
+			"trusted "
+			"(this is a defect of the program)",
+			rate);
 	}
 }

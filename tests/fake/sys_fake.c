@@ -461,6 +461,8 @@ static ssize_t transmit(int fd, const struct msghdr *m)
 	if (!d) {
 		return -EBADF;
 	}
+	s.clock += sys_fake_kernel.send_ns;
+	r.time_ns = s.clock + sys_fake_kernel.realtime_offset_ns;
 	for (size_t i = 0; i < m->msg_iovlen; i++) {
 		for (size_t b = 0; b < m->msg_iov[i].iov_len; b++, r.len++) {
 			if (r.len < sizeof(r.head)) {

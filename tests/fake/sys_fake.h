@@ -70,6 +70,7 @@ struct sys_fake_kernel {
 	bool tx_hardware;	    /* gives hardware transmit stamps; false */
 	uint32_t mtu;		    /* 1500 */
 	unsigned sendmmsg_max;	    /* messages that one call takes; 0, no limit */
+	int64_t send_ns;	    /* a message moves the clock on by this before it is stamped; 0 */
 	uid_t euid;		    /* 0 */
 };
 extern struct sys_fake_kernel sys_fake_kernel;
@@ -110,6 +111,7 @@ struct sys_fake_sent {
 	bool keyed;	 /* it used up or brought a key */
 	bool explicit_key;
 	uint32_t key;
+	int64_t time_ns; /* CLOCK_REALTIME: its stamps say this */
 	uint8_t head[64];
 };
 const struct sys_fake_sent *sys_fake_sent(size_t *ret_n);
