@@ -151,8 +151,10 @@ class Stage:
     def __enter__(self):
         self.root = tempfile.mkdtemp(prefix="wirestamp-check-")
         os.chmod(self.root, 0o755)
-        for name in ("src", "tests", "scripts"):
-            shutil.copytree(os.path.join(SOURCE, name), os.path.join(self.root, name))
+        for name in os.listdir(SOURCE):
+            path = os.path.join(SOURCE, name)
+            if os.path.isdir(path) and not name.startswith((".", "build")):
+                shutil.copytree(path, os.path.join(self.root, name))
         os.mkdir(os.path.join(self.root, "build"))
         self.open_up()
         return self
@@ -177,7 +179,7 @@ class Stage:
                 shutil.copy2(argument, copy)
                 self.open_up()
             return copy
-        if argument.startswith(SOURCE + os.sep):
+        if argument == SOURCE or argument.startswith(SOURCE + os.sep):
             return os.path.join(self.root, os.path.relpath(argument, SOURCE))
         return argument
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Walk over one block of a TPACKET_V3 receive ring. A pure function over memory: the kernel's ring is just
- * one such memory. Every offset is checked before it is followed, so that no content of the block can
- * make the walk read outside of it or loop for ever.
+ * Walk over one block of a TPACKET_V3 receive ring. A pure function over memory: the kernel's ring
+ * is just one such memory. Every offset is checked before it is followed, so that no content of the
+ * block can make the walk read outside of it or loop for ever.
  *
- * Source: linux/Documentation/networking/packet_mmap.rst, <linux/if_packet.h>, net/packet/af_packet.c.
+ * Source: linux/Documentation/networking/packet_mmap.rst, <linux/if_packet.h>,
+ * net/packet/af_packet.c.
  */
 #pragma once
 
@@ -14,11 +15,12 @@
 
 /* One packet of a ring, its kernel fields made independent of the ring's version. */
 struct ws_ring_packet {
-	uint8_t *data;	  /* first byte of the Ethernet header; inside the block */
-	uint32_t len;	  /* bytes present at data (tp_snaplen) */
+	uint8_t *data;	   /* first byte of the Ethernet header; inside the block */
+	uint32_t len;	   /* bytes present at data (tp_snaplen) */
 	uint32_t wire_len; /* bytes on the wire, without FCS (tp_len); at least len */
-	uint32_t headroom; /* bytes before data, after the kernel's headers, that may be overwritten */
-	uint32_t status;  /* TP_STATUS_* of the packet */
+	uint32_t headroom; /* bytes before data, after the kernel's headers, that may be overwritten
+			    */
+	uint32_t status;   /* TP_STATUS_* of the packet */
 	uint32_t sec, nsec;
 	uint16_t vlan_tci, vlan_tpid; /* 0 without a tag; 0x8100 if the kernel does not say */
 };
@@ -30,31 +32,34 @@ struct ws_block3_walk {
 	uint32_t left; /* packets not yet returned */
 };
 
-/* True if the kernel has handed this block to user space. Acquires: what the kernel wrote is visible. */
+/* True if the kernel has handed this block to user space. Acquires: what the kernel wrote is
+ * visible. */
 bool ws_block3_ready(const void *block);
 /* True if packets were lost since the statistics were last read (TP_STATUS_LOSING). */
 bool ws_block3_losing(const void *block);
-/* Gives the block back. Releases: all our reads of it happen before. Nothing may be read afterwards. */
+/* Gives the block back. Releases: all our reads of it happen before. Nothing may be read
+ * afterwards. */
 void ws_block3_release(void *block);
 
 /*
- * Starts a walk. Returns 0 (a block without packets is fine), or -EBADMSG if the block's header points
- * outside the block. size is at least sizeof(struct tpacket_block_desc).
+ * Starts a walk. Returns 0 (a block without packets is fine), or -EBADMSG if the block's header
+ * points outside the block. size is at least sizeof(struct tpacket_block_desc).
  */
 int ws_block3_begin(struct ws_block3_walk *w, void *block, uint32_t size);
 
 /*
- * Returns 1 and fills *ret; 0 at the end; -EBADMSG if the next header or its data would leave the block,
- * or if the data would overlap a header or be longer than on the wire. After that the walk is over: every
- * further call returns -EBADMSG, too, and w->left says how many packets were not returned.
+ * Returns 1 and fills *ret; 0 at the end; -EBADMSG if the next header or its data would leave the
+ * block, or if the data would overlap a header or be longer than on the wire. After that the walk
+ * is over: every further call returns -EBADMSG, too, and w->left says how many packets were not
+ * returned.
  */
 int ws_block3_next(struct ws_block3_walk *w, struct ws_ring_packet *ret);
 
 /*
- * The kernel strips the outermost VLAN tag into the ring's header; this puts it back, by moving the 12
- * address bytes 4 bytes towards the front. Does nothing unless p->status says that there is a tag.
- * Returns false, with *p unchanged, if there is a tag but less than 4 bytes of headroom. Afterwards
- * p->status has no tag any more. A packet of less than 12 bytes was cut off before the place of the tag:
- * only its wire_len grows.
+ * The kernel strips the outermost VLAN tag into the ring's header; this puts it back, by moving the
+ * 12 address bytes 4 bytes towards the front. Does nothing unless p->status says that there is a
+ * tag. Returns false, with *p unchanged, if there is a tag but less than 4 bytes of headroom.
+ * Afterwards p->status has no tag any more. A packet of less than 12 bytes was cut off before the
+ * place of the tag: only its wire_len grows.
  */
 bool ws_ring_packet_restore_vlan(struct ws_ring_packet *p);

@@ -8,11 +8,11 @@
  *   full,  32 bytes:  the same, 16-23 intended time (ns, CLOCK_MONOTONIC of the sender),
  *                     24-27 zero, 28-31 CRC-32C (RFC 3720, B.4) of bytes 0 to 27
  *
- * The short one fits a 64-byte frame (60 without FCS) over IPv4/UDP; its intended time is recomputed from
- * the plan. What follows the payload up to the frame's length is zero.
+ * The short one fits a 64-byte frame (60 without FCS) over IPv4/UDP; its intended time is
+ * recomputed from the plan. What follows the payload up to the frame's length is zero.
  *
- * Carriers: UDP over IPv4 (RFC 768, RFC 791) with correct checksums, and plain layer 2 with the local
- * experimental ethertype 0x88B5 (IEEE 802).
+ * Carriers: UDP over IPv4 (RFC 768, RFC 791) with correct checksums, and plain layer 2 with the
+ * local experimental ethertype 0x88B5 (IEEE 802).
  */
 #pragma once
 
@@ -22,7 +22,7 @@
 #define WS_ETHERTYPE_PROBE 0x88B5
 #define WS_UDP_PORT	   8620
 #define WS_FCS_LEN	   4
-#define WS_FRAME_MIN	   60	  /* shortest Ethernet frame without FCS */
+#define WS_FRAME_MIN	   60 /* shortest Ethernet frame without FCS */
 #define WS_FRAME_MAX	   65535
 #define WS_PROBE_VERSION   1
 
@@ -42,7 +42,8 @@ struct ws_frame_spec {
 	uint16_t stream;
 };
 
-/* The smallest frame, without FCS, that holds this payload in this carrier (never below WS_FRAME_MIN). */
+/* The smallest frame, without FCS, that holds this payload in this carrier (never below
+ * WS_FRAME_MIN). */
 uint32_t ws_frame_min_len(enum ws_carrier carrier, enum ws_payload payload);
 /* FULL if it fits len, else SHORT. */
 enum ws_payload ws_frame_payload_for(enum ws_carrier carrier, uint32_t len);
@@ -51,11 +52,13 @@ enum ws_payload ws_frame_payload_for(enum ws_carrier carrier, uint32_t len);
 struct ws_frame_template {
 	uint8_t head[96]; /* headers, and the payload with sequence and time zero */
 	uint32_t head_len, len, payload_off, udp_check_off;
-	uint32_t udp_sum; /* one's-complement sum without sequence and time; 0 offset: none wanted */
+	uint32_t
+		udp_sum; /* one's-complement sum without sequence and time; 0 offset: none wanted */
 	enum ws_payload payload;
 };
 
-/* Returns 0; -EINVAL for an unknown carrier or payload; -EMSGSIZE if len is too small or too large. */
+/* Returns 0; -EINVAL for an unknown carrier or payload; -EMSGSIZE if len is too small or too large.
+ */
 int ws_frame_template_init(struct ws_frame_template *t, const struct ws_frame_spec *spec);
 
 /*
@@ -68,8 +71,8 @@ void ws_frame_write(
 enum ws_probe_class {
 	WS_PROBE_OURS,	    /* a probe with our run id; *ret is filled in */
 	WS_PROBE_FOREIGN,   /* no probe at all, or another run's */
-	WS_PROBE_MALFORMED, /* ours by its magic and run id, but truncated, of an unknown version or kind,
-			       or its CRC is wrong */
+	WS_PROBE_MALFORMED, /* ours by its magic and run id, but truncated, of an unknown version or
+			       kind, or its CRC is wrong */
 };
 
 struct ws_probe {
@@ -80,11 +83,11 @@ struct ws_probe {
 };
 
 /*
- * Classifies a received frame. data holds len bytes; the frame may have been longer. Accepts at most two
- * VLAN tags before the carrier. UDP probes are known by destination port dst_port and the magic; layer 2
- * probes by the ethertype and the magic. Reads nothing outside data[0, len). What is cut off before the end
- * of the run id is foreign. IPv4 and UDP checksums are left to the NIC and the full payload's CRC. *ret is
- * written only for WS_PROBE_OURS.
+ * Classifies a received frame. data holds len bytes; the frame may have been longer. Accepts at
+ * most two VLAN tags before the carrier. UDP probes are known by destination port dst_port and the
+ * magic; layer 2 probes by the ethertype and the magic. Reads nothing outside data[0, len). What is
+ * cut off before the end of the run id is foreign. IPv4 and UDP checksums are left to the NIC and
+ * the full payload's CRC. *ret is written only for WS_PROBE_OURS.
  */
 enum ws_probe_class ws_probe_parse(const uint8_t *data, uint32_t len, uint32_t run_id,
 	uint16_t dst_port, struct ws_probe *ret);

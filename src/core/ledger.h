@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Ledger: what became of every sequence that was sent and of every packet that was received. The sums are
- * identities; the program checks them itself and prints the verdict as `balanced`.
+ * Ledger: what became of every sequence that was sent and of every packet that was received. The
+ * sums are identities; the program checks them itself and prints the verdict as `balanced`.
  */
 #pragma once
 
@@ -24,10 +24,11 @@ struct ws_ledger {
 	uint64_t foreign;
 	uint64_t malformed;
 	/* subsets */
-	uint64_t reordered; /* of first copies: RFC 4737, 3.3 */
-	uint64_t beyond_history; /* of duplicated: came so late that first copy or not cannot be told */
+	uint64_t reordered;	 /* of first copies: RFC 4737, 3.3 */
+	uint64_t beyond_history; /* of duplicated: came so late that first copy or not cannot be
+				    told */
 	uint64_t negative, below_range, above_range; /* of matched */
-	uint64_t in_histogram;			     /* of matched: the sum of the histogram's counts */
+	uint64_t in_histogram; /* of matched: the sum of the histogram's counts */
 	/* our own receive ring, by the kernel's count; UINT64_MAX: unknown */
 	uint64_t offered_rx; /* what passed the filter */
 	uint64_t dropped_rx; /* of these, dropped because the ring was full */
@@ -37,7 +38,8 @@ struct ws_ledger {
 enum ws_identity {
 	WS_IDENTITY_ATTEMPTED, /* attempted = sent + failed */
 	WS_IDENTITY_SENT,      /* sent = matched + unstamped_* + lost + late_arrivals */
-	WS_IDENTITY_RECEIVED,  /* received = matched + unstamped_* + late_arrivals + duplicated + foreign
+	WS_IDENTITY_RECEIVED,  /* received = matched + unstamped_* + late_arrivals + duplicated +
+				  foreign
 				  + malformed */
 	WS_IDENTITY_HISTOGRAM, /* matched = in_histogram + negative + below_range + above_range */
 	WS_IDENTITY_RING,      /* offered_rx = received + dropped_rx */

@@ -3,13 +3,15 @@
  * Match: transmit and receive records of the same sequence become one outcome. Streaming, in memory
  * bounded by the window; single-threaded and pure: all times come in, none is read.
  *
- * Sequences are closed in order, each exactly once. A sequence stays open until it is complete, or until
- * the watermark says that every packet that arrived within its window has been seen; then it is lost.
- * Whether a packet was late is decided by its arrival time, never by when a busy thread got to see it.
- * What arrives for a sequence that is closed is told apart by a history of two bits a sequence.
+ * Sequences are closed in order, each exactly once. A sequence stays open until it is complete, or
+ * until the watermark says that every packet that arrived within its window has been seen; then it
+ * is lost. Whether a packet was late is decided by its arrival time, never by when a busy thread
+ * got to see it. What arrives for a sequence that is closed is told apart by a history of two bits
+ * a sequence.
  *
- * The first copy of a sequence is the one that ws_match_rx() is given first. Copies of a sequence that
- * was never sent (the kernel refused it) are foreign, whether they come before or after that is told.
+ * The first copy of a sequence is the one that ws_match_rx() is given first. Copies of a sequence
+ * that was never sent (the kernel refused it) are foreign, whether they come before or after that
+ * is told.
  *
  * All instants in records are CLOCK_MONOTONIC ns; the stamps carry their own clock.
  */
@@ -25,7 +27,8 @@ enum ws_fate {
 	WS_FATE_UNSTAMPED_RX,
 	WS_FATE_UNSTAMPED_BOTH,
 	WS_FATE_LOST,
-	WS_FATE_LATE,	  /* first copy after the window; may come for a sequence closed as lost before */
+	WS_FATE_LATE, /* first copy after the window; may come for a sequence closed as lost before
+		       */
 	WS_FATE_NOT_SENT, /* refused (counts as failed) or withdrawn (counts nowhere) */
 	WS_FATE_COUNT,
 };
@@ -35,8 +38,8 @@ const char *ws_fate_name(enum ws_fate fate);
 /* Everything about one sent sequence from the sender's side. */
 struct ws_tx_record {
 	uint64_t seq;
-	int64_t intended_ns; /* by the plan */
-	int64_t app_ns;	     /* just before the send call */
+	int64_t intended_ns;   /* by the plan */
+	int64_t app_ns;	       /* just before the send call */
 	struct ws_stamp stamp; /* origin NONE: no stamp came */
 	bool failed;	       /* the kernel refused the frame: it was never sent */
 	bool withdrawn;	       /* it was built but never handed over: it was not even attempted */
@@ -45,7 +48,8 @@ struct ws_tx_record {
 /* One received copy of one of our probes. */
 struct ws_rx_record {
 	uint64_t seq;
-	int64_t arrival_ns; /* when it arrived: the stamp brought to CLOCK_MONOTONIC, or when it was read */
+	int64_t arrival_ns; /* when it arrived: the stamp brought to CLOCK_MONOTONIC, or when it was
+			       read */
 	struct ws_stamp stamp;
 };
 
@@ -57,12 +61,12 @@ struct ws_outcome {
 };
 
 struct ws_match_config {
-	int64_t window_ns;    /* how long a packet may be under way; > 0 */
-	uint32_t capacity;    /* open sequences at most; a power of two */
-	uint64_t history;     /* closed sequences remembered; a power of two, at least capacity */
-	/* Called once for each sequence, in order of the sequence; and once more, with WS_FATE_LATE, when a
-	 * sequence that was given as LOST turns up after all: then tx holds the sequence and nothing more.
-	 * Must not call the matcher. May be NULL. */
+	int64_t window_ns; /* how long a packet may be under way; > 0 */
+	uint32_t capacity; /* open sequences at most; a power of two */
+	uint64_t history;  /* closed sequences remembered; a power of two, at least capacity */
+	/* Called once for each sequence, in order of the sequence; and once more, with
+	 * WS_FATE_LATE, when a sequence that was given as LOST turns up after all: then tx holds
+	 * the sequence and nothing more. Must not call the matcher. May be NULL. */
 	void (*sink)(void *arg, const struct ws_outcome *outcome);
 	void *arg;
 };
@@ -77,14 +81,15 @@ void ws_match_free(struct ws_match *m);
 uint64_t ws_match_base(const struct ws_match *m);
 
 /*
- * Sequences below `upto` have been handed to the kernel. Must be told before any packet that could carry
- * such a sequence is given to ws_match_rx(): a copy of a sequence that was never handed over is foreign.
+ * Sequences below `upto` have been handed to the kernel. Must be told before any packet that could
+ * carry such a sequence is given to ws_match_rx(): a copy of a sequence that was never handed over
+ * is foreign.
  */
 void ws_match_offered(struct ws_match *m, uint64_t upto);
 
-/* Exactly once for each sequence handed over, in any order, also after its copies; seq in [base, base +
- * capacity). Implies ws_match_offered(seq + 1). Returns 0, or -EINVAL, with nothing changed, for a sequence
- * outside that range or told twice (the caller is wrong). */
+/* Exactly once for each sequence handed over, in any order, also after its copies; seq in [base,
+ * base + capacity). Implies ws_match_offered(seq + 1). Returns 0, or -EINVAL, with nothing changed,
+ * for a sequence outside that range or told twice (the caller is wrong). */
 int ws_match_tx(struct ws_match *m, const struct ws_tx_record *r);
 /* Every received packet that parsed as ours, in the order of arrival. */
 void ws_match_rx(struct ws_match *m, const struct ws_rx_record *r);
@@ -93,15 +98,15 @@ void ws_match_foreign(struct ws_match *m);
 void ws_match_malformed(struct ws_match *m);
 
 /*
- * Closes what can be closed. watermark: every packet that arrived at or before this instant has been given
- * to ws_match_rx(). INT64_MIN when nothing can be said.
+ * Closes what can be closed. watermark: every packet that arrived at or before this instant has
+ * been given to ws_match_rx(). INT64_MIN when nothing can be said.
  */
 void ws_match_advance(struct ws_match *m, int64_t watermark_ns);
 
-/* Ends the run: all that is open is closed as if the watermark were infinite. Every sequence handed over
- * must have been told by ws_match_tx() before: closing stops at one that was not. */
+/* Ends the run: all that is open is closed as if the watermark were infinite. Every sequence handed
+ * over must have been told by ws_match_tx() before: closing stops at one that was not. */
 void ws_match_finish(struct ws_match *m);
 
-/* The counts of fates and copies so far; attempted, sent and failed count what was told by ws_match_tx().
- * The ring's and the histogram's fields are not the matcher's: they are 0. */
+/* The counts of fates and copies so far; attempted, sent and failed count what was told by
+ * ws_match_tx(). The ring's and the histogram's fields are not the matcher's: they are 0. */
 const struct ws_ledger *ws_match_ledger(const struct ws_match *m);

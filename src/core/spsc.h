@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Ring of records from one producing to one consuming thread: no locks, no allocation after new.
- * Each side keeps its own copy of the other's position, so that a shared line moves only when needed.
+ * Each side keeps its own copy of the other's position, so that a shared line moves only when
+ * needed.
  */
 #pragma once
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Histograms drawn with Unicode block elements on one shared logarithmic axis. Pure: histograms in, lines
- * of cells out; what a cell's ink looks like is for whoever prints it.
+ * Histograms drawn with Unicode block elements on one shared logarithmic axis. Pure: histograms in,
+ * lines of cells out; what a cell's ink looks like is for whoever prints it.
  *
- * A column stands for a point of the axis: the first is its low end, the last its high end, and a value
- * belongs to the nearest one. All packets of one histogram bin are in one column.
+ * A column stands for a point of the axis: the first is its low end, the last its high end, and a
+ * value belongs to the nearest one. All packets of one histogram bin are in one column.
  */
 #pragma once
 
@@ -39,11 +39,12 @@ struct ws_plot_axis {
 };
 
 /*
- * The narrowest axis, between 1-2-5 steps, that holds all that the n histograms have in range. columns is
- * brought into [WS_PLOT_COLUMNS_MIN, WS_PLOT_COLUMNS_MAX]. False, and nothing written, if they have nothing.
+ * The narrowest axis, between 1-2-5 steps, that holds all that the n histograms have in range.
+ * columns is brought into [WS_PLOT_COLUMNS_MIN, WS_PLOT_COLUMNS_MAX]. False, and nothing written,
+ * if they have nothing.
  */
-bool ws_plot_axis_init(struct ws_plot_axis *axis, const struct ws_hist *const hists[], size_t n,
-	unsigned columns);
+bool ws_plot_axis_init(
+	struct ws_plot_axis *axis, const struct ws_hist *const hists[], size_t n, unsigned columns);
 
 /* The column of a value; values outside the axis belong to its ends. */
 unsigned ws_plot_column(const struct ws_plot_axis *axis, int64_t ns);
@@ -58,17 +59,20 @@ struct ws_plot_band {
 void ws_plot_band_init(
 	struct ws_plot_band *band, const struct ws_plot_axis *axis, const struct ws_hist *h);
 
-/* Row `row` of `rows`, from the top. The fullest column reaches the top of row 0; heights are linear. */
+/* Row `row` of `rows`, from the top. The fullest column reaches the top of row 0; heights are
+ * linear. */
 void ws_plot_bars(
 	struct ws_plot_line *line, const struct ws_plot_band *band, unsigned row, unsigned rows);
 
 /*
- * ▲ under the columns of p50, p99 and p99.9, as far as the sample allows them, with their names: beside
- * their ▲, or, where these stand too close together, as a list in the same order beside the group.
+ * ▲ under the columns of p50, p99 and p99.9, as far as the sample allows them, with their names:
+ * beside their ▲, or, where these stand too close together, as a list in the same order beside the
+ * group.
  */
 void ws_plot_marks(
 	struct ws_plot_line *line, const struct ws_plot_axis *axis, const struct ws_hist *h);
 
-/* The axis: a rule with ticks at 1-2-5 steps, and under it as many numbers with units as have room. */
-void ws_plot_ticks(struct ws_plot_line *rule, struct ws_plot_line *labels,
-	const struct ws_plot_axis *axis);
+/* The axis: a rule with ticks at 1-2-5 steps, and under it as many numbers with units as have room.
+ */
+void ws_plot_ticks(
+	struct ws_plot_line *rule, struct ws_plot_line *labels, const struct ws_plot_axis *axis);

@@ -11,23 +11,30 @@ struct ws_text_style {
 	unsigned columns; /* width to draw for: 60 to 200 */
 };
 
-/* Style for a stream: colour on a terminal (not with NO_COLOR or TERM=dumb), its width, else 100 and plain. */
+/* Style for a stream: colour on a terminal (not with NO_COLOR or TERM=dumb), its width, else 100
+ * and plain. */
 struct ws_text_style ws_text_style_for(FILE *stream);
 
 /*
- * The whole text result: header, one row a rate, a histogram a rate on one shared axis, the ledger's
- * verdict, what the stamps mean, warnings. Returns 0, -EIO if the stream failed, or -ENOMEM.
+ * The whole text result: header, one row a rate, a histogram a rate on one shared axis, the
+ * ledger's verdict, what the stamps mean, warnings. Returns 0, -EIO if the stream failed, or
+ * -ENOMEM.
  */
 int ws_report_text(FILE *out, const struct ws_latency_report *r, const struct ws_text_style *style);
 
-/* The same as one JSON document (format "wirestamp-run/1"), with a final newline. 0, -ENOMEM or -EIO. */
+/* The same as one JSON document (format "wirestamp-run/1"), with a final newline. 0, -ENOMEM or
+ * -EIO. */
 int ws_report_json(FILE *out, const struct ws_latency_report *r);
 
 /* Formatting for people. All write at most size bytes and return buf. */
-char *ws_format_ns(char *buf, size_t size, double ns);	 /* "812 ns", "1.24 us", "35.1 ms": 3 digits */
-char *ws_format_count(char *buf, size_t size, uint64_t n); /* "1 234 567" with thin grouping: "1,234,567" */
-char *ws_format_rate(char *buf, size_t size, const struct ws_rate *rate); /* as it can be parsed again */
-char *ws_format_pps(char *buf, size_t size, double pps); /* "99.9 kpps" */
+char *ws_format_ns(
+	char *buf, size_t size, double ns); /* "812 ns", "1.24 us", "35.1 ms": 3 digits */
+char *ws_format_count(
+	char *buf, size_t size, uint64_t n); /* "1 234 567" with thin grouping: "1,234,567" */
+char *ws_format_rate(
+	char *buf, size_t size, const struct ws_rate *rate);   /* as it can be parsed again */
+char *ws_format_pps(char *buf, size_t size, double pps);       /* "99.9 kpps" */
 char *ws_format_bytes(char *buf, size_t size, uint64_t bytes); /* "208 KiB" */
-/* A sentence: who stamped at both ends, by which clock, what the latencies therefore span, their error. */
+/* A sentence: who stamped at both ends, by which clock, what the latencies therefore span, their
+ * error. */
 char *ws_format_stamps(char *buf, size_t size, const struct ws_run_result *run);

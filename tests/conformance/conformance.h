@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The conformance suite of the I/O contract (src/io/io.h): the same cases for every backend, and for
- * every pair of a sending and a receiving one. What connects the two, and how an interface is taken down
- * or removed, is the fixture's business.
+ * The conformance suite of the I/O contract (src/io/io.h): the same cases for every backend, and
+ * for every pair of a sending and a receiving one. What connects the two, and how an interface is
+ * taken down or removed, is the fixture's business.
  */
 #pragma once
 
 #include "io/io.h"
 
-#define CONF_CASES 19
+#define CONF_CASES 21
 
 struct CMUnitTest;
 
@@ -16,8 +16,8 @@ struct conf_fixture {
 	const char *name;	 /* of the pair, for the names of the cases */
 	const char *backends[2]; /* of the sending side 0, and of the receiving side 1 */
 	uint32_t mtu;
-	bool skip_all; /* nothing can run here; the program has said why */
-	/* Opens an instance on a side (0 or 1). Sets backend and ifindex of config unless they are set. */
+	/* Opens an instance on a side (0 or 1). Sets backend and ifindex of config unless they are
+	 * set. */
 	int (*open)(struct conf_fixture *fx, unsigned side, struct ws_io **ret,
 		const struct ws_io_config *config);
 	/* CLOCK_MONOTONIC of the instances. */

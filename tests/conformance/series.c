@@ -28,16 +28,6 @@ static const struct sock_filter only_ours[] = {
 	BPF_STMT(BPF_RET | BPF_K, 0x40000),
 };
 
-struct conf_fixture *conf_fixture_of(void **state)
-{
-	struct conf_fixture *fx = *state;
-
-	if (fx->skip_all) {
-		skip();
-	}
-	return fx;
-}
-
 uint32_t conf_frame_max(const struct conf_fixture *fx)
 {
 	return fx->mtu + CONF_ETHER_HEADER;
@@ -85,9 +75,6 @@ int conf_clean_up(void **state)
 	for (size_t i = 0; i < sizeof(fx->opened) / sizeof(fx->opened[0]); i++) {
 		ws_io_close(fx->opened[i]);
 		fx->opened[i] = NULL;
-	}
-	if (fx->skip_all) {
-		return 0;
 	}
 	for (unsigned side = 0; side < 2; side++) {
 		fx->link(fx, side, true);
@@ -336,7 +323,7 @@ static void take_views(struct conf_expect *e, const struct ws_io_view *views, un
 		assert_true(e->seen < e->series->n);
 		conf_check_view(&views[i], seq, conf_len(e->fx, e->series, seq));
 		if (e->stamps_ns) {
-			assert_int_not_equal(views[i].stamp.origin, WS_ORIGIN_NONE);
+			assert_int_equal(views[i].stamp.origin, WS_ORIGIN_SOFTWARE);
 			assert_int_equal(views[i].stamp.time.clock, WS_CLOCK_REALTIME);
 			e->stamps_ns[e->seen] = views[i].stamp.time.ns;
 		}

@@ -4,8 +4,8 @@
 
 #include "conformance/conformance.h"
 
-#define CONF_MS		INT64_C(1000000)
-#define CONF_SEC	INT64_C(1000000000)
+#define CONF_MS	 INT64_C(1000000)
+#define CONF_SEC INT64_C(1000000000)
 /* What comes at all comes long before: running out of it is a failure, never a matter of speed. */
 #define CONF_PATIENCE	     (10 * CONF_SEC)
 #define CONF_ETHER_HEADER    14
@@ -46,17 +46,15 @@ struct conf_expect {
 	int64_t *stamps_ns; /* if given: CLOCK_REALTIME of each */
 };
 
-/* The fixture of a case; skips the case if there is nothing to run it on. */
-struct conf_fixture *conf_fixture_of(void **state);
-/* Teardown of every case: a case that failed leaves instances behind, or an interface that is down. */
+/* Teardown of every case: a case that failed leaves instances behind, or an interface that is down.
+ */
 int conf_clean_up(void **state);
 void conf_settle(struct conf_fixture *fx);
 
 uint32_t conf_frame_max(const struct conf_fixture *fx);
 struct ws_io_config conf_rx_config(const struct conf_fixture *fx);
 struct ws_io_config conf_tx_config(const struct conf_fixture *fx);
-struct ws_io *conf_open(
-	struct conf_fixture *fx, unsigned side, const struct ws_io_config *config);
+struct ws_io *conf_open(struct conf_fixture *fx, unsigned side, const struct ws_io_config *config);
 /* A receiver on side 1 and a sender on side 0, of the configurations above. */
 struct ws_io *conf_open_rx(struct conf_fixture *fx);
 struct ws_io *conf_open_tx(struct conf_fixture *fx);
@@ -79,8 +77,9 @@ void conf_stamps_free(struct conf_stamps *st);
 void conf_collect_stamps(struct conf_fixture *fx, struct ws_io *tx, struct conf_stamps *st);
 
 /*
- * Sends a series; every frame is accepted in the end. Calls `between` after each submission, so that a
- * receiver can keep up, and reads stamps into st, if it is given, when submission stops short.
+ * Sends a series; every frame is accepted in the end. Calls `between` after each submission, so
+ * that a receiver can keep up, and reads stamps into st, if it is given, when submission stops
+ * short.
  */
 void conf_send(struct conf_fixture *fx, struct ws_io *tx, const struct conf_series *s,
 	struct conf_stamps *st, void (*between)(void *arg), void *arg);
@@ -99,7 +98,9 @@ void conf_receive_until(struct conf_fixture *fx, struct ws_io *rx, uint32_t last
 
 /* The cases of lifecycle.c. */
 void conf_test_stop_after_overrun(void **state);
+void conf_test_stop_gives_out_the_rest(void **state);
 void conf_test_overrun_and_recover(void **state);
+void conf_test_views_survive_overrun(void **state);
 void conf_test_quiet_link(void **state);
 void conf_test_open_fails_by_name(void **state);
 void conf_test_down_and_up(void **state);

@@ -162,6 +162,16 @@ static int fixture_restore(struct conf_fixture *fx)
 	return ws_lab_enter(lab, why, sizeof(why));
 }
 
+/* By hand: skip() has no room for the reason, and makes a line that TAP takes for a failure. */
+static int skip_all(const struct CMUnitTest *cases, size_t n, const char *why)
+{
+	printf("1..%zu\n", n);
+	for (size_t i = 0; i < n; i++) {
+		printf("ok %zu - %s # SKIP no lab: %s\n", i + 1, cases[i].name, why);
+	}
+	return 0;
+}
+
 int main(void)
 {
 	static const char *const backends[] = {"socket", "tpacket3"};
@@ -173,16 +183,12 @@ int main(void)
 	int r = ws_lab_enter(&lab, why, sizeof(why));
 	int failed;
 
-	if (r < 0) {
-		print_message("# SKIPPED: no lab: %s (%s)\n", why, strerror(-r));
-	}
 	for (unsigned i = 0; i < 4; i++) {
 		snprintf(names[i], sizeof(names[i]), "%s to %s", backends[i / 2], backends[i % 2]);
 		fixtures[i] = (struct conf_fixture){
 			.name = names[i],
 			.backends = {backends[i / 2], backends[i % 2]},
 			.mtu = MTU,
-			.skip_all = r < 0,
 			.open = fixture_open,
 			.now = fixture_now,
 			.link = fixture_link,
@@ -192,10 +198,11 @@ int main(void)
 		};
 		conf_cases(&fixtures[i], &cases[i * CONF_CASES]);
 	}
+	if (r < 0) {
+		return skip_all(cases, 4 * CONF_CASES, why[0] ? why : strerror(-r));
+	}
 	failed = cmocka_run_group_tests_name(
 		"conformance of the kernel's backends", cases, NULL, NULL);
-	if (r == 0) {
-		ws_lab_leave(&lab);
-	}
+	ws_lab_leave(&lab);
 	return failed != 0;
 }

@@ -13,14 +13,9 @@
 
 static struct io_fake_wire *wires[MAX_WIRES];
 
-int64_t io_fake_clock(const struct io_fake_wire *w)
-{
-	return __atomic_load_n(w->options.clock, __ATOMIC_ACQUIRE);
-}
-
 void io_fake_clock_to(struct io_fake_wire *w, int64_t ns)
 {
-	if (ns > io_fake_clock(w)) {
+	if (ns > io_fake_now(w)) {
 		__atomic_store_n(w->options.clock, ns, __ATOMIC_RELEASE);
 	}
 }
@@ -81,7 +76,7 @@ int io_fake_ifindex(const struct io_fake_wire *w, unsigned side)
 
 int64_t io_fake_now(const struct io_fake_wire *w)
 {
-	return io_fake_clock(w);
+	return __atomic_load_n(w->options.clock, __ATOMIC_ACQUIRE);
 }
 
 void io_fake_advance(struct io_fake_wire *w, int64_t ns)
@@ -152,6 +147,7 @@ struct io_fake_truth io_fake_truth(const struct io_fake_wire *w, unsigned side, 
 {
 	return w->truth[side][n];
 }
+
 /* Classic BPF, as far as filters on the bytes of a frame need it; an unknown instruction rejects.
  */
 static bool filter_accepts(const struct fake_io *f, const struct copy *c)
@@ -206,6 +202,13 @@ static bool filter_accepts(const struct fake_io *f, const struct copy *c)
 			}
 			a &= BPF_SRC(i->code) == BPF_X ? x : i->k;
 			break;
+		case BPF_LDX:
+			/* The length of an IPv4 header, as filters on ports want it. */
+			if (BPF_MODE(i->code) != BPF_MSH || off >= c->len) {
+				return false;
+			}
+			x = 4 * (c->data[off] & 0xfu);
+			break;
 		case BPF_MISC:
 			if (BPF_MISCOP(i->code) == BPF_TAX) {
 				x = a;
@@ -250,7 +253,7 @@ bool io_fake_sees(const struct fake_io *f, const struct copy *c)
 
 void io_fake_deliver(struct io_fake_wire *w)
 {
-	int64_t until = io_fake_clock(w) - w->options.hold_ns;
+	int64_t until = io_fake_now(w) - w->options.hold_ns;
 
 	while (w->under_way && w->under_way->at <= until) {
 		struct copy *c = w->under_way;
@@ -264,6 +267,7 @@ void io_fake_deliver(struct io_fake_wire *w)
 		free(c);
 	}
 }
+
 int io_fake_attach(struct io_fake_wire *w, struct fake_io *f)
 {
 	/* What is visible now, was so before the instance came. */
@@ -307,6 +311,7 @@ static void insert_copy(struct io_fake_wire *w, struct copy *c)
 	c->next = *at;
 	*at = c;
 }
+
 bool io_fake_send(
 	struct io_fake_wire *w, unsigned side, const uint8_t *data, const struct io_fake_truth *t)
 {
@@ -329,6 +334,7 @@ bool io_fake_send(
 	}
 	return true;
 }
+
 unsigned io_fake_fate(const struct io_fake_wire *w, unsigned side, uint64_t n, int64_t *ret_delay)
 {
 	const struct io_fake_options *o = &w->options;

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A wire in memory, and a backend that sends and receives on it. Everything that a real path does to
- * packets happens here on command: delay, loss, duplication, reordering, missing stamps, refusal,
- * back-pressure, a link that goes down. The same commands give the same run, to the nanosecond, and the
- * truth about each frame can be looked up afterwards.
+ * A wire in memory, and a backend that sends and receives on it. Everything that a real path does
+ * to packets happens here on command: delay, loss, duplication, reordering, missing stamps,
+ * refusal, back-pressure, a link that goes down. The same commands give the same run, to the
+ * nanosecond, and the truth about each frame can be looked up afterwards.
  *
- * A wire has sides 0 and 1, each of them an interface with an index of its own: open an instance with
- * io_fake_ops.open() and that index. Frames of a side are numbered from 0 in the order in which they
- * were consumed by tx_submit, refused ones included. The clock is injected; only wait() moves it on.
- * Instances of one wire may be used by different threads; commands are given by one at a time.
+ * A wire has sides 0 and 1, each of them an interface with an index of its own: open an instance
+ * with io_fake_ops.open() and that index. Frames of a side are numbered from 0 in the order in
+ * which they were consumed by tx_submit, refused ones included. The clock is injected; only wait()
+ * moves it on. Instances of one wire may be used by different threads; commands are given by one at
+ * a time.
  */
 #pragma once
 

@@ -193,7 +193,7 @@ static int fake_wait(struct ws_io *io, int64_t deadline_ns)
 		int64_t stamp = next_stamp(f), arrival = next_arrival(f);
 		int64_t next = stamp < arrival ? stamp : arrival;
 
-		if (f->n_rx > f->n_peeked || stamp <= io_fake_clock(w)) {
+		if (f->n_rx > f->n_peeked || stamp <= io_fake_now(w)) {
 			ret = 1;
 		} else if (f->error) {
 			ret = take_error(f);
@@ -338,8 +338,8 @@ static int submit_one(struct fake_io *f, struct ws_io_tx *frame)
 	struct io_fake_truth *t = &more[n];
 	*t = (struct io_fake_truth){
 		.cookie = frame->cookie,
-		.sent_ns = io_fake_clock(w),
-		.arrival_ns = faults & IO_FAKE_DROP ? IO_FAKE_NEVER : io_fake_clock(w) + delay,
+		.sent_ns = io_fake_now(w),
+		.arrival_ns = faults & IO_FAKE_DROP ? IO_FAKE_NEVER : io_fake_now(w) + delay,
 		.len = frame->len,
 		.faults = faults,
 		.want_stamp = frame->want_stamp,
@@ -363,7 +363,7 @@ static int submit_one(struct fake_io *f, struct ws_io_tx *frame)
 	w->count[f->side]++;
 	f->first = (f->first + 1) % f->io.caps.tx_batch;
 	f->reserved--;
-	io_fake_clock_to(w, io_fake_clock(w) + w->options.frame_ns);
+	io_fake_clock_to(w, io_fake_now(w) + w->options.frame_ns);
 	return 0;
 }
 
@@ -403,7 +403,7 @@ static struct ws_stamp tx_stamp(const struct fake_io *f, const struct flight *fl
 /* Settles one stage of one frame that is due; false if none is. */
 static bool settle(struct fake_io *f, struct ws_io_tx_stamp *ret)
 {
-	int64_t now = io_fake_clock(f->wire);
+	int64_t now = io_fake_now(f->wire);
 	struct flight *first = NULL;
 
 	for (struct flight *fl = f->flights; fl; fl = fl->next) {

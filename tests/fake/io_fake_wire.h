@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the two halves of the fake share: the wire (io_fake.c) and its backend (io_fake_backend.c).
- */
+/* What the halves of the fake share: the wire (io_fake.c), its backend (io_fake_backend.c). */
 #pragma once
 
 #include <pthread.h>
@@ -51,8 +50,8 @@ struct io_fake_wire {
 	size_t n_commands;
 	struct io_fake_truth *truth[IO_FAKE_SIDES];
 	uint64_t count[IO_FAKE_SIDES];
-	uint64_t
-		asked_again[IO_FAKE_SIDES]; /* the frame in front of which tx_submit stopped, + 1 */
+	/* The frame in front of which tx_submit stopped, + 1. */
+	uint64_t asked_again[IO_FAKE_SIDES];
 };
 
 struct fake_io {
@@ -76,8 +75,7 @@ struct fake_io {
 	unsigned outstanding;
 };
 
-int64_t io_fake_clock(const struct io_fake_wire *w);
-/* Never back. */
+/* Moves the clock on, never back. */
 void io_fake_clock_to(struct io_fake_wire *w, int64_t ns);
 /* The wire that an interface index belongs to, or NULL. */
 struct io_fake_wire *io_fake_find(int ifindex, unsigned *ret_side);

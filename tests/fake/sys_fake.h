@@ -2,13 +2,14 @@
 /*
  * A scripted version of src/host/sys.c: links instead of it, and makes no system call.
  *
- * Behind it stands a small model of the kernel: AF_PACKET sockets on one interface, their options, a
- * receive ring on malloc'd memory, a receive queue that the test fills, and a transmit path with stamps
- * on a bounded error queue (net/packet/af_packet.c, net/core/sock.c, net/core/skbuff.c). On top of the
- * model, any call can be given another answer. Every call but those that read a clock or sleep is logged.
+ * Behind it stands a small model of the kernel: AF_PACKET sockets on one interface, their options,
+ * a receive ring on malloc'd memory, a receive queue that the test fills, and a transmit path with
+ * stamps on a bounded error queue (net/packet/af_packet.c, net/core/sock.c, net/core/skbuff.c). On
+ * top of the model, any call can be given another answer. Every call but those that read a clock or
+ * sleep is logged.
  *
- * State is global, as the kernel's is: sys_fake_reset() goes before each test. The clock may be read
- * and slept on by several threads at once; everything else is for one.
+ * State is global, as the kernel's is: sys_fake_reset() goes before each test. The clock may be
+ * read and slept on by several threads at once; everything else is for one.
  */
 #pragma once
 
@@ -47,16 +48,18 @@ struct sys_fake_call {
 	enum sys_fake_fn fn;
 	int fd;
 	int level; /* of an option; socket: the domain */
-	int name;  /* of an option; socket: the protocol; ioctl: the request; setns, prctl: type, option */
-	/* What was passed: the first 4 bytes of an option's value, the flags of a call that has some, the
-	 * interface index of bind, the CPU of pin. */
+	int name;  /* of an option; socket: the protocol; ioctl: the request; setns, prctl: type,
+		      option */
+	/* What was passed: the first 4 bytes of an option's value, the flags of a call that has
+	 * some, the interface index of bind, the CPU of pin. */
 	int64_t value;
-	size_t len;	/* of an option's value or a buffer; number of messages; length of a mapping */
-	char path[96];	/* of open */
+	size_t len; /* of an option's value or a buffer; number of messages; length of a mapping */
+	char path[96]; /* of open */
 	ssize_t ret;
 };
 
-/* The kernel that is modelled. A test may change it at any time; sys_fake_reset() sets what is noted. */
+/* The kernel that is modelled. A test may change it at any time; sys_fake_reset() sets what is
+ * noted. */
 struct sys_fake_kernel {
 	int64_t clock_step_ns;	    /* each reading of a clock moves time on by this; 0 */
 	int64_t realtime_offset_ns; /* CLOCK_REALTIME - CLOCK_MONOTONIC; 1.7e18 */
@@ -70,8 +73,8 @@ struct sys_fake_kernel {
 	bool tx_hardware;	    /* gives hardware transmit stamps; false */
 	uint32_t mtu;		    /* 1500 */
 	unsigned sendmmsg_max;	    /* messages that one call takes; 0, no limit */
-	int64_t send_ns;	    /* a message moves the clock on by this before it is stamped; 0 */
-	uid_t euid;		    /* 0 */
+	int64_t send_ns; /* a message moves the clock on by this before it is stamped; 0 */
+	uid_t euid;	 /* 0 */
 };
 extern struct sys_fake_kernel sys_fake_kernel;
 
@@ -88,8 +91,8 @@ const struct sys_fake_call *sys_fake_log(size_t *ret_n);
 int sys_fake_find(size_t from, enum sys_fake_fn fn, int level, int name);
 
 /*
- * The next calls of this kind are not carried out, but give `ret` and, if there are any, these bytes in
- * whatever the call writes to. Answers are used up in the order in which they were given.
+ * The next calls of this kind are not carried out, but give `ret` and, if there are any, these
+ * bytes in whatever the call writes to. Answers are used up in the order in which they were given.
  */
 struct sys_fake_answer {
 	enum sys_fake_fn fn;
@@ -116,8 +119,8 @@ struct sys_fake_sent {
 };
 const struct sys_fake_sent *sys_fake_sent(size_t *ret_n);
 
-/* The n-th message (from 0, counted as in sys_fake_sent) fails. -ENOBUFS: after it was given its key, as
- * a queueing discipline or a driver refuses. */
+/* The n-th message (from 0, counted as in sys_fake_sent) fails. -ENOBUFS: after it was given its
+ * key, as a queueing discipline or a driver refuses. */
 void sys_fake_send_fails(size_t n, int error);
 /* These stages (set of ws_stage) of the n-th message leave no stamp. */
 void sys_fake_lose_stamps(size_t n, unsigned stages);

@@ -362,7 +362,7 @@ static void test_flat_out(void **state)
 	w.count = 5000;
 	b = setup(&w);
 	assert_int_equal(finish(b)->matched, 5000);
-	assert_int_equal(b->result->lateness.count, 0); /* nothing was intended */
+	assert_int_equal(b->result->lateness.count, 0);		   /* nothing was intended */
 	assert_true(ws_sender_stats(b->sender)->pacer_waits <= 1); /* for the start */
 	teardown(b);
 }

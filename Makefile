@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# A thin front: meson.build says what is built, scripts/check what is tested.
+
+.DEFAULT_GOAL := all
+.PHONY: all demo check bench format install fuzz clean help
+
+RATES	 = 1kpps,10kpps,100kpps
+DURATION = 5s
+# Seconds for each fuzzer.
+FUZZ_TIME = 60
+FORMATTED = $$(find src tests bench -name '*.[ch]')
+
+## all: build build/wirestamp (the default)
+all:
+	@scripts/setup --check build
+	@test -e build/build.ninja || \
+		meson setup build --buildtype=release -Dtests=false -Dbench=false
+	@ninja -C build wirestamp
+
+## demo: install what the build needs, build, and measure over a private veth pair; needs no root
+demo:
+	@scripts/setup build
+	@$(MAKE) --no-print-directory all
+	build/wirestamp latency --lab --rate $(RATES) --duration $(DURATION)
+
+## check: install what is needed, and run every test
+check:
+	@scripts/setup build test
+	@scripts/check
+
+## bench: what a packet costs, stage by stage and in whole runs
+bench:
+	@scripts/setup build bench
+	@test -e build-bench/build.ninja || \
+		meson setup build-bench --buildtype=release -Dtests=false -Dbench=true
+	@ninja -C build-bench
+	@python3 bench/run.py build-bench
+
+## format: lay out the C files as .clang-format says
+format:
+	@clang-format -i $(FORMATTED)
+
+## fuzz: run each fuzzer for FUZZ_TIME seconds
+fuzz:
+	@scripts/setup build test
+	@scripts/fuzz $(FUZZ_TIME)
+
+## install: install the program (DESTDIR is honoured)
+install: all
+	@meson install -C build --no-rebuild
+
+## clean: remove all that was built
+clean:
+	rm -rf build build-bench build-check build-fuzz
+
+## help: this list
+help:
+	@sed -n 's/^## \([a-z]*\): /  make \1\t/p' Makefile | expand -t 16

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The AF_PACKET backends on the modelled kernel: what open asks for, in which order, and its
+ * failures. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/if_packet.h>
+#include <sys/socket.h>
+
+#include "fake/sys_fake.h"
+#include "io/io.h"
+
+#define RMEM_MAX	 212992
+#define KERNEL_PAGE_SIZE 4096
+
+static struct ws_io *io;
+
+static int reset(void **state)
+{
+	(void)state;
+	sys_fake_reset();
+	return 0;
+}
+
+static int forget(void **state)
+{
+	(void)state;
+	ws_io_close(io);
+	io = NULL;
+	sys_fake_reset();
+	return 0;
+}
+
+static void test_buffer_forced_or_asked(void **state)
+{
+	struct ws_io_config config = {
+		.backend = "socket",
+		.dirs = WS_IO_TX,
+		.ifindex = sys_fake_kernel.ifindex,
+		.tx_stages = WS_STAGE_DRIVER,
+	};
+	int force, ask;
+
+	(void)state;
+	config.stamp_buffer = 1 << 20;
+	assert_int_equal(ws_io_open(&io, &config), 0);
+	assert_int_equal(ws_io_caps(io)->stamp_buffer, 1 << 20);
+	assert_true(sys_fake_find(0, SYS_FAKE_SETSOCKOPT, SOL_SOCKET, SO_RCVBUFFORCE) >= 0);
+	assert_int_equal(sys_fake_find(0, SYS_FAKE_SETSOCKOPT, SOL_SOCKET, SO_RCVBUF), -1);
+	ws_io_close(io);
+	io = NULL;
+
+	sys_fake_reset();
+	sys_fake_kernel.may_force = false;
+	assert_int_equal(ws_io_open(&io, &config), 0);
+	assert_int_equal(ws_io_caps(io)->stamp_buffer, 2 * RMEM_MAX);
+	force = sys_fake_find(0, SYS_FAKE_SETSOCKOPT, SOL_SOCKET, SO_RCVBUFFORCE);
+	ask = sys_fake_find(0, SYS_FAKE_SETSOCKOPT, SOL_SOCKET, SO_RCVBUF);
+	assert_true(force >= 0 && ask > force);
+	/* What was granted is read back, not believed. */
+	assert_true(sys_fake_find((size_t)ask, SYS_FAKE_GETSOCKOPT, SOL_SOCKET, SO_RCVBUF) > ask);
+}
+
+static const struct sock_filter all[] = {BPF_STMT(BPF_RET | BPF_K, 0x40000)};
+
+static struct ws_io_config rx_config(const char *backend)
+{
+	return (struct ws_io_config){
+		.backend = backend,
+		.dirs = WS_IO_RX,
+		.ifindex = sys_fake_kernel.ifindex,
+		.rx_buffer = 1 << 20,
+		.rx_stamps = true,
+		.promiscuous = true,
+		.filter = all,
+		.filter_len = 1,
+	};
+}
+
+static int find_option(int level, int name)
+{
+	int i = sys_fake_find(0, SYS_FAKE_SETSOCKOPT, level, name);
+
+	assert_true(i >= 0);
+	return i;
+}
+
+static void test_ring_is_opened_in_order(void **state)
+{
+	struct ws_io_config config = rx_config("tpacket3");
+	int socket_call, ring, map, bind;
+	const struct sys_fake_call *log;
+	size_t n;
+
+	(void)state;
+	assert_int_equal(ws_io_open(&io, &config), 0);
+	log = sys_fake_log(&n);
+	socket_call = sys_fake_find(0, SYS_FAKE_SOCKET, AF_PACKET, SYS_FAKE_ANY);
+	ring = find_option(SOL_PACKET, PACKET_RX_RING);
+	map = sys_fake_find(0, SYS_FAKE_MMAP, SYS_FAKE_ANY, SYS_FAKE_ANY);
+	bind = sys_fake_find(0, SYS_FAKE_BIND, SYS_FAKE_ANY, SYS_FAKE_ANY);
+	assert_true(socket_call >= 0 && map >= 0 && bind >= 0);
+
+	/* Nothing is received before the filter and the ring are in place and the interface is
+	 * chosen. */
+	assert_int_equal(log[socket_call].name, 0);
+	assert_true(find_option(SOL_PACKET, PACKET_VERSION) < ring);
+	assert_true(find_option(SOL_PACKET, PACKET_RESERVE) < ring);
+	assert_int_equal(log[find_option(SOL_PACKET, PACKET_VERSION)].value, TPACKET_V3);
+	assert_true(log[find_option(SOL_PACKET, PACKET_RESERVE)].value >= 4);
+	assert_true(find_option(SOL_SOCKET, SO_ATTACH_FILTER) < ring);
+	assert_true(ring < map);
+	assert_true(map < bind);
+	assert_true(bind < find_option(SOL_PACKET, PACKET_ADD_MEMBERSHIP));
+	assert_true(find_option(SOL_SOCKET, SO_TIMESTAMPING) < bind);
+	assert_true(find_option(SOL_PACKET, PACKET_TIMESTAMP) < bind);
+	assert_true(find_option(SOL_PACKET, PACKET_IGNORE_OUTGOING) < bind);
+
+	/* The whole structure; blocks that a merged packet fits in; all of it mapped. */
+	assert_int_equal(log[ring].len, sizeof(struct tpacket_req3));
+	assert_true(log[ring].value >= 256 << 10);
+	assert_int_equal(log[ring].value & (log[ring].value - 1), 0);
+	assert_int_equal(log[ring].value % KERNEL_PAGE_SIZE, 0);
+	assert_true(log[map].len >= config.rx_buffer);
+	assert_int_equal(log[map].len, ws_io_caps(io)->rx_buffer);
+	assert_int_equal(log[bind].value, sys_fake_kernel.ifindex);
+}
+
+static void test_ring_shrinks_without_memory(void **state)
+{
+	struct ws_io_config config = rx_config("tpacket3");
+	struct sys_fake_answer no_memory = {
+		.fn = SYS_FAKE_SETSOCKOPT,
+		.level = SOL_PACKET,
+		.name = PACKET_RX_RING,
+		.ret = -ENOMEM,
+	};
+
+	(void)state;
+	config.rx_buffer = 8 << 20;
+	sys_fake_answer(&no_memory);
+	assert_int_equal(ws_io_open(&io, &config), 0);
+	assert_true(ws_io_caps(io)->rx_buffer < config.rx_buffer);
+	ws_io_close(io);
+	io = NULL;
+	no_memory.times = 1000;
+	sys_fake_answer(&no_memory);
+	assert_int_equal(ws_io_open(&io, &config), -ENOMEM);
+	assert_int_equal(sys_fake_open_descriptors(), 0);
+}
+
+static const char *const backends[] = {"socket", "tpacket3"};
+static const unsigned dirs[] = {WS_IO_RX, WS_IO_TX, WS_IO_RX | WS_IO_TX};
+
+static struct ws_io_config any_config(size_t i)
+{
+	struct ws_io_config config = rx_config(backends[i / 3]);
+
+	config.dirs = dirs[i % 3];
+	config.rx_stamps = (config.dirs & WS_IO_RX) != 0;
+	config.tx_stages = config.dirs & WS_IO_TX ? WS_STAGE_DRIVER : 0;
+	config.qdisc_bypass = true;
+	return config;
+}
+
+static void test_open_says_why_not(void **state)
+{
+	const struct sys_fake_answer refused = {
+		.fn = SYS_FAKE_SOCKET,
+		.level = SYS_FAKE_ANY,
+		.name = SYS_FAKE_ANY,
+		.ret = -EPERM,
+	};
+
+	(void)state;
+	for (size_t i = 0; i < 6; i++) {
+		struct ws_io_config config;
+
+		sys_fake_reset();
+		config = any_config(i);
+		sys_fake_answer(&refused);
+		assert_int_equal(ws_io_open(&io, &config), -EPERM);
+		config.ifindex++;
+		assert_int_equal(ws_io_open(&io, &config), -ENODEV);
+		config.ifindex--;
+		sys_fake_link(false);
+		assert_int_equal(ws_io_open(&io, &config), -ENETDOWN);
+		sys_fake_link(true);
+		assert_int_equal(sys_fake_open_descriptors(), 0);
+		assert_int_equal(ws_io_open(&io, &config), 0);
+		ws_io_close(io);
+		io = NULL;
+		assert_int_equal(sys_fake_open_descriptors(), 0);
+	}
+}
+
+/* Whichever call fails, nothing is left open, and either it did not matter or open says so. */
+static void test_any_call_may_fail(void **state)
+{
+	static const enum sys_fake_fn calls[] = {SYS_FAKE_SETSOCKOPT, SYS_FAKE_GETSOCKOPT,
+		SYS_FAKE_BIND, SYS_FAKE_MMAP, SYS_FAKE_IOCTL};
+	unsigned failures = 0;
+
+	(void)state;
+	for (size_t i = 0; i < 6; i++) {
+		for (size_t c = 0; c < sizeof(calls) / sizeof(calls[0]); c++) {
+			for (unsigned nth = 0; nth < 16; nth++) {
+				struct sys_fake_answer answer = {
+					.fn = calls[c],
+					.level = SYS_FAKE_ANY,
+					.name = SYS_FAKE_ANY,
+					.skip = nth,
+					.ret = -EIO,
+				};
+				struct ws_io_config config;
+				int r;
+
+				sys_fake_reset();
+				config = any_config(i);
+				sys_fake_answer(&answer);
+				r = ws_io_open(&io, &config);
+				assert_true(r == 0 || r == -EIO || r == -ENOBUFS);
+				failures += r < 0;
+				if (r == 0) {
+					ws_io_close(io);
+				}
+				io = NULL;
+				assert_int_equal(sys_fake_open_descriptors(), 0);
+			}
+		}
+	}
+	assert_true(failures > 30);
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, reset, forget)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(test_buffer_forced_or_asked),
+		CASE(test_ring_is_opened_in_order),
+		CASE(test_ring_shrinks_without_memory),
+		CASE(test_open_says_why_not),
+		CASE(test_any_call_may_fail),
+	};
+
+	return cmocka_run_group_tests_name("open on a modelled kernel", tests, NULL, NULL);
+}
