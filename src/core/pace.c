@@ -4,9 +4,9 @@
 const struct ws_pace_config ws_pace_default = {
 	.sleep_min_ns = 200000,
 	.wake_ns = 100000,
-	.drain_each_ns = 400,
-	.drain_spare_ns = 1000,
-	.drain_batch = 4,
+	.drain_each_ns = 1000,
+	.drain_spare_ns = 500,
+	.drain_most = 16,
 };
 
 /* How many stamps can be read before the deadline. */
@@ -18,6 +18,9 @@ static unsigned drain_fits(
 	if (fits <= 0) {
 		return 0;
 	}
+	if (fits > c->drain_most) {
+		fits = c->drain_most;
+	}
 	return fits < s->outstanding ? (unsigned)fits : s->outstanding;
 }
 
@@ -28,7 +31,7 @@ struct ws_pace_step ws_pace_decide(const struct ws_pace_config *c, const struct 
 
 	if (s->bound && s->outstanding >= s->bound) {
 		step.action = s->drained ? WS_PACE_BOUND : WS_PACE_DRAIN;
-		step.max = s->outstanding;
+		step.max = s->outstanding < c->drain_most ? s->outstanding : c->drain_most;
 		return step;
 	}
 	if (s->deadline_ns <= s->now_ns) {
@@ -39,8 +42,7 @@ struct ws_pace_step ws_pace_decide(const struct ws_pace_config *c, const struct 
 	if (s->outstanding && !s->drained) {
 		unsigned fits = drain_fits(c, s, gap_ns);
 
-		/* A full batch, or what there is if the gap would be slept in anyway. */
-		if (fits >= c->drain_batch || (fits && gap_ns > c->sleep_min_ns)) {
+		if (fits) {
 			step.action = WS_PACE_DRAIN;
 			step.max = fits;
 			return step;

@@ -17,10 +17,11 @@ struct ws_pace_config {
 	int64_t wake_ns;	/* how long before the deadline to wake up */
 	int64_t drain_each_ns;	/* what reading one stamp takes, roughly */
 	int64_t drain_spare_ns; /* reading ends that long before the deadline */
-	unsigned drain_batch;	/* stamps read at a time; short gaps are not used for fewer */
+	unsigned drain_most; /* stamps read at a time: packets that come due meanwhile are late */
 };
 
-/* Values that suit a machine where a system call takes about a microsecond. */
+/* Values that suit a machine where a system call takes about a microsecond; drain_each_ns is a
+ * first guess, which whoever reads stamps should replace by what it sees. */
 extern const struct ws_pace_config ws_pace_default;
 
 struct ws_pace_state {

@@ -289,7 +289,7 @@ static unsigned peek_ready(struct ring_io *s, struct ws_io_view *views, unsigned
 		while (n < max && next_view(s, &views[n])) {
 			n++;
 		}
-		if (n < max) {
+		if (n < max || !s->walk.left) {
 			end_block(s);
 		}
 	}

@@ -245,7 +245,12 @@ static bool drain(struct ws_sender *s, unsigned max)
 		s->stats.stamps_given_up = true;
 	}
 	s->drained = n == 0;
-	s->stats.stamp_ns += ws_clock_now() - before;
+	before = ws_clock_now() - before;
+	s->stats.stamp_ns += before;
+	if (n > 0) {
+		/* What a stamp takes differs by machine and load: follow it, slowly. */
+		s->c.pace.drain_each_ns += (before / n - s->c.pace.drain_each_ns) / 8;
+	}
 	return n > 0;
 }
 

@@ -13,7 +13,7 @@ static const struct ws_pace_config config = {
 	.wake_ns = 100000,
 	.drain_each_ns = 500,
 	.drain_spare_ns = 1000,
-	.drain_batch = 4,
+	.drain_most = 18,
 };
 
 static struct ws_pace_step decide(int64_t gap, unsigned outstanding, unsigned bound, bool drained)
@@ -50,7 +50,8 @@ static void test_bound_comes_before_all(void **state)
 {
 	(void)state;
 	assert_int_equal(decide(-1, 100, 100, false).action, WS_PACE_DRAIN);
-	assert_int_equal(decide(-1, 100, 100, false).max, 100);
+	assert_int_equal(decide(-1, 100, 100, false).max, 18);
+	assert_int_equal(decide(-1, 5, 5, false).max, 5);
 	assert_int_equal(decide(-1, 100, 100, true).action, WS_PACE_BOUND);
 	assert_int_equal(decide(1000000, 100, 100, true).action, WS_PACE_BOUND);
 }
@@ -73,15 +74,17 @@ static void test_stamps_are_read_in_the_gap_if_they_fit(void **state)
 	struct ws_pace_step step;
 
 	(void)state;
-	step = decide(10000, 50, 100, false);
+	step = decide(9000, 50, 100, false);
 	assert_int_equal(step.action, WS_PACE_DRAIN);
-	assert_int_equal(step.max, 18); /* (10000 - 1000) / 500 */
+	assert_int_equal(step.max, 16); /* (9000 - 1000) / 500 */
+	step = decide(100000, 50, 100, false);
+	assert_int_equal(step.max, 18); /* no more at a time */
 	step = decide(10000, 6, 100, false);
 	assert_int_equal(step.action, WS_PACE_DRAIN);
 	assert_int_equal(step.max, 6);
-	/* Too few for a call, too little time for a call, nothing there the last time. */
-	assert_int_equal(decide(10000, 3, 100, false).action, WS_PACE_SPIN);
-	assert_int_equal(decide(2999, 50, 100, false).action, WS_PACE_SPIN);
+	/* Too little time for one; nothing there the last time. */
+	assert_int_equal(decide(1499, 50, 100, false).action, WS_PACE_SPIN);
+	assert_int_equal(decide(1500, 50, 100, false).max, 1);
 	assert_int_equal(decide(10000, 50, 100, true).action, WS_PACE_SPIN);
 	/* In a gap that is slept in, a single one too. */
 	step = decide(300000, 1, 100, false);
@@ -98,7 +101,7 @@ static void test_default_is_consistent(void **state)
 
 	(void)state;
 	assert_true(c->wake_ns < c->sleep_min_ns);
-	assert_true(c->drain_each_ns > 0 && c->drain_batch > 0);
+	assert_true(c->drain_each_ns > 0 && c->drain_most > 0);
 	for (int64_t gap = -10; gap < 1000000; gap += 997) {
 		const struct ws_pace_state s = {.now_ns = 0, .deadline_ns = gap, .bound = 10};
 		struct ws_pace_step step = ws_pace_decide(c, &s);
