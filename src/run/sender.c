@@ -270,7 +270,7 @@ static void nap_until(int64_t until_ns, int64_t now_ns)
 	(void)ws_sys_sleep_until(until_ns < now_ns + NAP_NS ? until_ns : now_ns + NAP_NS);
 }
 
-/* True when there is nothing left to stage. */
+/* True when nothing more may be staged; what is staged is still sent. */
 static bool plan_over(const struct ws_sender *s, int64_t now_ns)
 {
 	if (s->cursor.n >= s->c.plan->count) {
@@ -314,8 +314,9 @@ bool ws_sender_step(struct ws_sender *s)
 	int64_t now = ws_clock_now();
 	struct ws_pace_state state;
 	struct ws_pace_step step;
+	bool over = plan_over(s, now);
 
-	if (!s->ending && (stop_asked(s) || (!s->staged_count && plan_over(s, now)))) {
+	if (stop_asked(s) || (over && !s->staged_count)) {
 		s->ending = true;
 	}
 	if (s->ending) {
@@ -331,7 +332,9 @@ bool ws_sender_step(struct ws_sender *s)
 	step = ws_pace_decide(&s->c.pace, &state);
 	switch (step.action) {
 	case WS_PACE_SEND:
-		stage_due(s, now);
+		if (!over) {
+			stage_due(s, now);
+		}
 		if (s->staged_count) {
 			submit(s);
 		} else if (!state.outstanding || !drain(s, STAMP_BATCH)) {

@@ -33,6 +33,7 @@ struct bench {
 	struct ws_run_result *result;
 	struct ws_plan plan;
 	struct ws_frame_template frame;
+	int64_t start_ns;
 };
 
 /* What a test wants different. */
@@ -45,6 +46,8 @@ struct wants {
 	unsigned (*faults)(void *arg, unsigned side, uint64_t n);
 	int64_t stamp_timeout_ns;
 	int64_t stamp_delay_ns;
+	int64_t duration_ns;
+	uint64_t stamp_buffer;
 };
 
 static const struct wants usual = {
@@ -73,6 +76,7 @@ static struct bench *setup(const struct wants *w)
 		.dirs = WS_IO_TX,
 		.tx_stages = w->tx == WS_ORIGIN_SOFTWARE ? WS_STAGE_DRIVER : 0,
 		.stamp_timeout_ns = w->stamp_timeout_ns,
+		.stamp_buffer = w->stamp_buffer,
 	};
 	struct ws_io_config rx = {.dirs = WS_IO_RX, .rx_stamps = true};
 	const struct ws_frame_spec spec = {
@@ -99,7 +103,7 @@ static struct bench *setup(const struct wants *w)
 		assert_int_equal(
 			ws_plan_init_cbr(&b->plan, (struct ws_ratio){w->pps, 1}, w->count, 0), 0);
 	} else {
-		assert_int_equal(ws_plan_init_max(&b->plan, w->count, 0), 0);
+		assert_int_equal(ws_plan_init_max(&b->plan, w->count, w->duration_ns), 0);
 	}
 	assert_int_equal(ws_spsc_new(&b->records, 4096, sizeof(struct ws_tx_record)), 0);
 	b->result = calloc(1, sizeof(*b->result));
@@ -121,6 +125,7 @@ static struct bench *setup(const struct wants *w)
 					 .result = b->result,
 				 }),
 		0);
+	b->start_ns = *sys_fake_clock() + 1000000;
 	assert_int_equal(ws_sender_new(&b->sender,
 				 &(struct ws_sender_config){
 					 .io = b->tx,
@@ -129,7 +134,7 @@ static struct bench *setup(const struct wants *w)
 					 .records = b->records,
 					 .shared = &b->shared,
 					 .capacity = w->capacity,
-					 .start_ns = *sys_fake_clock() + 1000000,
+					 .start_ns = b->start_ns,
 					 .kernel_stamps = w->tx != WS_ORIGIN_USER,
 					 .pace = ws_pace_default,
 				 }),
@@ -367,6 +372,25 @@ static void test_flat_out(void **state)
 	teardown(b);
 }
 
+/* Flat out for a while: the end comes although there is always something left to send. */
+static void test_flat_out_ends_in_time(void **state)
+{
+	struct wants w = usual;
+	struct bench *b;
+
+	(void)state;
+	w.pps = 0;
+	w.count = 0;
+	w.duration_ns = 20000000;
+	w.stamp_buffer = 20000; /* always at the bound on stamps under way... */
+	w.capacity = 1 << 20;	/* ...and never at that on open sequences */
+	w.delay_ns = 100;
+	b = setup(&w);
+	assert_true(finish(b)->matched > 100);
+	assert_true(ws_sender_stats(b->sender)->end_ns < b->start_ns + w.duration_ns + 5000000);
+	teardown(b);
+}
+
 /* A small window of sequences holds the sender up, and loses nothing. */
 static void test_capacity_holds_the_sender(void **state)
 {
@@ -479,6 +503,7 @@ int main(void)
 		cmocka_unit_test(test_mixed_stamps),
 		cmocka_unit_test(test_driver_without_stamps),
 		cmocka_unit_test(test_flat_out),
+		cmocka_unit_test(test_flat_out_ends_in_time),
 		cmocka_unit_test(test_capacity_holds_the_sender),
 		cmocka_unit_test(test_stop_in_the_middle),
 		cmocka_unit_test(test_interface_goes_away),
