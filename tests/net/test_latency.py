@@ -122,6 +122,13 @@ def flat_out():
     check(result["limit"]["cause"] != "none", "a flat-out run has a limit")
 
 
+def flat_out_for_a_while():
+    """Ends in time, whatever holds the sender up."""
+    result = measure("--rate", "max", "--duration", "300ms")["runs"][0]
+    check_equal(result["planned"], None, "planned")
+    check(result["elapsed_ns"] >= 300_000_000, f"elapsed_ns {result['elapsed_ns']}")
+
+
 def few_packets():
     """What so few values cannot tell is null, never 0."""
     result = measure("--rate", "1kpps", "--count", "5")["runs"][0]
@@ -562,6 +569,7 @@ def main():
     tap.case("a range of rates", range_of_rates)
     tap.case("for a duration", by_duration)
     tap.case("as fast as it goes", flat_out)
+    tap.case("as fast as it goes, for a while", flat_out_for_a_while)
     tap.case("five packets", few_packets)
     tap.case("one packet", one_packet)
     for name in ("socket", "tpacket3"):
