@@ -7,6 +7,7 @@
 #include <linux/if_packet.h>
 #include <linux/net_tstamp.h>
 #include <net/if.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
@@ -245,6 +246,60 @@ int packet_wait(int rx_fd, const struct packet_tx *tx, int64_t deadline_ns)
 		}
 	}
 	return 1;
+}
+
+int packet_rx_socket(struct packet_io *p, const struct ws_io_config *config)
+{
+	uint32_t mtu;
+	int r;
+
+	p->fd = packet_socket();
+	if (p->fd < 0) {
+		return p->fd;
+	}
+	r = packet_link(p->fd, config->ifindex, &mtu);
+	if (r < 0) {
+		return r;
+	}
+	p->hw_clock = config->rx_hw_clock;
+	p->io.caps.frame_max = packet_frame_max(config, mtu);
+	p->io.caps.rx_stamps = config->rx_stamps;
+	return 0;
+}
+
+int packet_open(struct ws_io **ret, const struct ws_io_config *config, const struct ws_io_ops *ops,
+	size_t size, int (*open_rx)(struct packet_io *p, const struct ws_io_config *config))
+{
+	struct packet_io *p = calloc(1, size);
+	int r = 0;
+
+	if (!p) {
+		return -ENOMEM;
+	}
+	p->fd = -1;
+	p->io.ops = ops;
+	p->io.caps.backend = ops->name;
+	p->io.caps.dirs = config->dirs;
+	if (config->dirs & WS_IO_RX) {
+		r = open_rx(p, config);
+	}
+	if (r == 0 && config->dirs & WS_IO_TX) {
+		r = packet_tx_open(&p->tx, config, &p->io.caps);
+	}
+	if (r < 0) {
+		ops->close(&p->io);
+		return r;
+	}
+	*ret = &p->io;
+	return 0;
+}
+
+void packet_close(struct packet_io *p)
+{
+	packet_tx_close(p->tx);
+	if (p->fd >= 0) {
+		ws_sys_close(p->fd);
+	}
 }
 
 int packet_op_set_filter(struct ws_io *io, const struct sock_filter *insns, unsigned n)

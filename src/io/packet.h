@@ -21,6 +21,16 @@ struct packet_io {
 	struct ws_io_stats stats; /* of the receiving half */
 };
 
+/*
+ * Opens an instance: size bytes, which begin with a struct packet_io, zeroed; open_rx if it
+ * receives, then the transmitting half. After an error ops->close has been called. What each
+ * ops->open does.
+ */
+int packet_open(struct ws_io **ret, const struct ws_io_config *config, const struct ws_io_ops *ops,
+	size_t size, int (*open_rx)(struct packet_io *p, const struct ws_io_config *config));
+/* Closes both halves' sockets; the rest of the instance is its backend's. */
+void packet_close(struct packet_io *p);
+
 int packet_op_set_filter(struct ws_io *io, const struct sock_filter *insns, unsigned n);
 int packet_op_tx_reserve(struct ws_io *io, struct ws_io_slot *slots, unsigned max);
 int packet_op_tx_submit(struct ws_io *io, struct ws_io_tx *frames, unsigned n);
@@ -36,6 +46,9 @@ uint32_t packet_frame_max(const struct ws_io_config *config, uint32_t mtu);
 
 /* An AF_PACKET socket that receives nothing until it is bound. The descriptor or -errno. */
 int packet_socket(void);
+/* The receiving socket: p->fd and what is common of its caps. The interface must be up. 0 or
+ * -errno. */
+int packet_rx_socket(struct packet_io *p, const struct ws_io_config *config);
 
 /* Asks for a receive buffer of `bytes` as the kernel counts them (overhead included), forcing it if
  * that is allowed. Returns what was granted. */

@@ -35,29 +35,22 @@ static void socket_close(struct ws_io *io)
 {
 	struct socket_io *s = (struct socket_io *)io;
 
-	packet_tx_close(s->p.tx);
-	if (s->p.fd >= 0) {
-		ws_sys_close(s->p.fd);
-	}
+	packet_close(&s->p);
 	free(s->slots);
 	free(s);
 }
 
-static int open_rx(struct socket_io *s, const struct ws_io_config *config)
+static int open_rx(struct packet_io *p, const struct ws_io_config *config)
 {
+	struct socket_io *s = (struct socket_io *)p;
 	const int on = 1;
-	uint32_t mtu;
 	int r;
 
-	s->p.fd = packet_socket();
-	if (s->p.fd < 0) {
-		return s->p.fd;
-	}
-	r = packet_link(s->p.fd, config->ifindex, &mtu);
+	r = packet_rx_socket(p, config);
 	if (r < 0) {
 		return r;
 	}
-	s->frame_max = packet_frame_max(config, mtu);
+	s->frame_max = p->io.caps.frame_max;
 	s->slot_size = (s->frame_max + VLAN_ROOM + 63) & ~63u;
 	s->slots = aligned_alloc(64, (size_t)RX_SLOTS * s->slot_size);
 	if (!s->slots) {
@@ -78,10 +71,6 @@ static int open_rx(struct socket_io *s, const struct ws_io_config *config)
 	}
 	s->p.io.caps.rx_buffer =
 		packet_rcvbuf(s->p.fd, config->rx_buffer ? config->rx_buffer : DEFAULT_RX_BUFFER);
-	s->p.io.caps.frame_max = s->frame_max;
-	s->p.io.caps.rx_hold_ns = 0;
-	s->p.io.caps.rx_stamps = config->rx_stamps;
-	s->p.hw_clock = config->rx_hw_clock;
 	return packet_rx_bind(s->p.fd, config);
 }
 
@@ -89,28 +78,7 @@ extern const struct ws_io_ops ws_io_socket;
 
 static int socket_open(struct ws_io **ret, const struct ws_io_config *config)
 {
-	struct socket_io *s = calloc(1, sizeof(*s));
-	int r = 0;
-
-	if (!s) {
-		return -ENOMEM;
-	}
-	s->p.fd = -1;
-	s->p.io.ops = &ws_io_socket;
-	s->p.io.caps.backend = "socket";
-	s->p.io.caps.dirs = config->dirs;
-	if (config->dirs & WS_IO_RX) {
-		r = open_rx(s, config);
-	}
-	if (r == 0 && config->dirs & WS_IO_TX) {
-		r = packet_tx_open(&s->p.tx, config, &s->p.io.caps);
-	}
-	if (r < 0) {
-		socket_close(&s->p.io);
-		return r;
-	}
-	*ret = &s->p.io;
-	return 0;
+	return packet_open(ret, config, &ws_io_socket, sizeof(struct socket_io), open_rx);
 }
 
 static int socket_wait(struct ws_io *io, int64_t deadline_ns)

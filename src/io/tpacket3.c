@@ -58,13 +58,10 @@ static void ring_close(struct ws_io *io)
 {
 	struct ring_io *s = (struct ring_io *)io;
 
-	packet_tx_close(s->p.tx);
 	if (s->ring) {
 		ws_sys_munmap(s->ring, ring_size(s));
 	}
-	if (s->p.fd >= 0) {
-		ws_sys_close(s->p.fd);
-	}
+	packet_close(&s->p);
 	free(s->held);
 	free(s);
 }
@@ -111,25 +108,22 @@ static int make_ring(struct ring_io *s, const struct ws_io_config *config)
 	return s->held ? 0 : -ENOMEM;
 }
 
-static int open_rx(struct ring_io *s, const struct ws_io_config *config)
+static int open_rx(struct packet_io *p, const struct ws_io_config *config)
 {
+	struct ring_io *s = (struct ring_io *)p;
 	/* A raw hardware stamp if there is one, else the kernel's: the ring's status says which it
 	 * was. */
 	const int stamps = config->rx_hw_clock != WS_CLOCK_NONE ? SOF_TIMESTAMPING_RAW_HARDWARE
 								: SOF_TIMESTAMPING_SOFTWARE;
 	const int version = TPACKET_V3;
 	const unsigned room = VLAN_ROOM;
-	uint32_t mtu;
 	int r;
 
-	s->p.fd = packet_socket();
-	if (s->p.fd < 0) {
-		return s->p.fd;
-	}
-	r = packet_link(s->p.fd, config->ifindex, &mtu);
+	r = packet_rx_socket(p, config);
 	if (r < 0) {
 		return r;
 	}
+	p->ring = true;
 	/* Version and reserve come before the ring, the filter before the binding. */
 	r = ws_sys_setsockopt(s->p.fd, SOL_PACKET, PACKET_VERSION, &version, sizeof(version));
 	if (r < 0) {
@@ -154,9 +148,6 @@ static int open_rx(struct ring_io *s, const struct ws_io_config *config)
 	if (r < 0) {
 		return r;
 	}
-	s->p.hw_clock = config->rx_hw_clock;
-	s->p.io.caps.frame_max = packet_frame_max(config, mtu);
-	s->p.io.caps.rx_stamps = config->rx_stamps;
 	return packet_rx_bind(s->p.fd, config);
 }
 
@@ -164,29 +155,7 @@ extern const struct ws_io_ops ws_io_tpacket3;
 
 static int ring_open(struct ws_io **ret, const struct ws_io_config *config)
 {
-	struct ring_io *s = calloc(1, sizeof(*s));
-	int r = 0;
-
-	if (!s) {
-		return -ENOMEM;
-	}
-	s->p.fd = -1;
-	s->p.ring = true;
-	s->p.io.ops = &ws_io_tpacket3;
-	s->p.io.caps.backend = "tpacket3";
-	s->p.io.caps.dirs = config->dirs;
-	if (config->dirs & WS_IO_RX) {
-		r = open_rx(s, config);
-	}
-	if (r == 0 && config->dirs & WS_IO_TX) {
-		r = packet_tx_open(&s->p.tx, config, &s->p.io.caps);
-	}
-	if (r < 0) {
-		ring_close(&s->p.io);
-		return r;
-	}
-	*ret = &s->p.io;
-	return 0;
+	return packet_open(ret, config, &ws_io_tpacket3, sizeof(struct ring_io), open_rx);
 }
 
 static uint8_t *block_at(const struct ring_io *s, uint32_t i)

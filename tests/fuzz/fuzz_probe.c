@@ -2,7 +2,7 @@
 /*
  * The input is a run id (4 bytes), a destination port (2 bytes) and a received frame. What parses
  * as ours must say the same when it is written again, and nobody else's run may claim it. Build
- * with -DWS_LIBFUZZER -fsanitize=fuzzer to fuzz, or plain to run files.
+ * with -fsanitize=fuzzer to fuzz, or with files.c to run files.
  */
 #include "core/frame.h"
 
@@ -75,42 +75,3 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	free(frame);
 	return 0;
 }
-
-#ifndef WS_LIBFUZZER
-#include <stdio.h>
-
-/* Returns false if the file cannot be read. */
-static bool run_file(const char *path)
-{
-	static uint8_t data[WS_FRAME_MAX + 1];
-	FILE *f = fopen(path, "rb");
-	size_t size;
-	bool ok;
-
-	if (f == NULL) {
-		return false;
-	}
-	size = fread(data, 1, sizeof(data), f);
-	ok = !ferror(f);
-	fclose(f);
-	if (ok) {
-		LLVMFuzzerTestOneInput(data, size);
-	}
-	return ok;
-}
-
-int main(int argc, char **argv)
-{
-	if (argc < 2) {
-		fprintf(stderr, "usage: %s FILE...\n", argv[0]);
-		return 2;
-	}
-	for (int i = 1; i < argc; i++) {
-		if (!run_file(argv[i])) {
-			perror(argv[i]);
-			return 1;
-		}
-	}
-	return 0;
-}
-#endif
