@@ -87,8 +87,7 @@ int ws_end_nic_find(struct ws_end_nic *end, const char *text)
 		}
 		if (netns < 0) {
 			ws_error("%s: cannot open network namespace %s: %s (ip netns shows what "
-				 "there "
-				 "is)",
+				 "there is)",
 				text, netns_name, strerror(-netns));
 			return -1;
 		}

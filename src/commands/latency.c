@@ -114,8 +114,7 @@ static int choose_stamp(struct state *s, enum ws_end end)
 		if (!can) {
 			ws_warn(&s->report.warnings,
 				"%s: its driver (%s) gives no software stamps on %s: the program's "
-				"own "
-				"time is used there",
+				"own time is used there",
 				name, *nic->driver ? nic->driver : "unknown",
 				end == WS_END_TX ? "transmit" : "receive");
 		}
@@ -279,6 +278,11 @@ static int fill_setup(struct state *s)
 	s->setup.arg = s;
 	memcpy(f->dst, rx->mac, sizeof(f->dst));
 	memcpy(f->src, tx->mac, sizeof(f->src));
+	if (s->o.carrier_auto && !rx->has_ipv4) {
+		/* A packet for an address that this host does not have is no business of its IP
+		 * stack. */
+		s->o.carrier = WS_CARRIER_L2;
+	}
 	f->carrier = s->o.carrier;
 	f->len = s->o.size - WS_FCS_LEN;
 	f->payload = ws_frame_payload_for(f->carrier, f->len);
@@ -340,6 +344,7 @@ static int run_rates(struct state *s, const struct ws_plan *plans)
 		s->setup.rate = s->o.rates[i];
 		s->setup.label = ws_format_rate(label, sizeof(label), &s->o.rates[i]);
 		s->setup.plan = plans[i];
+		s->setup.timed = s->o.duration_ns > 0;
 		s->setup.frame.stream = (uint16_t)i;
 		rc = ws_latency_run(&s->setup, result, &granted, &r->warnings, &fault);
 		if (s->terminal) {
@@ -454,7 +459,10 @@ static int measure(struct state *s, int argc, char **argv)
 	fill_report(s, argc, argv);
 	(void)own_port(s);
 	status = run_rates(s, plans);
-	if (s->report.run_count) {
+	if (!s->report.run_count && atomic_load(&stop)) {
+		ws_warn(&s->report.warnings, "stopped by the user before anything was measured");
+	}
+	if (s->report.run_count || atomic_load(&stop)) {
 		int printed = print_result(s);
 
 		status = status ? status : printed;

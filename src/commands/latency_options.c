@@ -148,8 +148,7 @@ static int take_size(void *p, const char *arg, char *why, size_t why_size)
 
 	if (r == -EINVAL) {
 		return WHY("no frame size (a whole number of bytes, with the 4-byte FCS: 64 to "
-			   "1518 on "
-			   "standard Ethernet)");
+			   "1518 on standard Ethernet)");
 	}
 	if (r < 0 || size > WS_FRAME_MAX) {
 		return WHY("out of range (at most %d)", WS_FRAME_MAX);
@@ -162,7 +161,8 @@ static int take_carrier(void *p, const char *arg, char *why, size_t why_size)
 {
 	struct ws_latency_options *o = p;
 
-	if (!strcmp(arg, "auto") || !strcmp(arg, "udp")) {
+	o->carrier_auto = !strcmp(arg, "auto");
+	if (o->carrier_auto || !strcmp(arg, "udp")) {
 		o->carrier = WS_CARRIER_UDP;
 	} else if (!strcmp(arg, "l2")) {
 		o->carrier = WS_CARRIER_L2;
@@ -248,7 +248,7 @@ static const struct ws_option options[] = {
 		take_size},
 	{"carrier", 0, "KIND",
 		"what a probe looks like: udp (IPv4/UDP, port 8620), l2 (ethertype\n"
-		"0x88B5), auto (udp) (default auto)",
+		"0x88B5), auto: udp if the receiver has an IPv4 address (default auto)",
 		take_carrier},
 	{"stamp", 0, "KIND",
 		"who stamps: software (the kernel), user (this program), hardware\n"
@@ -290,8 +290,7 @@ static int check(const struct ws_latency_options *o)
 	}
 	if (!o->lab && (!o->tx || !o->rx)) {
 		ws_error("latency: needs two interfaces (--tx IFACE --rx IFACE, or --lab for a "
-			 "private "
-			 "pair)");
+			 "private pair)");
 		return -1;
 	}
 	if (!o->lab && !strcmp(o->tx, o->rx)) {
@@ -319,6 +318,7 @@ int ws_latency_options_parse(struct ws_latency_options *o, int argc, char **argv
 	*o = (struct ws_latency_options){
 		.size = DEFAULT_SIZE,
 		.carrier = WS_CARRIER_UDP,
+		.carrier_auto = true,
 		.window_ns = DEFAULT_WINDOW,
 		.cpu = {-1, -1},
 	};

@@ -16,10 +16,11 @@ struct ws_latency_options {
 	const char *tx, *rx;
 	struct ws_rate rates[WS_MAX_RATES];
 	unsigned rate_count;
-	uint64_t count;	     /* 0: by the duration */
-	int64_t duration_ns; /* 0: by the count */
-	uint32_t size;	     /* with FCS */
-	enum ws_carrier carrier;
+	uint64_t count;		 /* 0: by the duration */
+	int64_t duration_ns;	 /* 0: by the count */
+	uint32_t size;		 /* with FCS */
+	enum ws_carrier carrier; /* UDP if auto */
+	bool carrier_auto;
 	const char *backend;  /* NULL: auto */
 	enum ws_origin stamp; /* NONE: auto */
 	int64_t window_ns;

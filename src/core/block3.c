@@ -57,11 +57,8 @@ int ws_block3_begin(struct ws_block3_walk *w, void *block, uint32_t size)
 	memcpy(&desc, block, sizeof(desc));
 	walk.left = desc.hdr.bh1.num_pkts;
 	walk.next = desc.hdr.bh1.offset_to_first_pkt;
-	if (walk.left > 0 && !header_fits(&walk, walk.next)) {
-		return -EBADMSG;
-	}
 	*w = walk;
-	return 0;
+	return walk.left > 0 && !header_fits(&walk, walk.next) ? -EBADMSG : 0;
 }
 
 int ws_block3_next(struct ws_block3_walk *w, struct ws_ring_packet *ret)

@@ -43,7 +43,8 @@ void ws_block3_release(void *block);
 
 /*
  * Starts a walk. Returns 0 (a block without packets is fine), or -EBADMSG if the block's header
- * points outside the block. size is at least sizeof(struct tpacket_block_desc).
+ * points outside the block (then w->left says how many packets it claims to hold). size is at least
+ * sizeof(struct tpacket_block_desc).
  */
 int ws_block3_begin(struct ws_block3_walk *w, void *block, uint32_t size);
 

@@ -14,7 +14,7 @@
 #define VLAN_TAGS_MAX  2
 
 #define IPV4_HEADER_LEN	 20
-#define IPV4_TTL	 64
+#define IPV4_TTL	 1 /* a probe is for the next hop: no host that it strays to passes it on */
 #define IPV4_DF		 0x4000
 #define IPV4_FRAG_OFFSET 0x1FFF
 #define IPPROTO_UDP_NR	 17

@@ -72,6 +72,17 @@ uint32_t ws_txkeys_room(const struct ws_txkeys *k)
 	return by_bound < by_ring ? by_bound : by_ring;
 }
 
+bool ws_txkeys_blocked(const struct ws_txkeys *k)
+{
+	return k->outstanding < k->max && ws_txkeys_room(k) == 0;
+}
+
+void ws_txkeys_restart(struct ws_txkeys *k)
+{
+	k->next = 0;
+	k->oldest = 0;
+}
+
 uint32_t ws_txkeys_outstanding(const struct ws_txkeys *k)
 {
 	return k->outstanding;

@@ -26,6 +26,14 @@ uint32_t ws_txkeys_room(const struct ws_txkeys *k);
 /* Frames that miss at least one stamp. */
 uint32_t ws_txkeys_outstanding(const struct ws_txkeys *k);
 
+/*
+ * True if frames may not be sent, though fewer than max are under way: one whose stamp does not
+ * come has been overtaken by so many that its place in the table is needed. Its stamp is lost.
+ */
+bool ws_txkeys_blocked(const struct ws_txkeys *k);
+/* Begins anew at key 0. Nothing may be outstanding. */
+void ws_txkeys_restart(struct ws_txkeys *k);
+
 /* The key of the next stamped frame; +1, +2... of those after it. */
 uint32_t ws_txkeys_next(const struct ws_txkeys *k);
 /* The next frame was taken: its stamps will come back under ws_txkeys_next() with this cookie.

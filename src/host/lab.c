@@ -135,8 +135,7 @@ static int explain(const struct why *why, int err)
 	if (has_seccomp_filter()) {
 		return fail(why, err,
 			"a seccomp filter forbids namespaces, as in a container (start the "
-			"container "
-			"with --privileged, or run this outside of it)");
+			"container with --privileged, or run this outside of it)");
 	}
 	return fail(why, err,
 		"the system forbids user namespaces to this process, as in a chroot or under a "
@@ -383,8 +382,7 @@ static int configure(
 	if (err == -EOPNOTSUPP) {
 		return fail(why, err,
 			"this kernel has no veth interfaces (as root: modprobe veth, or use a "
-			"kernel "
-			"with CONFIG_VETH)");
+			"kernel with CONFIG_VETH)");
 	}
 	if (err == -EPERM) {
 		return explain(why, err);

@@ -158,8 +158,9 @@ int ws_io_tx_reserve(struct ws_io *io, struct ws_io_slot *slots, unsigned max);
 /*
  * Hands the oldest n reserved slots to the kernel. Returns how many were consumed (their status is
  * set), from the front; the rest stay reserved. Fewer than n: the kernel or the bound on
- * outstanding stamps asks to come back later; read stamps and try again. -ENETDOWN, -ENODEV: the
- * interface is gone, none consumed.
+ * outstanding stamps asks to come back later; read stamps and try again. A backend that hands over
+ * batches may try a frame again that the kernel refused without saying how: tx_refused is then a
+ * lower bound. -ENETDOWN, -ENODEV: the interface is gone, none consumed.
  */
 int ws_io_tx_submit(struct ws_io *io, struct ws_io_tx *frames, unsigned n);
 /*

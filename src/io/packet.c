@@ -190,6 +190,16 @@ void packet_statistics(struct packet_io *p)
 	}
 }
 
+void packet_received(struct packet_io *p, unsigned n)
+{
+	p->stats.rx_received += n;
+	if (p->stats.rx_received >= p->statistics_due) {
+		/* Even if 100 times as many are dropped as are received. */
+		p->statistics_due = p->stats.rx_received + (1u << 25);
+		packet_statistics(p);
+	}
+}
+
 int packet_down_or_gone(int fd)
 {
 	struct sockaddr_ll addr = {0};
@@ -280,6 +290,7 @@ int packet_open(struct ws_io **ret, const struct ws_io_config *config, const str
 	p->io.ops = ops;
 	p->io.caps.backend = ops->name;
 	p->io.caps.dirs = config->dirs;
+	p->statistics_due = 1u << 25;
 	if (config->dirs & WS_IO_RX) {
 		r = open_rx(p, config);
 	}

@@ -19,7 +19,12 @@ struct packet_io {
 	bool ring;	      /* PACKET_STATISTICS has the larger form of TPACKET_V3 */
 	enum ws_clock hw_clock;
 	struct ws_io_stats stats; /* of the receiving half */
+	uint64_t
+		statistics_due; /* stats.rx_received at which the kernel's counters are read next */
 };
+
+/* Counts n views that are given out, and reads the kernel's 32-bit counters before they wrap. */
+void packet_received(struct packet_io *p, unsigned n);
 
 /*
  * Opens an instance: size bytes, which begin with a struct packet_io, zeroed; open_rx if it

@@ -45,6 +45,8 @@ struct packet_tx {
 	uint32_t record_flags;
 	bool keys_explicit;
 	bool keys_proven; /* the kernel has taken an explicit key */
+	bool keys_unsure; /* the kernel's count and ours may differ */
+	uint32_t stamp_flags;
 	int64_t stamp_timeout_ns;
 	struct ws_txkeys *keys; /* NULL if no stamps are wanted */
 	struct ws_io_stats stats;
@@ -83,6 +85,7 @@ static int enable_stamps(
 		flags |= SOF_TIMESTAMPING_RAW_HARDWARE | SOF_TIMESTAMPING_OPT_TX_SWHW;
 		stages++;
 	}
+	tx->stamp_flags = flags;
 	r = ws_sys_setsockopt(tx->fd, SOL_SOCKET, SO_TIMESTAMPING, &flags, sizeof(flags));
 	if (r < 0) {
 		return r;
@@ -272,19 +275,37 @@ static void prepare(struct packet_tx *tx, uint32_t slot, const struct ws_io_tx *
 	m->msg_controllen = (size_t)(end - control);
 }
 
+/* Switching keys off and on makes the kernel count from 0 again. */
+static void restart_keys(struct packet_tx *tx)
+{
+	uint32_t off = tx->stamp_flags & ~(uint32_t)SOF_TIMESTAMPING_OPT_ID;
+
+	if (ws_sys_setsockopt(tx->fd, SOL_SOCKET, SO_TIMESTAMPING, &off, sizeof(off)) == 0 &&
+		ws_sys_setsockopt(tx->fd, SOL_SOCKET, SO_TIMESTAMPING, &tx->stamp_flags,
+			sizeof(tx->stamp_flags)) == 0) {
+		ws_txkeys_restart(tx->keys);
+		tx->keys_unsure = false;
+	}
+}
+
 /*
  * Prepares messages from the head on, as many as one call may take: up to the end of the ring of
  * slots, up to the bound on stamps under way, and a single one where the kernel counts the keys.
  */
 static unsigned prepare_run(struct packet_tx *tx, const struct ws_io_tx *frames, unsigned n)
 {
-	uint32_t room = tx->keys ? ws_txkeys_room(tx->keys) : 0;
-	uint32_t key = tx->keys ? ws_txkeys_next(tx->keys) : 0;
 	unsigned run = tx->batch - tx->head;
-	uint32_t wanted = 0;
+	uint32_t wanted = 0, room = 0, key = 0;
 
 	if (run > n) {
 		run = n;
+	}
+	if (tx->keys) {
+		if (tx->keys_unsure && !ws_txkeys_outstanding(tx->keys)) {
+			restart_keys(tx);
+		}
+		room = tx->keys_unsure ? 0 : ws_txkeys_room(tx->keys);
+		key = ws_txkeys_next(tx->keys);
 	}
 	for (unsigned i = 0; i < run; i++) {
 		bool stamped = frames[i].want_stamp && tx->keys;
@@ -326,9 +347,15 @@ static void accepted(struct packet_tx *tx, struct ws_io_tx *frames, unsigned n)
 static void refused(struct packet_tx *tx, struct ws_io_tx *frame, int status)
 {
 	frame->status = status;
-	/* The kernel gives out the key just before the driver or the queue refuses the packet. */
-	if (status == -ENOBUFS && frame->want_stamp && tx->keys) {
-		ws_txkeys_refused(tx->keys);
+	if (frame->want_stamp && tx->keys) {
+		if (status == -ENOBUFS) {
+			/* The kernel gave the key out just before the queue refused the packet. */
+			ws_txkeys_refused(tx->keys);
+		} else if (!tx->keys_explicit) {
+			/* Some checks come before that, some after, and which depends on the
+			 * kernel. */
+			tx->keys_unsure = true;
+		}
 	}
 	tx->stats.tx_refused++;
 	consume(tx, 1);
@@ -358,6 +385,12 @@ int packet_tx_submit(struct packet_tx *tx, struct ws_io_tx *frames, unsigned n)
 		if (r > 0) {
 			accepted(tx, frames + done, (unsigned)r);
 			done += (unsigned)r;
+			if ((unsigned)r < run && frames[done].want_stamp && tx->keys) {
+				/* The next one was refused, but how is not told. If the driver
+				 * stamped it before it dropped it, that stamp must not be the next
+				 * try's. */
+				ws_txkeys_refused(tx->keys);
+			}
 			continue;
 		}
 		switch (r) {
@@ -396,7 +429,9 @@ static unsigned give_up(struct packet_tx *tx, struct ws_io_tx_stamp *stamps, uns
 	unsigned stage;
 	unsigned n = 0;
 
-	while (n < max && ws_txkeys_overdue(tx->keys, before, &cookie, &stage)) {
+	while (n < max &&
+		ws_txkeys_overdue(tx->keys, ws_txkeys_blocked(tx->keys) ? INT64_MAX : before,
+			&cookie, &stage)) {
 		stamps[n++] = (struct ws_io_tx_stamp){
 			.cookie = cookie,
 			.stage = stage,

@@ -164,7 +164,7 @@ static int socket_rx_peek(struct ws_io *io, struct ws_io_view *views, unsigned m
 		make_view(s, i, &views[i]);
 		s->p.stats.rx_bytes += views[i].wire_len;
 	}
-	s->p.stats.rx_received += (unsigned)got;
+	packet_received(&s->p, (unsigned)got);
 	s->borrowed += (uint32_t)got;
 	return got;
 }

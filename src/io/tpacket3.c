@@ -206,7 +206,7 @@ static void begin_block(struct ring_io *s)
 	}
 	if (ws_block3_begin(&s->walk, block, BLOCK_SIZE) < 0) {
 		s->p.stats.rx_damaged += s->walk.left;
-		s->walk.left = 0;
+		s->walk.left = 0; /* nothing of it can be read */
 	}
 }
 
@@ -242,7 +242,7 @@ static bool next_view(struct ring_io *s, struct ws_io_view *v)
 		s->say_losses = false;
 	}
 	s->p.stats.rx_bytes += p.wire_len;
-	s->p.stats.rx_received++;
+	packet_received(&s->p, 1);
 	s->held[s->current].views++;
 	return true;
 }

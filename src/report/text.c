@@ -192,8 +192,7 @@ static int plots(struct ws_page *p, const struct ws_latency_report *r)
 		plot_line(p, &labels, NULL);
 		ws_page_wrap(p, WS_INK_DIM, 0, 0,
 			"Height: share of the rate's packets that fall in a column, linear, up to "
-			"the "
-			"full height stated with each rate; a single packet still shows as ▁.");
+			"the full height stated with each rate; a single packet still shows as ▁.");
 	}
 	fputc('\n', p->out);
 	return 0;

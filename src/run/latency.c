@@ -21,11 +21,15 @@
 
 /* From the last preparation to the first packet: threads start, and the kernel switches receive
  * stamps on from a work queue a moment after a socket asked for them. */
-#define START_DELAY_NS 50000000
-#define LOOK_NS	       100000000
-#define RECORDS	       65536
-#define MIN_CAPACITY   (1u << 14)
-#define MAX_CAPACITY   (1u << 20)
+#define START_DELAY_NS	 50000000
+#define LOOK_NS		 100000000
+#define STAMP_TIMEOUT_NS 1000000000LL
+/* A run that was to last a given time ends a little later at the most, however late its packets
+ * are. */
+#define OVERTIME_NS  1000000000LL
+#define RECORDS	     65536
+#define MIN_CAPACITY (1u << 14)
+#define MAX_CAPACITY (1u << 20)
 /* Bytes of ring for each packet beyond its length: headers and alignment. */
 #define RING_OVERHEAD 112
 #define RING_NS	      500000000 /* what the ring should hold */
@@ -55,10 +59,12 @@ struct run {
 
 static uint32_t capacity_for(const struct ws_latency_setup *setup)
 {
-	/* A quarter more than the window, so that a busy receiver does not hold the sender up. */
-	double wanted = ws_plan_is_max(&setup->plan) ? MAX_CAPACITY
-						     : ws_ratio_double(setup->plan.pps) *
-							       (double)setup->window_ns * 1.25e-9;
+	/* A sequence stays open for the window, or until its stamp is given up; and a quarter more,
+	 * so that a busy receiver does not hold the sender up. */
+	int64_t open_ns = setup->window_ns > STAMP_TIMEOUT_NS ? setup->window_ns : STAMP_TIMEOUT_NS;
+	double wanted = ws_plan_is_max(&setup->plan)
+				? MAX_CAPACITY
+				: ws_ratio_double(setup->plan.pps) * (double)open_ns * 1.25e-9;
 	uint32_t capacity = MIN_CAPACITY;
 
 	while (capacity < MAX_CAPACITY && capacity < wanted) {
@@ -97,6 +103,7 @@ static int open_end(struct run *r, enum ws_end end, struct ws_latency_granted *g
 	} else {
 		config.dirs = WS_IO_TX;
 		config.tx_stages = e->origin == WS_ORIGIN_SOFTWARE ? WS_STAGE_DRIVER : 0;
+		config.stamp_timeout_ns = STAMP_TIMEOUT_NS;
 	}
 	saved = ws_netns_enter(e->netns);
 	if (saved < 0) {
@@ -108,8 +115,8 @@ static int open_end(struct run *r, enum ws_end end, struct ws_latency_granted *g
 		return rc;
 	}
 	caps = ws_io_caps(r->io[end]);
-	granted->backend = caps->backend;
 	if (end == WS_END_RX) {
+		granted->backend = caps->backend;
 		granted->rx_buffer = caps->rx_buffer;
 	} else {
 		granted->stamp_buffer = caps->stamp_buffer;
@@ -118,17 +125,27 @@ static int open_end(struct run *r, enum ws_end end, struct ws_latency_granted *g
 	return 0;
 }
 
-static void wire_counter(const struct run *r, struct ws_nic *nic)
+/* The counters of an end's interface. 0 or -errno; then *nic is empty. */
+static int counters(const struct run *r, enum ws_end end, struct ws_nic *nic)
 {
-	const struct ws_latency_end *tx = &r->setup->end[WS_END_TX];
-	int saved = ws_netns_enter(tx->netns);
+	const struct ws_latency_end *e = &r->setup->end[end];
+	int saved = ws_netns_enter(e->netns);
+	int rc;
 
 	*nic = (struct ws_nic){0};
 	if (saved < 0) {
-		return;
+		return saved;
 	}
-	(void)ws_nic_counters(tx->ifindex, nic);
+	rc = ws_nic_counters(e->ifindex, nic);
 	ws_netns_leave(saved);
+	return rc;
+}
+
+static bool exists(const struct run *r, enum ws_end end)
+{
+	struct ws_nic nic;
+
+	return counters(r, end, &nic) != -ENODEV;
 }
 
 /* Looks at the clocks, and notices when somebody set one. */
@@ -147,10 +164,8 @@ static void look_at_clocks(struct run *r, bool first)
 			r->stepped = true;
 			ws_warn(r->warnings,
 				"CLOCK_REALTIME, which the kernel stamps with, was set by %+lld ns "
-				"during "
-				"the run: latencies around that instant are wrong (stop whatever "
-				"sets the "
-				"clock and repeat)",
+				"during the run: latencies around that instant are wrong (stop whatever "
+				"sets the clock and repeat)",
 				(long long)moved);
 		} else if (size + now.error_ns > r->relation_error_ns) {
 			r->relation_error_ns = size + now.error_ns;
@@ -211,8 +226,10 @@ static void set_ended(struct run *r, bool failed, const char *name, const char *
 		res->ended_by, sizeof(res->ended_by), "%s%s%s", name, *name ? " " : "", what);
 }
 
-static void check_fault(struct run *r, int fault, const char *name)
+static void check_fault(struct run *r, int fault, enum ws_end end)
 {
+	const char *name = r->setup->end[end].name;
+
 	switch (fault) {
 	case 0:
 		return;
@@ -220,7 +237,9 @@ static void check_fault(struct run *r, int fault, const char *name)
 		set_ended(r, true, name, "was removed during the run");
 		break;
 	case -ENETDOWN:
-		set_ended(r, true, name, "went down during the run");
+		/* A removal begins by setting the interface down. */
+		set_ended(r, true, name,
+			exists(r, end) ? "went down during the run" : "was removed during the run");
 		break;
 	default:
 		set_ended(r, true, name, strerror(-fault));
@@ -243,8 +262,8 @@ static void watch(struct run *r, pthread_t receiver)
 		};
 		bool over = pthread_clockjoin_np(receiver, NULL, CLOCK_MONOTONIC, &until) == 0;
 
-		check_fault(r, atomic_load(&r->shared.sender_fault), setup->end[WS_END_TX].name);
-		check_fault(r, atomic_load(&r->shared.receiver_fault), setup->end[WS_END_RX].name);
+		check_fault(r, atomic_load(&r->shared.sender_fault), WS_END_TX);
+		check_fault(r, atomic_load(&r->shared.receiver_fault), WS_END_RX);
 		if (over) {
 			return;
 		}
@@ -268,6 +287,18 @@ static void watch(struct run *r, pthread_t receiver)
 			setup->progress(setup->arg, &p);
 		}
 	}
+}
+
+/* When a run that was to last a given time must begin no more packets. */
+static int64_t stop_ns(const struct run *r)
+{
+	int64_t duration = r->setup->plan.duration_ns, end;
+
+	if (__builtin_add_overflow(duration, duration / 10 + OVERTIME_NS, &end) ||
+		__builtin_add_overflow(end, r->start_ns, &end)) {
+		return INT64_MAX;
+	}
+	return end;
 }
 
 static int prepare(struct run *r, struct ws_latency_granted *granted,
@@ -325,6 +356,7 @@ static int prepare(struct run *r, struct ws_latency_granted *granted,
 		.shared = &r->shared,
 		.capacity = r->capacity,
 		.start_ns = r->start_ns,
+		.stop_ns = setup->timed ? stop_ns(r) : INT64_MAX,
 		.kernel_stamps = tx->origin != WS_ORIGIN_USER,
 		.pace = ws_pace_default,
 	};
@@ -380,6 +412,10 @@ static void fill_result(struct run *r, const struct ws_nic *before, const struct
 	int64_t end = s->end_ns;
 
 	ws_io_stats(r->io[WS_END_TX], &tx);
+	if (s->overran) {
+		set_ended(r, false, "",
+			"stopped, its time being over: this rate is out of reach here");
+	}
 	if (res->complete && !ws_plan_is_max(&setup->plan) &&
 		end < r->start_ns + setup->plan.duration_ns) {
 		end = r->start_ns + setup->plan.duration_ns;
@@ -448,7 +484,7 @@ int ws_latency_run(const struct ws_latency_setup *setup, struct ws_run_result *r
 	if (rc < 0) {
 		goto out;
 	}
-	wire_counter(r, &before);
+	(void)counters(r, WS_END_TX, &before);
 	ret_fault->step = "thread";
 	ret_fault->end = WS_END_RX;
 	rc = start_thread(&receiver, receiver_thread, r, WS_END_RX);
@@ -465,7 +501,7 @@ int ws_latency_run(const struct ws_latency_setup *setup, struct ws_run_result *r
 	watch(r, receiver);
 	pthread_join(sender, NULL);
 	look_at_clocks(r, false);
-	wire_counter(r, &after);
+	(void)counters(r, WS_END_TX, &after);
 	ret_granted->tx_keys_explicit = ws_io_caps(r->io[WS_END_TX])->tx_keys_explicit;
 	fill_result(r, &before, &after);
 out:

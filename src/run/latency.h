@@ -34,6 +34,7 @@ struct ws_latency_setup {
 	struct ws_rate rate;
 	const char *label; /* the rate as text, for messages */
 	struct ws_plan plan;
+	bool timed; /* a duration was asked for, not a count */
 	struct ws_frame_spec frame;
 	int64_t window_ns;
 	uint64_t link_bps;	/* that the transmitting link really carries; 0: unknown */

@@ -168,15 +168,15 @@ static void take_view(struct ws_receiver *r, const struct ws_io_view *v, int64_t
 	ws_match_rx(r->match, &record);
 }
 
-/* What the I/O instance has. Returns the number of packets. */
-static unsigned take_packets(struct ws_receiver *r)
+/* What the I/O instance has. Returns the number of packets, or -errno. */
+static int take_packets(struct ws_receiver *r)
 {
 	int64_t now = ws_clock_now();
 	int n = ws_io_rx_peek(r->c.io, r->views, BATCH);
 
 	if (n < 0) {
 		atomic_store(&r->c.shared->receiver_fault, n);
-		return 0;
+		return n;
 	}
 	/* After the peek: every packet in it was offered before it could be received. */
 	ws_match_offered(
@@ -193,7 +193,7 @@ static unsigned take_packets(struct ws_receiver *r)
 	} else {
 		raise_watermark(r, now - r->hold_ns);
 	}
-	return (unsigned)n;
+	return n;
 }
 
 static void take_records(struct ws_receiver *r)
@@ -202,7 +202,6 @@ static void take_records(struct ws_receiver *r)
 
 	while ((t = ws_spsc_front(r->c.records))) {
 		/* A record is never refused: the sender keeps to the window. */
-		ws_match_offered(r->match, t->seq + 1);
 		(void)ws_match_tx(r->match, t);
 		ws_spsc_pop(r->c.records);
 	}
@@ -213,7 +212,7 @@ enum ws_receiver_state ws_receiver_step(struct ws_receiver *r)
 	struct ws_run_shared *shared = r->c.shared;
 	/* Before the records are taken: what was told before is then in the queue. */
 	bool sender_done = atomic_load_explicit(&shared->sender_done, memory_order_acquire) != 0;
-	unsigned n = take_packets(r);
+	int n = take_packets(r);
 
 	take_records(r);
 	ws_match_advance(r->match, r->watermark_ns);
@@ -226,7 +225,7 @@ enum ws_receiver_state ws_receiver_step(struct ws_receiver *r)
 			return WS_RECEIVER_DONE;
 		}
 	}
-	return n ? WS_RECEIVER_BUSY : WS_RECEIVER_IDLE;
+	return n > 0 ? WS_RECEIVER_BUSY : WS_RECEIVER_IDLE;
 }
 
 void ws_receiver_wait(struct ws_receiver *r)
@@ -246,8 +245,14 @@ void ws_receiver_finish(struct ws_receiver *r)
 	uint64_t in_bins = 0;
 
 	(void)ws_io_stop(r->c.io);
-	while (take_packets(r)) {
-		;
+	/* An event like the interface's end is told once, and hides no packet that came before. */
+	for (int events = 0; events < 3;) {
+		int n = take_packets(r);
+
+		if (n == 0) {
+			break;
+		}
+		events += n < 0;
 	}
 	take_records(r);
 	ws_match_finish(r->match);

@@ -10,8 +10,14 @@
 
 #define BATCH	    32 /* frames a send call; more would delay the reading of stamps */
 #define STAMP_BATCH 64
-/* Stamps that fail to come, with none that comes, until no more are asked for. */
-#define GIVE_UP_AFTER 64
+/*
+ * A driver that does not stamp, or an interface that sends nothing, holds every packet for the
+ * whole time-out. After so many stamps in a row that did not come only one is asked for at a time.
+ */
+#define PAUSE_AFTER 64
+#define RETRY_NS    1000000000
+/* What reading one stamp can plausibly take, against one look that was interrupted. */
+#define MIN_DRAIN_NS 100
 /* How long to wait for the kernel before it is asked again. */
 #define AGAIN_NS 20000
 /* A stop request is seen at least that often. */
@@ -30,11 +36,11 @@ struct ws_sender {
 	uint32_t free_count;
 	uint32_t bound;
 	bool drained;
-	bool waited; /* for the next deadline */
-	bool ending; /* nothing more will be staged */
-	bool any_stamp;
+	bool waited;	    /* for the next deadline */
+	bool ending;	    /* nothing more will be staged */
 	bool stamps_broken; /* reading them fails */
-	uint64_t missing;
+	unsigned missing;   /* stamps in a row that did not come */
+	int64_t retry_ns;   /* while they are paused: when the next is asked for */
 	uint64_t accepted;
 };
 
@@ -107,6 +113,20 @@ static void tell(struct ws_sender *s, uint32_t cookie)
 	s->free_cookies[s->free_count++] = cookie;
 }
 
+/* Whether to ask for the stamp of the next packet. */
+static bool want_stamp(struct ws_sender *s, int64_t now_ns)
+{
+	if (!s->bound || s->missing < PAUSE_AFTER) {
+		return s->bound != 0;
+	}
+	if (now_ns < s->retry_ns) {
+		return false;
+	}
+	s->stats.stamps_paused = true;
+	s->retry_ns = now_ns + RETRY_NS;
+	return true;
+}
+
 /* Builds the frames that are due, at most as many as there is room for everywhere. */
 static void stage_due(struct ws_sender *s, int64_t now_ns)
 {
@@ -120,7 +140,7 @@ static void stage_due(struct ws_sender *s, int64_t now_ns)
 	while (s->staged_count + due < BATCH && due < s->free_count && ahead.n < s->c.plan->count &&
 		s->c.start_ns + ahead.offset_ns <= now_ns) {
 		if (ahead.n >= open_until) {
-			s->stats.window_waits += due == 0 && s->staged_count == 0;
+			s->stats.window_waited |= due == 0 && s->staged_count == 0;
 			break;
 		}
 		ws_plan_cursor_next(&ahead);
@@ -141,7 +161,7 @@ static void stage_due(struct ws_sender *s, int64_t now_ns)
 		};
 		s->staged[s->staged_count++] = (struct ws_io_tx){
 			.len = s->c.frame->len,
-			.want_stamp = s->bound && !s->stats.stamps_given_up,
+			.want_stamp = want_stamp(s, now_ns),
 			.cookie = cookie,
 		};
 		ws_plan_cursor_next(&s->cursor);
@@ -160,6 +180,7 @@ static void settle(struct ws_sender *s, const struct ws_io_tx *frame)
 	struct ws_tx_record *r = &s->flight[frame->cookie];
 
 	if (frame->status < 0) {
+		s->stats.refusal = frame->status;
 		r->failed = true;
 		tell(s, (uint32_t)frame->cookie);
 		return;
@@ -179,6 +200,8 @@ static void settle(struct ws_sender *s, const struct ws_io_tx *frame)
 	}
 	tell(s, (uint32_t)frame->cookie);
 }
+
+static bool drain(struct ws_sender *s, unsigned max);
 
 static void submit(struct ws_sender *s)
 {
@@ -209,11 +232,29 @@ static void submit(struct ws_sender *s)
 		memmove(s->staged, s->staged + taken,
 			(s->staged_count - taken) * sizeof(s->staged[0]));
 		if (!taken && (!s->bound || ws_io_tx_outstanding(s->c.io) < s->bound)) {
+			/* A stamp that waits to be read would end the wait at once. */
 			s->stats.again++;
-			(void)ws_io_wait(s->c.io, ws_clock_now() + AGAIN_NS);
+			if (!drain(s, STAMP_BATCH)) {
+				(void)ws_io_wait(s->c.io, ws_clock_now() + AGAIN_NS);
+			}
 		}
 	}
 	s->staged_count -= taken;
+}
+
+/* What a stamp takes differs by machine and load: follows it, slowly, and not to where one look was
+ * interrupted by something else. */
+static void follow_cost(struct ws_sender *s, int64_t seen_ns)
+{
+	int64_t *each = &s->c.pace.drain_each_ns;
+
+	if (seen_ns > 4 * *each) {
+		seen_ns = 4 * *each;
+	}
+	*each += (seen_ns - *each) / 8;
+	if (*each < MIN_DRAIN_NS) {
+		*each = MIN_DRAIN_NS;
+	}
 }
 
 /* Reads up to max stamps; true if there were any. */
@@ -234,22 +275,18 @@ static bool drain(struct ws_sender *s, unsigned max)
 
 		if (stamps[i].status == 0) {
 			r->stamp = stamps[i].stamp;
-			s->any_stamp = true;
+			s->stats.any_stamp = true;
+			s->missing = 0;
 		} else {
 			s->missing++;
 		}
 		tell(s, (uint32_t)stamps[i].cookie);
 	}
-	if (s->missing >= GIVE_UP_AFTER && !s->any_stamp) {
-		/* A driver that never stamps would hold every packet for the whole time-out. */
-		s->stats.stamps_given_up = true;
-	}
 	s->drained = n == 0;
 	before = ws_clock_now() - before;
 	s->stats.stamp_ns += before;
 	if (n > 0) {
-		/* What a stamp takes differs by machine and load: follow it, slowly. */
-		s->c.pace.drain_each_ns += (before / n - s->c.pace.drain_each_ns) / 8;
+		follow_cost(s, before / n);
 	}
 	return n > 0;
 }
@@ -271,13 +308,21 @@ static void nap_until(int64_t until_ns, int64_t now_ns)
 }
 
 /* True when nothing more may be staged; what is staged is still sent. */
-static bool plan_over(const struct ws_sender *s, int64_t now_ns)
+static bool plan_over(struct ws_sender *s, int64_t now_ns)
 {
-	if (s->cursor.n >= s->c.plan->count) {
+	const struct ws_plan *plan = s->c.plan;
+
+	if (s->cursor.n >= plan->count) {
 		return true;
 	}
-	return ws_plan_is_max(s->c.plan) && now_ns - s->c.start_ns >= s->c.plan->duration_ns &&
-	       s->c.plan->duration_ns > 0;
+	if (ws_plan_is_max(plan) && now_ns - s->c.start_ns >= plan->duration_ns) {
+		return true;
+	}
+	if (now_ns >= s->c.stop_ns) {
+		s->stats.overran = true;
+		return true;
+	}
+	return false;
 }
 
 /* Frames that were built but will not be sent: nobody ever saw them. */
@@ -356,6 +401,11 @@ bool ws_sender_step(struct ws_sender *s)
 		if (!s->waited) {
 			s->stats.pacer_waits++;
 			s->waited = true;
+		}
+		if (state.outstanding && !s->drained) {
+			/* The gap was too short for even one stamp, as far as is known: know it
+			 * anew. */
+			follow_cost(s, s->c.pace.drain_each_ns - s->c.pace.drain_each_ns / 8);
 		}
 		if (step.action == WS_PACE_SLEEP) {
 			nap_until(step.until_ns, now);

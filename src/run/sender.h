@@ -20,8 +20,9 @@ struct ws_sender_config {
 	const struct ws_frame_template *frame;
 	struct ws_spsc *records; /* of struct ws_tx_record */
 	struct ws_run_shared *shared;
-	uint32_t capacity;  /* of the matcher: sequences that may be open */
-	int64_t start_ns;   /* CLOCK_MONOTONIC: when packet 0 is intended */
+	uint32_t capacity; /* of the matcher: sequences that may be open */
+	int64_t start_ns;  /* CLOCK_MONOTONIC: when packet 0 is intended */
+	int64_t stop_ns; /* no packet is begun after this; INT64_MAX: only the plan ends the run */
 	bool kernel_stamps; /* else the stamp is the program's own, before the send call */
 	struct ws_pace_config pace;
 };
@@ -32,10 +33,13 @@ struct ws_sender_stats {
 	int64_t send_ns, stamp_ns; /* spent in send calls and in reading stamps */
 	uint64_t pacer_waits;	   /* packets that the pacer had to wait for */
 	uint64_t bound_waits;	   /* times that too many stamps were under way */
-	uint64_t window_waits;	   /* times that too many sequences were open */
+	bool window_waited;	   /* too many sequences were open at some time */
 	uint64_t again;		   /* times that the kernel asked to come back later */
 	uint64_t late;		   /* packets sent after the next one was due */
-	bool stamps_given_up;	   /* none came for so long that no more were asked for */
+	bool overran;		   /* stop_ns came before the end of the plan */
+	int refusal;		   /* -errno of the last frame that the kernel refused; 0: none */
+	bool any_stamp;		   /* at least one transmit stamp came */
+	bool stamps_paused;	   /* for some time no stamp came, and few were asked for */
 };
 
 struct ws_sender;

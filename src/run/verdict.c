@@ -2,6 +2,7 @@
 #include "run/verdict.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "core/limit.h"
 
@@ -11,29 +12,28 @@ static double share(uint64_t part, uint64_t whole)
 }
 
 static void say_why(struct ws_limit *limit, enum ws_limit_cause cause,
-	const struct ws_limit_evidence *e, const struct ws_run_result *r)
+	const struct ws_limit_evidence *e, const struct ws_run_result *r, int refusal)
 {
 	double accepted = e->elapsed_ns ? (double)e->accepted * 1e9 / (double)e->elapsed_ns : 0;
 	double per_packet = e->accepted ? (double)e->send_ns / (double)e->accepted : 0;
+	const char *name = refusal ? strerrorname_np(-refusal) : NULL;
 	double per_stamp = e->accepted ? (double)e->stamp_ns / (double)e->accepted : 0;
 
 	switch (cause) {
 	case WS_LIMIT_LINK:
 		(void)snprintf(limit->why, sizeof(limit->why),
 			"the link carries %.0f Mbit/s at layer 1; frames of %u bytes were accepted "
-			"at "
-			"%.0f packets/s",
+			"at %.0f packets/s",
 			(double)e->link_bps / 1e6, r->len + 4, accepted);
 		limit->try[0] = "a lower rate";
 		limit->try[1] = "larger frames (--size), if bits are wanted and not packets";
 		break;
 	case WS_LIMIT_BACKPRESSURE:
 		(void)snprintf(limit->why, sizeof(limit->why),
-			"the kernel refused %llu packets (ENOBUFS) and asked %llu times to come "
-			"back "
-			"later (EAGAIN); %llu times too many transmit stamps were under way",
-			(unsigned long long)e->refused, (unsigned long long)e->again,
-			(unsigned long long)e->bound_waits);
+			"the kernel refused at least %llu packets (%s) and asked %llu times to "
+			"come back later (EAGAIN); %llu times too many transmit stamps were under way",
+			(unsigned long long)e->refused, name ? name : "none",
+			(unsigned long long)e->again, (unsigned long long)e->bound_waits);
 		limit->try[0] = "a lower rate";
 		limit->try[1] = "a look at the queue: tc -s qdisc show";
 		limit->try[2] = e->bound_waits ? "a larger net.core.rmem_max" : NULL;
@@ -41,8 +41,7 @@ static void say_why(struct ws_limit *limit, enum ws_limit_cause cause,
 	case WS_LIMIT_CPU:
 		(void)snprintf(limit->why, sizeof(limit->why),
 			"the sender waited for only %.1f %% of the packets: %.0f ns a packet in "
-			"send "
-			"calls, %.0f ns in reading stamps",
+			"send calls, %.0f ns in reading stamps",
 			share(e->pacer_waits, e->accepted), per_packet, per_stamp);
 		limit->try[0] = "a lower rate";
 		limit->try[1] = "larger frames (--size), if bits are wanted and not packets";
@@ -51,8 +50,7 @@ static void say_why(struct ws_limit *limit, enum ws_limit_cause cause,
 	case WS_LIMIT_RATE_CONTROL:
 		(void)snprintf(limit->why, sizeof(limit->why),
 			"%llu packets (%.2f %%) left after the next one was due, though the sender "
-			"had "
-			"time to spare: it did not get the CPU when it was due",
+			"had time to spare: it did not get the CPU when it was due",
 			(unsigned long long)e->late, share(e->late, e->accepted));
 		limit->try[0] = "fewer other programs on this machine";
 		limit->try[1] = "a CPU of its own for each thread (--cpu)";
@@ -87,7 +85,7 @@ static void find_limit(struct ws_run_result *r, const struct ws_verdict_facts *f
 	enum ws_limit_cause cause = ws_limit_find(&e);
 
 	r->limit = (struct ws_limit){.cause = ws_limit_name(cause)};
-	say_why(&r->limit, cause, &e, r);
+	say_why(&r->limit, cause, &e, r, s->refusal);
 }
 
 void ws_verdict(struct ws_warnings *w, struct ws_run_result *r, const struct ws_verdict_facts *f)
@@ -99,11 +97,10 @@ void ws_verdict(struct ws_warnings *w, struct ws_run_result *r, const struct ws_
 	const char *rate = f->setup->label;
 
 	find_limit(r, f);
-	if (f->sender->stamps_given_up) {
+	if (f->sender->stamps_paused && !f->sender->any_stamp) {
 		ws_warn(w,
-			"%s: %s gave no transmit stamp at all, so no more were asked for (use "
-			"--stamp "
-			"user, or another interface)",
+			"%s: %s gave no transmit stamp at all, so few were asked for "
+			"(use --stamp user, or another interface)",
 			rate, tx);
 	} else if (l->unstamped_tx + l->unstamped_both) {
 		ws_warn(w, "%s: %llu packets of %s arrived without a transmit stamp", rate,
@@ -116,31 +113,26 @@ void ws_verdict(struct ws_warnings *w, struct ws_run_result *r, const struct ws_
 	if (l->dropped_rx && l->dropped_rx != UINT64_MAX) {
 		ws_warn(w,
 			"%s: our own receive buffer at %s was full: %llu packets were dropped "
-			"there, so "
-			"up to that many of the lost are not the network's (lower the rate, or "
-			"give each "
-			"thread a CPU with --cpu)",
+			"there, so up to that many of the lost are not the network's (lower the rate, or "
+			"give each thread a CPU with --cpu)",
 			rate, rx, (unsigned long long)l->dropped_rx);
 	}
-	if (f->sender->window_waits) {
+	if (f->sender->window_waited) {
 		ws_warn(w,
-			"%s: the sender had to wait because %u sequences were open at a time (a "
-			"shorter "
-			"--window makes room)",
+			"%s: the sender had to wait because %u sequences were open at a time, each "
+			"for a packet or a stamp that had not come (lower the rate)",
 			rate, f->capacity);
 	}
 	if (l->negative) {
 		ws_warn(w,
 			"%s: %llu packets have a receive stamp before their transmit stamp: the "
-			"clocks "
-			"of the two ends disagree by more than the delay",
+			"clocks of the two ends disagree by more than the delay",
 			rate, (unsigned long long)l->negative);
 	}
 	if (!ws_ledger_balanced(l)) {
 		ws_warn(w,
 			"%s: the accounts of this run do not balance: its figures are not to be "
-			"trusted "
-			"(this is a defect of the program)",
+			"trusted (this is a defect of the program)",
 			rate);
 	}
 }

@@ -251,7 +251,7 @@ static void check_udp_headers(const uint8_t *f, uint32_t len)
 	assert_int_equal(be(ip + 2, 2), len - IP_OFF);
 	assert_int_equal(be(ip + 4, 2), 0);
 	assert_int_equal(be(ip + 6, 2), 0x4000);
-	assert_int_equal(ip[8], 64);
+	assert_int_equal(ip[8], 1); /* not to be forwarded */
 	assert_int_equal(ip[9], 17);
 	assert_int_equal(be(ip + 12, 4), 0xc6120001);
 	assert_int_equal(be(ip + 16, 4), 0xc6120002);

@@ -331,6 +331,7 @@ static void wrong_frames(void)
 	struct ws_io_slot slots[3];
 	struct ws_io_tx frames[3];
 	struct ws_io_tx_stamp got[4];
+	int taken, stamps;
 
 	open_tx(WS_STAGE_DRIVER);
 	submit(1, UINT32_MAX);
@@ -343,11 +344,20 @@ static void wrong_frames(void)
 	}
 	sys_fake_kernel.mtu = 500;
 	frames[1].len = 600;
-	assert_int_equal(ws_io_tx_submit(t.io, frames, 3), 3);
+	/* Where the kernel counts the keys, it cannot be known whether it counted this one: the next frame
+	 * waits until nothing is under way, and the count begins anew. */
+	taken = ws_io_tx_submit(t.io, frames, 3);
+	assert_int_equal(taken, ws_io_caps(t.io)->tx_keys_explicit ? 3 : 2);
 	assert_int_equal(frames[0].status, 0);
 	assert_int_equal(frames[1].status, -EMSGSIZE);
+	stamps = ws_io_tx_stamps(t.io, got, 4);
+	if (taken == 2) {
+		assert_int_equal(stamps, 1);
+		assert_int_equal(ws_io_tx_submit(t.io, frames + 2, 1), 1);
+		stamps += ws_io_tx_stamps(t.io, got + 1, 3);
+	}
 	assert_int_equal(frames[2].status, 0);
-	assert_int_equal(ws_io_tx_stamps(t.io, got, 4), 2);
+	assert_int_equal(stamps, 2);
 	assert_int_equal(got[0].cookie, 10);
 	assert_int_equal(got[1].cookie, 12);
 	assert_int_equal(ws_io_tx_outstanding(t.io), 0);

@@ -48,6 +48,7 @@ struct wants {
 	int64_t stamp_delay_ns;
 	int64_t duration_ns;
 	uint64_t stamp_buffer;
+	int64_t overtime_ns;
 };
 
 static const struct wants usual = {
@@ -135,6 +136,8 @@ static struct bench *setup(const struct wants *w)
 					 .shared = &b->shared,
 					 .capacity = w->capacity,
 					 .start_ns = b->start_ns,
+					 .stop_ns = w->overtime_ns ? b->start_ns + w->overtime_ns
+								   : INT64_MAX,
 					 .kernel_stamps = w->tx != WS_ORIGIN_USER,
 					 .pace = ws_pace_default,
 				 }),
@@ -353,7 +356,78 @@ static void test_driver_without_stamps(void **state)
 	assert_int_equal(l->sent, 1000);
 	assert_int_equal(l->unstamped_tx, 1000);
 	assert_int_equal(l->matched, 0);
-	assert_true(ws_sender_stats(b->sender)->stamps_given_up);
+	assert_true(ws_sender_stats(b->sender)->stamps_paused);
+	assert_false(ws_sender_stats(b->sender)->any_stamp);
+	teardown(b);
+}
+
+static unsigned one_stamp_lost(void *arg, unsigned side, uint64_t n)
+{
+	(void)arg, (void)side;
+	return n == 500 ? IO_FAKE_LOSE_TX_STAMP : 0;
+}
+
+/* The stamp of one packet never comes: the others must not wait for it. */
+static void test_one_lost_stamp(void **state)
+{
+	struct wants w = usual;
+	struct bench *b;
+
+	(void)state;
+	w.faults = one_stamp_lost;
+	w.count = 20000;
+	w.capacity = 1 << 16;
+	w.stamp_buffer = 20000; /* 23 stamps under way */
+	w.stamp_timeout_ns = 1000000000;
+	b = setup(&w);
+	assert_int_equal(finish(b)->matched, 19999);
+	assert_int_equal(b->result->ledger.unstamped_tx, 1);
+	assert_true(ws_sender_stats(b->sender)->late < 100);
+	teardown(b);
+}
+
+static unsigned stamps_lost_for_a_while(void *arg, unsigned side, uint64_t n)
+{
+	(void)arg, (void)side;
+	return n >= 2000 && n < 4000 ? IO_FAKE_LOSE_TX_STAMP : 0;
+}
+
+/* As when a cable is out for a moment: stamps are asked for again when they come again. */
+static void test_stamps_come_back(void **state)
+{
+	struct wants w = usual;
+	struct bench *b;
+	const struct ws_ledger *l;
+
+	(void)state;
+	w.faults = stamps_lost_for_a_while;
+	w.count = 30000;
+	w.pps = 10000; /* 3 s */
+	w.capacity = 1 << 16;
+	b = setup(&w);
+	l = finish(b);
+	assert_true(ws_sender_stats(b->sender)->stamps_paused);
+	assert_int_equal(l->matched + l->unstamped_tx, 30000);
+	/* Some more than the 2000 have none: those sent until the next one was asked for. */
+	assert_in_range(l->unstamped_tx, 2000, 2000 + 11000);
+	teardown(b);
+}
+
+/* A rate out of reach does not make the run longer than was asked for. */
+static void test_rate_out_of_reach(void **state)
+{
+	struct wants w = usual;
+	struct bench *b;
+
+	(void)state;
+	w.pps = 1000000000;
+	w.count = 1000000000;
+	w.capacity = 1 << 16;
+	w.overtime_ns = 20000000;
+	b = setup(&w);
+	assert_true(finish(b)->matched > 100);
+	assert_true(ws_sender_stats(b->sender)->overran);
+	assert_true(ws_sender_stats(b->sender)->end_ns < b->start_ns + w.overtime_ns + 5000000);
 	teardown(b);
 }
 
@@ -402,7 +476,7 @@ static void test_capacity_holds_the_sender(void **state)
 	w.delay_ns = 500000; /* 50 packets at this rate */
 	b = setup(&w);
 	assert_int_equal(finish(b)->matched, 1000);
-	assert_true(ws_sender_stats(b->sender)->window_waits > 0);
+	assert_true(ws_sender_stats(b->sender)->window_waited);
 	teardown(b);
 }
 
@@ -502,6 +576,9 @@ int main(void)
 		cmocka_unit_test(test_user_stamps),
 		cmocka_unit_test(test_mixed_stamps),
 		cmocka_unit_test(test_driver_without_stamps),
+		cmocka_unit_test(test_one_lost_stamp),
+		cmocka_unit_test(test_stamps_come_back),
+		cmocka_unit_test(test_rate_out_of_reach),
 		cmocka_unit_test(test_flat_out),
 		cmocka_unit_test(test_flat_out_ends_in_time),
 		cmocka_unit_test(test_capacity_holds_the_sender),

@@ -157,9 +157,43 @@ static void test_lost_stamp_holds_up_only_after_a_while(void **state)
 		assert_true(sent < 1000);
 	}
 	assert_true(sent >= 4 * 8);
+	assert_true(ws_txkeys_blocked(k));
 	assert_true(ws_txkeys_overdue(k, 0, &cookie, &stage));
 	assert_int_equal(cookie, 0);
 	assert_int_equal(ws_txkeys_room(k), 8);
+	assert_false(ws_txkeys_blocked(k));
+	ws_txkeys_free(k);
+}
+
+/* As many as may be are under way: that is no reason to give any up. */
+static void test_full_is_not_blocked(void **state)
+{
+	struct ws_txkeys *k = make(2, WS_STAGE_DRIVER);
+
+	(void)state;
+	ws_txkeys_sent(k, 0, 0);
+	ws_txkeys_sent(k, 1, 0);
+	assert_int_equal(ws_txkeys_room(k), 0);
+	assert_false(ws_txkeys_blocked(k));
+	ws_txkeys_free(k);
+}
+
+static void test_restart(void **state)
+{
+	struct ws_txkeys *k = make(2, WS_STAGE_DRIVER);
+	uint64_t cookie = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < 5; i++) {
+		ws_txkeys_sent(k, i, 0);
+		assert_true(ws_txkeys_take(k, i, WS_STAGE_DRIVER, &cookie));
+	}
+	ws_txkeys_restart(k);
+	assert_int_equal(ws_txkeys_next(k), 0);
+	assert_false(ws_txkeys_take(k, 0, WS_STAGE_DRIVER, &cookie));
+	ws_txkeys_sent(k, 42, 0);
+	assert_true(ws_txkeys_take(k, 0, WS_STAGE_DRIVER, &cookie));
+	assert_int_equal(cookie, 42);
 	ws_txkeys_free(k);
 }
 
@@ -197,6 +231,8 @@ int main(void)
 		cmocka_unit_test(test_each_stage_once),
 		cmocka_unit_test(test_overdue_in_order),
 		cmocka_unit_test(test_lost_stamp_holds_up_only_after_a_while),
+		cmocka_unit_test(test_full_is_not_blocked),
+		cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_many_with_wrap_of_the_ring),
 	};
 
