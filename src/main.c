@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "commands/commands.h"
 
@@ -92,11 +94,28 @@ static int finish(int status)
 	return status; /* a command that failed has said why */
 }
 
+/*
+ * A descriptor that is opened later must not become standard output or error by taking its number. For
+ * reading only: what is printed to a closed output stays an error.
+ */
+static void fill_standard_descriptors(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDONLY);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0) {
+		close(fd);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const char *word = argc > 1 ? argv[1] : NULL;
 	const char *near;
 
+	fill_standard_descriptors();
 	if (!word) {
 		print_help(stderr);
 		return WS_EXIT_USAGE;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "commands/commands.h"
 #include "commands/endpoint.h"
 #include "commands/latency_options.h"
+#include "commands/stop.h"
 #include "host/cpu.h"
 #include "host/lab.h"
 #include "host/netns.h"
@@ -25,8 +25,6 @@
 #define RX_ADDRESS  0xc6120002 /* 198.18.0.2 */
 #define SOURCE_PORT 8620
 
-static atomic_int stop;
-
 struct state {
 	struct ws_latency_options o;
 	struct ws_lab lab;
@@ -37,25 +35,6 @@ struct state {
 	struct ws_latency_setup setup;
 	bool terminal; /* progress is wanted */
 };
-
-static void on_signal(int signo)
-{
-	atomic_store(&stop, signo);
-}
-
-/* The first signal ends the run with its results; a second one ends the program. */
-static void catch_signals(void)
-{
-	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-	struct sigaction sa = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
-	struct sigaction ignore = {.sa_handler = SIG_IGN};
-
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
-		sigaction(signals[i], &sa, NULL);
-	}
-	/* A closed pipe is an error of write, with its own message. */
-	sigaction(SIGPIPE, &ignore, NULL);
-}
 
 static int find_ends(struct state *s)
 {
@@ -273,7 +252,6 @@ static int fill_setup(struct state *s)
 	s->setup.window_ns = s->o.window_ns;
 	/* veth claims a speed that it does not keep to. */
 	s->setup.link_bps = strcmp(tx->kind, "veth") ? tx->link_bps : 0;
-	s->setup.stop = &stop;
 	s->setup.progress = s->terminal ? progress : NULL;
 	s->setup.arg = s;
 	memcpy(f->dst, rx->mac, sizeof(f->dst));
@@ -318,6 +296,11 @@ static void say_fault(const struct state *s, int r, const struct ws_latency_faul
 	case -ENETDOWN:
 		ws_error("%s: is down (ip link set it up)", e->name);
 		break;
+	case -EMSGSIZE:
+		ws_error(
+			"%s: its MTU is too small for --size %u by now (set the MTU, or give a smaller size)",
+			e->name, s->o.size);
+		break;
 	case -EOPNOTSUPP:
 		ws_error("%s: this kernel lacks what --io %s needs (--io socket works everywhere)",
 			e->name, s->o.backend ? s->o.backend : "auto");
@@ -334,7 +317,7 @@ static int run_rates(struct state *s, const struct ws_plan *plans)
 	struct ws_latency_report *r = &s->report;
 	int status = WS_EXIT_OK;
 
-	for (unsigned i = 0; i < s->o.rate_count && !atomic_load(&stop); i++) {
+	for (unsigned i = 0; i < s->o.rate_count && !atomic_load(s->setup.stop); i++) {
 		struct ws_run_result *result = &r->runs[i];
 		struct ws_latency_granted granted = {0};
 		struct ws_latency_fault fault;
@@ -440,7 +423,7 @@ static int measure(struct state *s, int argc, char **argv)
 	struct ws_plan plans[WS_MAX_RATES];
 	int status;
 
-	catch_signals();
+	s->setup.stop = ws_stop_catch();
 	if (create_out(s) < 0) {
 		return WS_EXIT_FAIL;
 	}
@@ -459,10 +442,10 @@ static int measure(struct state *s, int argc, char **argv)
 	fill_report(s, argc, argv);
 	(void)own_port(s);
 	status = run_rates(s, plans);
-	if (!s->report.run_count && atomic_load(&stop)) {
+	if (!s->report.run_count && atomic_load(s->setup.stop)) {
 		ws_warn(&s->report.warnings, "stopped by the user before anything was measured");
 	}
-	if (s->report.run_count || atomic_load(&stop)) {
+	if (s->report.run_count || atomic_load(s->setup.stop)) {
 		int printed = print_result(s);
 
 		status = status ? status : printed;

@@ -90,7 +90,7 @@ static int take_rate(void *p, const char *arg, char *why, size_t why_size)
 		if (n < 0) {
 			return WHY(
 				"%.*s is no rate (say 100kpps, 1.5Mpps, 500Mbps, 10Gbps/l1, 80%%, "
-				"max; a list 1kpps,10kpps or a range FIRST:LAST:STEP)",
+				"max; a list 1kpps,10kpps or a range FIRST:LAST:STEP that goes up)",
 				length, bad);
 		}
 	}
@@ -104,7 +104,7 @@ static int take_duration_into(int64_t *ret, const char *arg, char *why, size_t w
 	case 0:
 		return 0;
 	case -ERANGE:
-		return WHY("out of range (at least 1ns, at most 292 years)");
+		return WHY("out of range (whole nanoseconds, at least 1ns, at most 292 years)");
 	default:
 		return WHY("no duration (a number with one of %s)", WS_DURATION_UNITS);
 	}
@@ -135,7 +135,7 @@ static int take_count(void *p, const char *arg, char *why, size_t why_size)
 	case 0:
 		return 0;
 	case -ERANGE:
-		return WHY("out of range (at least 1)");
+		return WHY("out of range (a whole number, at least 1)");
 	default:
 		return WHY("no count (a whole number; k, M and G may follow)");
 	}

@@ -19,8 +19,7 @@ const char *ws_identity_text(enum ws_identity id)
 	return identity_texts[id];
 }
 
-/* Sequences of which a first copy came. */
-static uint64_t arrived(const struct ws_ledger *l)
+uint64_t ws_ledger_arrived(const struct ws_ledger *l)
 {
 	return l->matched + l->unstamped_tx + l->unstamped_rx + l->unstamped_both +
 	       l->late_arrivals;
@@ -32,9 +31,10 @@ bool ws_ledger_holds(const struct ws_ledger *l, enum ws_identity id)
 	case WS_IDENTITY_ATTEMPTED:
 		return l->attempted == l->sent + l->failed;
 	case WS_IDENTITY_SENT:
-		return l->sent == arrived(l) + l->lost;
+		return l->sent == ws_ledger_arrived(l) + l->lost;
 	case WS_IDENTITY_RECEIVED:
-		return l->received == arrived(l) + l->duplicated + l->foreign + l->malformed;
+		return l->received ==
+		       ws_ledger_arrived(l) + l->duplicated + l->foreign + l->malformed;
 	case WS_IDENTITY_HISTOGRAM:
 		return l->matched ==
 		       l->in_histogram + l->negative + l->below_range + l->above_range;

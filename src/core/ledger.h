@@ -52,5 +52,7 @@ const char *ws_identity_text(enum ws_identity id);
 bool ws_ledger_holds(const struct ws_ledger *l, enum ws_identity id);
 /* All of them. */
 bool ws_ledger_balanced(const struct ws_ledger *l);
+/* Sequences of which a first copy came. */
+uint64_t ws_ledger_arrived(const struct ws_ledger *l);
 /* Adds from to l, field by field. */
 void ws_ledger_add(struct ws_ledger *l, const struct ws_ledger *from);

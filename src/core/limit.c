@@ -53,6 +53,12 @@ static bool link_limits(const struct ws_limit_evidence *e)
 					    link * (double)e->elapsed_ns * 98;
 }
 
+/* Others had the CPU for a fifth of the time or more. */
+static bool starved(const struct ws_limit_evidence *e)
+{
+	return e->cpu_ns > 0 && e->cpu_ns < e->elapsed_ns - e->elapsed_ns / 5;
+}
+
 enum ws_limit_cause ws_limit_find(const struct ws_limit_evidence *e)
 {
 	bool flat_out = !(e->requested_pps > 0);
@@ -68,7 +74,7 @@ enum ws_limit_cause ws_limit_find(const struct ws_limit_evidence *e)
 	if (held > e->accepted / 1000) {
 		return WS_LIMIT_BACKPRESSURE;
 	}
-	if (e->pacer_waits < percent) {
+	if (e->pacer_waits < percent && (flat_out || !starved(e))) {
 		return WS_LIMIT_CPU;
 	}
 	if (!flat_out && e->late > 0) {

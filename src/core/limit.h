@@ -28,18 +28,22 @@ struct ws_limit_evidence {
 	uint64_t late;	      /* packets sent later than intended, beyond the tolerance */
 	uint64_t link_bps; /* 0: unknown, or not the speed that the device really works at (veth) */
 	uint32_t len;	   /* of the frames, without FCS; the mean if they differ */
+	int64_t cpu_ns;	   /* CPU time of the sender; 0: unknown */
 	int64_t send_ns;   /* spent inside send calls; for the sentence, not judged here */
 	int64_t stamp_ns;  /* spent reading stamps; the same */
 };
 
 /*
  * The first of these with evidence:
- *   none          accepted is at least 99.9 % of requested
- *   link          the request at layer 1 (preamble, gap, FCS and padding counted) is more than the
- * link carries; when flat out, accepted is at least 98 % of what it carries backpressure  refused,
- * again and bound_waits together exceed 0.1 % of accepted cpu           the pacer waited for less
- * than 1 % of the packets rate-control  the pacer waited, yet packets were late unknown As fast as
- * possible is never reached: the cause is then neither none nor rate-control.
+ * - none: accepted is at least 99.9 % of requested
+ * - link: the request at layer 1 (preamble, gap, FCS and padding counted) is more than the link
+ *   carries; when flat out, accepted is at least 98 % of what it carries
+ * - backpressure: refused, again and bound_waits together exceed 0.1 % of accepted
+ * - cpu: the pacer waited for less than 1 % of the packets, and the sender had the CPU for at least
+ *   80 % of the time, as far as that is known
+ * - rate-control: packets were late all the same
+ * - unknown
+ * As fast as possible is never reached: the cause is then neither none nor rate-control.
  */
 enum ws_limit_cause ws_limit_find(const struct ws_limit_evidence *e);
 

@@ -269,7 +269,7 @@ static void watch(struct run *r, pthread_t receiver)
 		}
 		if (setup->stop && atomic_load(setup->stop)) {
 			set_ended(r, false, "", "stopped by the user");
-			atomic_store(&r->shared.stop, 1);
+			atomic_store(&r->shared.stop, atomic_load(setup->stop));
 		}
 		now = ws_clock_now();
 		if (now < second) {
@@ -415,6 +415,11 @@ static void fill_result(struct run *r, const struct ws_nic *before, const struct
 	if (s->overran) {
 		set_ended(r, false, "",
 			"stopped, its time being over: this rate is out of reach here");
+	}
+	if (!res->failed && res->ledger.attempted == res->planned) {
+		/* Whoever ended it, ended only the wait for what was under way. */
+		res->complete = true;
+		res->ended_by[0] = '\0';
 	}
 	if (res->complete && !ws_plan_is_max(&setup->plan) &&
 		end < r->start_ns + setup->plan.duration_ns) {

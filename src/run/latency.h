@@ -38,7 +38,7 @@ struct ws_latency_setup {
 	struct ws_frame_spec frame;
 	int64_t window_ns;
 	uint64_t link_bps;	/* that the transmitting link really carries; 0: unknown */
-	const atomic_int *stop; /* not 0: end early */
+	const atomic_int *stop; /* 1: end early; 2: do not wait for what is under way */
 	/* Called about each second from the calling thread; may be NULL. */
 	void (*progress)(void *arg, const struct ws_progress *p);
 	void *arg;

@@ -221,7 +221,8 @@ enum ws_receiver_state ws_receiver_step(struct ws_receiver *r)
 		uint64_t offered = atomic_load_explicit(&shared->offered, memory_order_relaxed);
 
 		if (ws_match_base(r->match) == offered ||
-			atomic_load(&shared->receiver_fault) == -ENODEV) {
+			atomic_load(&shared->receiver_fault) == -ENODEV ||
+			atomic_load(&shared->stop) >= 2) {
 			return WS_RECEIVER_DONE;
 		}
 	}

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "host/clock.h"
 #include "host/sys.h"
@@ -36,11 +37,13 @@ struct ws_sender {
 	uint32_t free_count;
 	uint32_t bound;
 	bool drained;
-	bool waited;	    /* for the next deadline */
-	bool ending;	    /* nothing more will be staged */
-	bool stamps_broken; /* reading them fails */
-	unsigned missing;   /* stamps in a row that did not come */
-	int64_t retry_ns;   /* while they are paused: when the next is asked for */
+	bool waited; /* for the next deadline */
+	bool started;
+	int64_t cpu_before_ns; /* the thread's CPU time when it began */
+	bool ending;	       /* nothing more will be staged */
+	bool stamps_broken;    /* reading them fails */
+	unsigned missing;      /* stamps in a row that did not come */
+	int64_t retry_ns;      /* while they are paused: when the next is asked for */
 	uint64_t accepted;
 };
 
@@ -52,7 +55,7 @@ int ws_sender_new(struct ws_sender **ret, const struct ws_sender_config *config)
 
 	if (config->frame->len > caps->frame_max ||
 		(config->kernel_stamps && !caps->stamps_outstanding)) {
-		return -EINVAL;
+		return config->frame->len > caps->frame_max ? -EMSGSIZE : -EINVAL;
 	}
 	s = calloc(1, sizeof(*s));
 	if (!s) {
@@ -91,9 +94,9 @@ const struct ws_sender_stats *ws_sender_stats(const struct ws_sender *s)
 	return &s->stats;
 }
 
-static bool stop_asked(const struct ws_sender *s)
+static int stop_level(const struct ws_sender *s)
 {
-	return atomic_load_explicit(&s->c.shared->stop, memory_order_relaxed) != 0;
+	return atomic_load_explicit(&s->c.shared->stop, memory_order_relaxed);
 }
 
 static void fault(struct ws_sender *s, int error)
@@ -339,7 +342,7 @@ static void withdraw_staged(struct ws_sender *s)
 static bool collect_rest(struct ws_sender *s)
 {
 	withdraw_staged(s);
-	if (ws_io_tx_outstanding(s->c.io) && !s->stamps_broken) {
+	if (ws_io_tx_outstanding(s->c.io) && !s->stamps_broken && stop_level(s) < 2) {
 		if (!drain(s, STAMP_BATCH)) {
 			(void)ws_io_wait(s->c.io, ws_clock_now() + 1000000);
 		}
@@ -350,6 +353,7 @@ static bool collect_rest(struct ws_sender *s)
 			tell(s, i);
 		}
 	}
+	s->stats.cpu_ns = ws_sys_clock(CLOCK_THREAD_CPUTIME_ID) - s->cpu_before_ns;
 	atomic_store_explicit(&s->c.shared->sender_done, 1, memory_order_release);
 	return false;
 }
@@ -361,7 +365,11 @@ bool ws_sender_step(struct ws_sender *s)
 	struct ws_pace_step step;
 	bool over = plan_over(s, now);
 
-	if (stop_asked(s) || (over && !s->staged_count)) {
+	if (!s->started) {
+		s->started = true;
+		s->cpu_before_ns = ws_sys_clock(CLOCK_THREAD_CPUTIME_ID);
+	}
+	if (stop_level(s) || (over && !s->staged_count)) {
 		s->ending = true;
 	}
 	if (s->ending) {

@@ -30,6 +30,7 @@ struct ws_sender_config {
 /* What the run observed, for the result and the verdict on its limit. */
 struct ws_sender_stats {
 	int64_t end_ns;		   /* when the last send call returned */
+	int64_t cpu_ns;		   /* CPU time of the sending thread */
 	int64_t send_ns, stamp_ns; /* spent in send calls and in reading stamps */
 	uint64_t pacer_waits;	   /* packets that the pacer had to wait for */
 	uint64_t bound_waits;	   /* times that too many stamps were under way */
@@ -44,7 +45,7 @@ struct ws_sender_stats {
 
 struct ws_sender;
 
-/* 0, -EINVAL or -ENOMEM. The sender owns nothing of the configuration. */
+/* 0, -EINVAL, -EMSGSIZE (the instance takes no frame of that size) or -ENOMEM. The sender owns nothing of the configuration. */
 int ws_sender_new(struct ws_sender **ret, const struct ws_sender_config *config);
 void ws_sender_free(struct ws_sender *s);
 

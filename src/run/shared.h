@@ -15,8 +15,7 @@ struct ws_run_shared {
 	_Alignas(64) _Atomic uint64_t base;
 	_Atomic uint64_t received; /* for progress */
 	_Atomic int receiver_fault;
-	_Atomic int receiver_done;
 	/* main thread */
-	_Alignas(64) _Atomic int stop;	    /* end early, with complete results */
+	_Alignas(64) _Atomic int stop;	    /* 1: end early; 2: do not wait for what is under way */
 	_Atomic int64_t realtime_offset_ns; /* CLOCK_REALTIME - CLOCK_MONOTONIC */
 };

@@ -6,6 +6,9 @@
 
 #include "core/limit.h"
 
+/* Beyond what a scheduler's time slice explains. */
+#define STALL_NS 50000000
+
 static double share(uint64_t part, uint64_t whole)
 {
 	return whole ? 100.0 * (double)part / (double)whole : 0.0;
@@ -49,9 +52,10 @@ static void say_why(struct ws_limit *limit, enum ws_limit_cause cause,
 		break;
 	case WS_LIMIT_RATE_CONTROL:
 		(void)snprintf(limit->why, sizeof(limit->why),
-			"%llu packets (%.2f %%) left after the next one was due, though the sender "
-			"had time to spare: it did not get the CPU when it was due",
-			(unsigned long long)e->late, share(e->late, e->accepted));
+			"%llu packets (%.2f %%) left after the next one was due, and not for lack of time: the "
+			"sender did not get the CPU when it was due (it had it for %.0f %% of the time)",
+			(unsigned long long)e->late, share(e->late, e->accepted),
+			share((uint64_t)e->cpu_ns, (uint64_t)e->elapsed_ns));
 		limit->try[0] = "fewer other programs on this machine";
 		limit->try[1] = "a CPU of its own for each thread (--cpu)";
 		break;
@@ -79,6 +83,7 @@ static void find_limit(struct ws_run_result *r, const struct ws_verdict_facts *f
 		.late = s->late,
 		.link_bps = f->setup->link_bps,
 		.len = r->len,
+		.cpu_ns = s->cpu_ns,
 		.send_ns = s->send_ns,
 		.stamp_ns = s->stamp_ns,
 	};
@@ -110,12 +115,22 @@ void ws_verdict(struct ws_warnings *w, struct ws_run_result *r, const struct ws_
 		ws_warn(w, "%s: %llu packets came to %s without a receive stamp of the kernel",
 			rate, (unsigned long long)(l->unstamped_rx + l->unstamped_both), rx);
 	}
+	if (l->sent && !ws_ledger_arrived(l)) {
+		ws_warn(w, "%s: nothing of %s arrived at %s (are the two connected?)", rate, tx,
+			rx);
+	}
+	if (r->lateness.count && r->lateness.max > STALL_NS) {
+		ws_warn(w,
+			"%s: the sender was held up for %.0f ms, and then sent what had come due at once: these "
+			"packets met another load (is something else running?)",
+			rate, (double)r->lateness.max * 1e-6);
+	}
 	if (l->dropped_rx && l->dropped_rx != UINT64_MAX) {
 		ws_warn(w,
-			"%s: our own receive buffer at %s was full: %llu packets were dropped "
-			"there, so up to that many of the lost are not the network's (lower the rate, or "
-			"give each thread a CPU with --cpu)",
-			rate, rx, (unsigned long long)l->dropped_rx);
+			"%s: our own receive buffer at %s was full and dropped %llu packets, so up to %llu of the "
+			"lost are not the network's (lower the rate, or give each thread a CPU with --cpu)",
+			rate, rx, (unsigned long long)l->dropped_rx,
+			(unsigned long long)(l->lost < l->dropped_rx ? l->lost : l->dropped_rx));
 	}
 	if (f->sender->window_waited) {
 		ws_warn(w,

@@ -192,6 +192,26 @@ static void test_names(void **state)
 	assert_string_equal(ws_limit_name(WS_LIMIT_COUNT), "unknown");
 }
 
+/* Busy all the time that it got, which was not all the time: not the CPU's speed is the limit. */
+static void test_starved_is_not_cpu(void **state)
+{
+	struct ws_limit_evidence e = short_of;
+
+	(void)state;
+	e.pacer_waits = 0;
+	e.late = e.accepted;
+	e.refused = e.again = e.bound_waits = 0;
+	e.cpu_ns = e.elapsed_ns - e.elapsed_ns / 5;
+	expect(&e, WS_LIMIT_CPU);
+	e.cpu_ns--;
+	expect(&e, WS_LIMIT_RATE_CONTROL);
+	e.cpu_ns = 0; /* unknown */
+	expect(&e, WS_LIMIT_CPU);
+	e.cpu_ns = 1;
+	e.requested_pps = 0; /* flat out, it is the CPU all the same */
+	expect(&e, WS_LIMIT_CPU);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -204,6 +224,7 @@ int main(void)
 		cmocka_unit_test(test_flat_out_names_a_cause),
 		cmocka_unit_test(test_no_time),
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_starved_is_not_cpu),
 	};
 
 	return cmocka_run_group_tests_name("limit", tests, NULL, NULL);
