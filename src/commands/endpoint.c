@@ -19,7 +19,13 @@ static int usable(const struct ws_end_nic *end)
 {
 	const struct ws_nic *nic = &end->nic;
 
-	if (nic->type != ARPHRD_ETHER && nic->type != ARPHRD_LOOPBACK) {
+	if (nic->type == ARPHRD_LOOPBACK) {
+		ws_error("%s: a loopback interface reaches no other (give two connected ones, or "
+			 "--lab)",
+			end->text);
+		return -1;
+	}
+	if (nic->type != ARPHRD_ETHER) {
 		ws_error("%s: not an Ethernet interface (give one that is)", end->text);
 		return -1;
 	}
@@ -67,7 +73,7 @@ int ws_end_nic_find_in(struct ws_end_nic *end, const char *name, int netns)
 
 int ws_end_nic_find(struct ws_end_nic *end, const char *text)
 {
-	char name[IFNAMSIZ], hint[256] = "";
+	char name[WS_NIC_NAME_SIZE], hint[256] = "";
 	const char *netns_name;
 	int netns = -1;
 

@@ -14,7 +14,7 @@ struct ws_end_nic {
 
 /*
  * Looks it up. Prints one line and returns -1 when there is no such interface or namespace, or when
- * it cannot be used: not Ethernet, down, no carrier.
+ * it cannot be used: loopback, not Ethernet, down, no carrier.
  */
 int ws_end_nic_find(struct ws_end_nic *end, const char *text);
 /* The same in a namespace that is open already (the lab's). */

@@ -4,6 +4,7 @@
 #include <getopt.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -156,8 +157,7 @@ static int wait_child(pid_t child, const struct signals *s)
 			return WIFSIGNALED(status) ? EXIT_SIGNALLED + WTERMSIG(status)
 						   : WEXITSTATUS(status);
 		}
-		/* the terminal's keys reach the whole foreground group: the child had those itself
-		 */
+		/* the terminal's keys reach the whole foreground group, the child included */
 		if (n > 0 && !(info.si_code == SI_KERNEL && (n == SIGINT || n == SIGQUIT))) {
 			kill(child, n);
 		}

@@ -146,8 +146,7 @@ bool ws_hist_mean(const struct ws_hist *h, double *ret)
  *
  *	sum of (value - m)^2 = sum_sq - m * (sum + r)
  *
- * which is taken in integers of 192 bits, so that no digits cancel however far the values are from
- *0.
+ * which is taken in integers of 192 bits, so that no digits cancel, however large the values are.
  */
 bool ws_hist_stddev(const struct ws_hist *h, double *ret)
 {

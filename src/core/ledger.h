@@ -25,8 +25,7 @@ struct ws_ledger {
 	uint64_t malformed;
 	/* subsets */
 	uint64_t reordered;	 /* of first copies: RFC 4737, 3.3 */
-	uint64_t beyond_history; /* of duplicated: came so late that first copy or not cannot be
-				    told */
+	uint64_t beyond_history; /* of duplicated: too late to tell a first copy from others */
 	uint64_t negative, below_range, above_range; /* of matched */
 	uint64_t in_histogram; /* of matched: the sum of the histogram's counts */
 	/* our own receive ring, by the kernel's count; UINT64_MAX: unknown */
@@ -38,9 +37,8 @@ struct ws_ledger {
 enum ws_identity {
 	WS_IDENTITY_ATTEMPTED, /* attempted = sent + failed */
 	WS_IDENTITY_SENT,      /* sent = matched + unstamped_* + lost + late_arrivals */
-	WS_IDENTITY_RECEIVED,  /* received = matched + unstamped_* + late_arrivals + duplicated +
-				  foreign
-				  + malformed */
+	WS_IDENTITY_RECEIVED,  /* received = matched + unstamped_* + late_arrivals
+				  + duplicated + foreign + malformed */
 	WS_IDENTITY_HISTOGRAM, /* matched = in_histogram + negative + below_range + above_range */
 	WS_IDENTITY_RING,      /* offered_rx = received + dropped_rx */
 	WS_IDENTITY_COUNT,

@@ -27,8 +27,7 @@ enum ws_fate {
 	WS_FATE_UNSTAMPED_RX,
 	WS_FATE_UNSTAMPED_BOTH,
 	WS_FATE_LOST,
-	WS_FATE_LATE, /* first copy after the window; may come for a sequence closed as lost before
-		       */
+	WS_FATE_LATE, /* first copy after the window; the sequence may have been closed as lost */
 	WS_FATE_NOT_SENT, /* refused (counts as failed) or withdrawn (counts nowhere) */
 	WS_FATE_COUNT,
 };
@@ -48,8 +47,7 @@ struct ws_tx_record {
 /* One received copy of one of our probes. */
 struct ws_rx_record {
 	uint64_t seq;
-	int64_t arrival_ns; /* when it arrived: the stamp brought to CLOCK_MONOTONIC, or when it was
-			       read */
+	int64_t arrival_ns; /* the stamp brought to CLOCK_MONOTONIC, or when it was read */
 	struct ws_stamp stamp;
 };
 

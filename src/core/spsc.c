@@ -46,8 +46,7 @@ int ws_spsc_new(struct ws_spsc **ret, uint32_t capacity, size_t record_size)
 		free(q);
 		return -ENOMEM;
 	}
-	/* The kernel supplies a page at its first write: now, not in the middle of a measurement.
-	 */
+	/* The kernel supplies a page at its first write: now, not amid a measurement. */
 	memset(q->records, 0, len);
 	q->capacity = capacity;
 	q->mask = capacity - 1;

@@ -79,8 +79,7 @@ struct control_item {
 	size_t len;
 };
 
-/* Returns 1 and fills *ret; 0 at the end; -EBADMSG if the next message does not lie in the buffer.
- */
+/* Returns 1 and fills *ret; 0 at the end; -EBADMSG if the next message leaves the buffer. */
 static int control_next(struct control_walk *w, struct control_item *ret)
 {
 	size_t left = w->len - w->off;
@@ -103,8 +102,7 @@ static int control_next(struct control_walk *w, struct control_item *ret)
 		.data = w->data + w->off + CMSG_LEN(0),
 		.len = h.cmsg_len - CMSG_LEN(0),
 	};
-	/* put_cmsg() leaves the padding after the last message away when there is no room for it.
-	 */
+	/* put_cmsg() leaves the padding after the last message away when it has no room for it. */
 	step = CMSG_ALIGN(h.cmsg_len);
 	w->off += step < left ? step : left;
 	return 1;

@@ -16,8 +16,7 @@
 enum ws_origin {
 	WS_ORIGIN_NONE = 0, /* there is no stamp */
 	WS_ORIGIN_HARDWARE, /* the NIC or PHY */
-	WS_ORIGIN_SOFTWARE, /* the kernel: the driver's hand-over on transmit, netif_rx on receive
-			     */
+	WS_ORIGIN_SOFTWARE, /* the kernel: transmit at the driver's hand-over, receive at netif_rx */
 	WS_ORIGIN_AT_COPY,  /* the kernel, when it copied the packet for us: later than SOFTWARE */
 	WS_ORIGIN_USER,	    /* this program */
 	WS_ORIGIN_COUNT,
@@ -28,8 +27,7 @@ struct ws_stamp {
 	enum ws_origin origin;
 };
 
-/* Where on the way out a transmit stamp was taken; values are bits, so that sets can be asked for.
- */
+/* Where on the way out a transmit stamp was taken. Bits, so that sets can be asked for. */
 enum ws_stage {
 	WS_STAGE_SCHED = 1 << 0,  /* before the queueing discipline (SCM_TSTAMP_SCHED) */
 	WS_STAGE_DRIVER = 1 << 1, /* software, at the driver's hand-over (SCM_TSTAMP_SND) */

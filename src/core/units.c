@@ -87,8 +87,7 @@ static bool span_is(struct span s, const char *text)
 	return (size_t)(s.end - s.start) == len && memcmp(s.start, text, len) == 0;
 }
 
-/* Cuts the part before the first `mark` off the front of s. False if there is no mark: then all of
- * it. */
+/* Cuts what is before the first `mark` off the front of s. Without a mark: all of it, and false. */
 static bool span_cut(struct span *s, char mark, struct span *ret)
 {
 	const char *at = memchr(s->start, mark, (size_t)(s->end - s->start));
@@ -321,8 +320,7 @@ static int item_parse(struct span item, struct ws_rate *ret, size_t room)
 		return -EINVAL;
 	}
 
-	/* Each of the three divides a power of ten below 2^64: so does their least common multiple.
-	 */
+	/* Each of the three divides a power of ten below 2^64: so does the smallest common multiple. */
 	den = first.value.den / (uint64_t)gcd(first.value.den, last.value.den) * last.value.den;
 	den = den / (uint64_t)gcd(den, step.value.den) * step.value.den;
 	from = (u128)first.value.num * (den / first.value.den);

@@ -155,8 +155,3 @@ int ws_cpu_list_parse(const char *text, unsigned *ret, size_t max)
 	n = parse_list(text, NULL, max);
 	return n < 0 ? n : parse_list(text, ret, max);
 }
-
-int ws_cpu_pin(unsigned cpu)
-{
-	return ws_sys_pin(cpu);
-}

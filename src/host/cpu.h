@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The machine that it runs on, and on which of its CPUs a thread runs. */
+/* The machine that it runs on, and lists of its CPUs. */
 #pragma once
 
 #include <stddef.h>
@@ -23,7 +23,3 @@ void ws_cpu_facts_get(struct ws_cpu_facts *ret);
  * (more than max).
  */
 int ws_cpu_list_parse(const char *text, unsigned *ret, size_t max);
-
-/* Binds the calling thread to one CPU. 0, -EINVAL (no such CPU, or this process may not use it),
- * -EPERM. */
-int ws_cpu_pin(unsigned cpu);

@@ -16,6 +16,7 @@
 #include <sched.h>
 #include <stdalign.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -437,7 +438,6 @@ static int join(struct ws_lab *lab, const char *const path[WS_LAB_SIDES], const 
 	for (int side = 0; side < WS_LAB_SIDES; side++) {
 		ws_rtnl_close(&nl[side]);
 	}
-	lab->joined = true;
 	return err;
 }
 

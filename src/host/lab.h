@@ -10,7 +10,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #define WS_LAB_SIDES 2
@@ -18,7 +17,6 @@
 
 struct ws_lab {
 	int ns[WS_LAB_SIDES]; /* descriptors of the namespaces */
-	bool joined;	      /* an existing lab (found by the environment), not a new one */
 };
 
 extern const char *const ws_lab_ifname[WS_LAB_SIDES]; /* "ws0", "ws1" */

@@ -15,12 +15,15 @@
 #include <string.h>
 #include <strings.h>
 
+#include "host/route.h"
 #include "host/rtnl.h"
 #include "host/sys.h"
 
 #define REQUEST_MAX  256
 #define LISTED_NAMES 6
 #define NAMES_MAX    512
+
+_Static_assert(WS_NIC_NAME_SIZE == ALTIFNAMSIZ, "the longest name that the kernel takes");
 
 static void copy_string(char *to, size_t size, const struct nlattr *attr)
 {
@@ -54,9 +57,6 @@ static void read_counters(const struct nlattr *attr, struct ws_nic *nic)
 	memcpy(&s, mnl_attr_get_payload(attr), len < sizeof(s) ? len : sizeof(s));
 	nic->has_counters = true;
 	nic->tx_packets = s.tx_packets;
-	nic->tx_dropped = s.tx_dropped;
-	nic->rx_packets = s.rx_packets;
-	nic->rx_dropped = s.rx_dropped;
 }
 
 static int on_link(const struct nlmsghdr *nlh, void *arg)
@@ -140,58 +140,6 @@ static int on_address(const struct nlmsghdr *nlh, void *arg)
 	return 0;
 }
 
-static bool has_nexthop(const struct nlattr *attr, int ifindex)
-{
-	const struct rtnexthop *hop = mnl_attr_get_payload(attr);
-	int left = mnl_attr_get_payload_len(attr);
-
-	while (left >= (int)sizeof(*hop) && RTNH_OK(hop, left)) {
-		if (hop->rtnh_ifindex == ifindex) {
-			return true;
-		}
-		left -= RTNH_ALIGN(hop->rtnh_len);
-		hop = (const struct rtnexthop *)((const char *)hop + RTNH_ALIGN(hop->rtnh_len));
-	}
-	return false;
-}
-
-static int on_route(const struct nlmsghdr *nlh, void *arg)
-{
-	struct ws_nic *nic = arg;
-	const struct rtmsg *rtm;
-	const struct nlattr *attr;
-	uint32_t table, oif = 0;
-	bool ours = false;
-
-	if (!nlh) {
-		return 0; /* what one try found holds: it was there a moment ago */
-	}
-	rtm = mnl_nlmsg_get_payload(nlh);
-	if (nlh->nlmsg_type != RTM_NEWROUTE || mnl_nlmsg_get_payload_len(nlh) < sizeof(*rtm) ||
-		rtm->rtm_dst_len || rtm->rtm_type != RTN_UNICAST) {
-		return 0;
-	}
-	table = rtm->rtm_table;
-	mnl_attr_for_each(attr, nlh, sizeof(*rtm))
-	{
-		switch (mnl_attr_get_type(attr)) {
-		case RTA_TABLE:
-			get_u32(attr, &table);
-			break;
-		case RTA_OIF:
-			ours = ours || (get_u32(attr, &oif) && (int)oif == nic->ifindex);
-			break;
-		case RTA_MULTIPATH:
-			ours = ours || has_nexthop(attr, nic->ifindex);
-			break;
-		}
-	}
-	if (ours && table == RT_TABLE_MAIN) {
-		nic->default_route = true;
-	}
-	return 0;
-}
-
 /* By index, or by name if that is 0. name_type: IFLA_IFNAME or IFLA_ALT_IFNAME. */
 static int get_link(
 	struct ws_rtnl *nl, int ifindex, const char *name, uint16_t name_type, struct ws_nic *nic)
@@ -210,18 +158,18 @@ static int get_link(
 	return ws_rtnl_talk(nl, nlh, on_link, nic);
 }
 
-static int dump(struct ws_rtnl *nl, uint16_t type, int family, ws_rtnl_each each, void *arg)
+/* IFLA_IFNAME finds alternative names too, but only those that would fit a name. */
+static int find_link(struct ws_rtnl *nl, const char *name, struct ws_nic *nic)
 {
-	alignas(struct nlmsghdr) char buf[REQUEST_MAX];
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
-	/* the family is the first byte of every such header; this one is the longest of them */
-	struct ifinfomsg *header;
+	int err = -ENODEV;
 
-	nlh->nlmsg_type = type;
-	nlh->nlmsg_flags = NLM_F_DUMP;
-	header = mnl_nlmsg_put_extra_header(nlh, sizeof(*header));
-	header->ifi_family = (unsigned char)family;
-	return ws_rtnl_talk(nl, nlh, each, arg);
+	if (strlen(name) < IFNAMSIZ) {
+		err = get_link(nl, 0, name, IFLA_IFNAME, nic);
+	}
+	if (err == -ENODEV) {
+		err = get_link(nl, 0, name, IFLA_ALT_IFNAME, nic);
+	}
+	return !err && !nic->ifindex ? -ENODEV : err;
 }
 
 /* ethtool's ioctl is answered on any socket, and in that socket's namespace. */
@@ -241,8 +189,7 @@ static uint64_t link_speed(const struct ws_rtnl *nl, const char *name)
 	struct ethtool_link_settings *s = (struct ethtool_link_settings *)buf;
 	int words;
 
-	/* linux/ethtool.h: asked with 0 words, the kernel answers with minus the number that it
-	 * needs */
+	/* linux/ethtool.h: asked with 0 words, the kernel answers with minus the number it needs */
 	s->cmd = ETHTOOL_GLINKSETTINGS;
 	if (ethtool(nl, name, s) < 0 || s->link_mode_masks_nwords >= 0) {
 		return 0;
@@ -284,27 +231,20 @@ int ws_nic_get(const char *name, struct ws_nic *ret)
 	struct ws_rtnl nl;
 	int err;
 
-	if (!*name || strlen(name) >= IFNAMSIZ) {
+	if (!*name || strlen(name) >= WS_NIC_NAME_SIZE) {
 		return -ENODEV;
 	}
 	err = ws_rtnl_open(&nl, 0);
 	if (err) {
 		return err;
 	}
-	err = get_link(&nl, 0, name, IFLA_IFNAME, &nic);
-	if (err == -ENODEV && get_link(&nl, 0, name, IFLA_ALT_IFNAME, &nic) == 0) {
-		err = 0;
-	}
-	if (!err && !nic.ifindex) {
-		err = -ENODEV;
-	}
+	err = find_link(&nl, name, &nic);
 	if (!err) {
 		get_ethtool_facts(&nl, &nic);
-		if (dump(&nl, RTM_GETADDR, AF_INET, on_address, &nic)) {
+		if (ws_rtnl_dump(&nl, RTM_GETADDR, AF_INET, on_address, &nic)) {
 			nic.has_ipv4 = false;
 		}
-		dump(&nl, RTM_GETROUTE, AF_INET, on_route, &nic);
-		dump(&nl, RTM_GETROUTE, AF_INET6, on_route, &nic);
+		nic.default_route = ws_route_default(&nl, nic.ifindex);
 		*ret = nic;
 	}
 	ws_rtnl_close(&nl);
@@ -329,19 +269,16 @@ int ws_nic_counters(int ifindex, struct ws_nic *nic)
 	if (!err) {
 		nic->has_counters = now.has_counters;
 		nic->tx_packets = now.tx_packets;
-		nic->tx_dropped = now.tx_dropped;
-		nic->rx_packets = now.rx_packets;
-		nic->rx_dropped = now.rx_dropped;
 	}
 	return err;
 }
 
-int ws_nic_split(const char *text, char ret_name[IFNAMSIZ], const char **ret_netns)
+int ws_nic_split(const char *text, char ret_name[WS_NIC_NAME_SIZE], const char **ret_netns)
 {
 	const char *at = strchr(text, '@');
 	size_t len = at ? (size_t)(at - text) : strlen(text);
 
-	if (len == 0 || len >= IFNAMSIZ || (at && !at[1])) {
+	if (len == 0 || len >= WS_NIC_NAME_SIZE || (at && !at[1])) {
 		return -EINVAL;
 	}
 	memcpy(ret_name, text, len);
@@ -372,8 +309,10 @@ static bool is_name(const char *text, size_t len, const char (*names)[IFNAMSIZ],
 	return false;
 }
 
-/* What `ip link` prints after the @: the other end's name, or "if" and its index in another
- * namespace. */
+/*
+ * What `ip link` prints after the @: the other end's name, or "if" and its index in another
+ * namespace.
+ */
 static bool is_other_end(const char *text, const char (*names)[IFNAMSIZ], size_t count)
 {
 	size_t len = strcspn(text, ":");
@@ -451,7 +390,7 @@ void ws_nic_hint(const char *text, char *buf, size_t size)
 	struct ws_rtnl nl;
 
 	if (ws_rtnl_open(&nl, 0) == 0) {
-		if (dump(&nl, RTM_GETLINK, AF_UNSPEC, on_name, &list)) {
+		if (ws_rtnl_dump(&nl, RTM_GETLINK, AF_UNSPEC, on_name, &list)) {
 			list.count = 0;
 		}
 		ws_rtnl_close(&nl);

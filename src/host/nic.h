@@ -10,8 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define WS_NIC_NAME_SIZE 128 /* of a name or an alternative name, the final NUL included */
+
 struct ws_nic {
-	char name[IFNAMSIZ];
+	char name[IFNAMSIZ]; /* never an alternative one */
 	int ifindex;
 	unsigned type; /* ARPHRD_* */
 	uint8_t mac[6];
@@ -27,25 +29,25 @@ struct ws_nic {
 	/* ETHTOOL_GET_TS_INFO; ts_known is false if the driver does not say */
 	bool ts_known, ts_tx_software, ts_rx_software, ts_tx_hardware, ts_rx_hardware;
 	int phc;	    /* index of the PTP clock, -1: none */
-	bool default_route; /* carries an IPv4 or IPv6 default route */
+	bool default_route; /* carries one, by itself or below what does: ws_route_default() */
 	bool has_counters;
-	uint64_t tx_packets, tx_dropped, rx_packets, rx_dropped; /* as the driver counts */
+	uint64_t tx_packets; /* as the driver counts */
 };
 
 /*
- * Looks the interface up by name. Returns 0, -ENODEV, -EPERM or another error. Everything that
- * cannot be known stays unknown, as said above; it is no error.
+ * Looks the interface up by name or alternative name. Returns 0, -ENODEV, -EPERM or another error.
+ * Everything that cannot be known stays unknown, as said above; it is no error.
  */
 int ws_nic_get(const char *name, struct ws_nic *ret);
 
-/* The counters alone, by index: cheap enough for before and after. 0 or -errno. */
+/* The counter alone, by index: cheap enough for before and after. 0 or -errno. */
 int ws_nic_counters(int ifindex, struct ws_nic *nic);
 
 /*
  * Splits "NAME" or "NAME@NETNS". Returns 0 or -EINVAL (empty part, name too long for an interface).
  * *ret_netns points into text, or is NULL.
  */
-int ws_nic_split(const char *text, char ret_name[IFNAMSIZ], const char **ret_netns);
+int ws_nic_split(const char *text, char ret_name[WS_NIC_NAME_SIZE], const char **ret_netns);
 
 /*
  * After -ENODEV, or after -ENOENT from ws_netns_open() for the second part: what the user may have

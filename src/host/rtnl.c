@@ -3,7 +3,7 @@
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
-#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <stdalign.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -48,8 +48,7 @@ void ws_rtnl_close(struct ws_rtnl *nl)
 	nl->fd = -1;
 }
 
-/* An extended acknowledgement: after struct nlmsgerr, and the request if it is not left out,
- * attributes. */
+/* An extended acknowledgement: attributes after struct nlmsgerr and, if present, the request. */
 static void keep_message(struct ws_rtnl *nl, const struct nlmsghdr *nlh)
 {
 	const struct nlmsgerr *e = mnl_nlmsg_get_payload(nlh);
@@ -174,4 +173,19 @@ int ws_rtnl_talk(struct ws_rtnl *nl, struct nlmsghdr *request, ws_rtnl_each each
 		}
 	}
 	return -EAGAIN;
+}
+
+int ws_rtnl_dump(struct ws_rtnl *nl, uint16_t type, int family, ws_rtnl_each each, void *arg)
+{
+	/* the family is the first byte of every such header; this one is the longest of them */
+	alignas(struct nlmsghdr) char
+		buf[MNL_ALIGN(sizeof(struct nlmsghdr)) + MNL_ALIGN(sizeof(struct ifinfomsg))];
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct ifinfomsg *header;
+
+	nlh->nlmsg_type = type;
+	nlh->nlmsg_flags = NLM_F_DUMP;
+	header = mnl_nlmsg_put_extra_header(nlh, sizeof(*header));
+	header->ifi_family = (unsigned char)family;
+	return ws_rtnl_talk(nl, nlh, each, arg);
 }

@@ -30,3 +30,5 @@ typedef int (*ws_rtnl_each)(const struct nlmsghdr *answer, void *arg);
  * answer, or -EAGAIN if a dump was interrupted time after time.
  */
 int ws_rtnl_talk(struct ws_rtnl *nl, struct nlmsghdr *request, ws_rtnl_each each, void *arg);
+/* The same with a request (RTM_GET*) for all that there is of one address family. */
+int ws_rtnl_dump(struct ws_rtnl *nl, uint16_t type, int family, ws_rtnl_each each, void *arg);

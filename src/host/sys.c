@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #define NSEC_PER_SEC 1000000000LL
-#define CPU_LIMIT    8192 /* the largest NR_CPUS that any architecture builds with */
 
 static int result(int r)
 {
@@ -191,16 +190,4 @@ int ws_sys_prctl(int option, unsigned long arg)
 int ws_sys_uname(struct utsname *ret)
 {
 	return result(uname(ret));
-}
-
-int ws_sys_pin(unsigned cpu)
-{
-	cpu_set_t sets[CPU_LIMIT / CPU_SETSIZE];
-
-	if (cpu >= CPU_LIMIT) {
-		return -EINVAL;
-	}
-	CPU_ZERO_S(sizeof(sets), sets);
-	CPU_SET_S(cpu, sizeof(sets), sets);
-	return result(sched_setaffinity(0, sizeof(sets), sets));
 }

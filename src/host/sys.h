@@ -38,8 +38,7 @@ ssize_t ws_sys_read(int fd, void *buf, size_t len);
 ssize_t ws_sys_write(int fd, const void *buf, size_t len);
 int ws_sys_unshare(int flags);
 int ws_sys_setns(int fd, int type);
-/* clock: CLOCK_MONOTONIC and the like. Nanoseconds; these clocks always exist, so there is no
- * error. */
+/* clock: CLOCK_MONOTONIC and the like, which always exist, so that there is no error. ns. */
 int64_t ws_sys_clock(int clock);
 int64_t ws_sys_clock_resolution(int clock);
 /* Sleeps on CLOCK_MONOTONIC until the instant. 0, or -EINTR when a signal came. */
@@ -50,5 +49,3 @@ gid_t ws_sys_getegid(void);
 /* PR_SET_DUMPABLE and the like: options that take one number. */
 int ws_sys_prctl(int option, unsigned long arg);
 int ws_sys_uname(struct utsname *ret);
-/* Binds the calling thread to one CPU. -EINVAL: no such CPU, or not one of those it may use. */
-int ws_sys_pin(unsigned cpu);

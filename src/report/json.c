@@ -124,8 +124,7 @@ struct quantile {
 	double q;
 };
 
-/* What there is to say of any histogram, up to its last quantile. quantiles end with a NULL name.
- */
+/* What there is to say of any histogram, quantiles included, which end with a NULL name. */
 static json_t *summary(
 	struct doc *d, const struct ws_hist *h, bool stddev, const struct quantile *quantiles)
 {

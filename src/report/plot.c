@@ -231,8 +231,7 @@ void ws_plot_marks(
 	line_clear(line, axis->columns);
 	for (i = 0; i < MARKS; i++) {
 		if (ws_hist_quantile(h, wanted[i].q, &ns)) {
-			/* By its bin's lower edge, so that the mark is under the bar that holds it.
-			 */
+			/* by its bin's lower edge, so that the mark is under the bar with it */
 			ns = ws_hist_bin(h, ws_hist_index(ns)).low;
 			marks[n++] = (struct mark){wanted[i].name, ws_plot_column(axis, ns)};
 		}

@@ -72,7 +72,6 @@ void ws_plot_bars(
 void ws_plot_marks(
 	struct ws_plot_line *line, const struct ws_plot_axis *axis, const struct ws_hist *h);
 
-/* The axis: a rule with ticks at 1-2-5 steps, and under it as many numbers with units as have room.
- */
+/* The axis: a rule with ticks at 1-2-5 steps, and under it as many numbers as have room. */
 void ws_plot_ticks(
 	struct ws_plot_line *rule, struct ws_plot_line *labels, const struct ws_plot_axis *axis);

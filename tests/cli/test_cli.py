@@ -36,6 +36,7 @@ TABLE = [
     (2, r"--rx", "latency --tx lo"),
     (2, r"--tx", "latency --rx lo"),
     (2, r"lo.*same|same.*lo|both ends", "latency --tx lo --rx lo"),
+    (1, r"lo: .*loopback.*\(.*--lab\)", "latency --tx lo --rx wsnone1"),
     (2, r"--lab", "latency --lab --tx lo --rx wsnone1"),
     (1, rf"{NONE}.*\(.*\)", f"latency {PAIR}"),
     (1, rf"{NONE}.*\(.*\)", f"latency {PAIR} --yes"),
@@ -105,7 +106,7 @@ LAB_TABLE = [
     (1, r"{OUT}.*exists", "latency --lab --out {OUT}"),
     (1, r"--stamp|hardware", "latency --lab --stamp hardware"),
     (1, r"wsnone0.*ws0", "latency --tx wsnone0 --rx ws1"),
-    (1, r"--rate.*speed|speed.*unknown|no speed", "latency --tx lo --rx ws0 --rate 80% --count 1"),
+    (1, r"lo: .*loopback.*\(.*--lab\)", "latency --tx ws0 --rx lo"),
 ]
 
 

@@ -24,7 +24,7 @@ struct conf_fixture {
 	int64_t (*now)(struct conf_fixture *fx);
 	/* Takes the interface of a side down or up. 0 or -errno. */
 	int (*link)(struct conf_fixture *fx, unsigned side, bool up);
-	/* Removes both interfaces. 0 or -errno; -EOPNOTSUPP: they are not ours to remove. */
+	/* Removes both interfaces. 0 or -errno. */
 	int (*remove)(struct conf_fixture *fx);
 	/* Makes new ones after remove(). 0 or -errno. */
 	int (*restore)(struct conf_fixture *fx);

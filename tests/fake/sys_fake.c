@@ -448,11 +448,6 @@ int ws_sys_prctl(int option, unsigned long arg)
 	return plain(SYS_FAKE_PRCTL, -1, option, (int64_t)arg);
 }
 
-int ws_sys_pin(unsigned cpu)
-{
-	return plain(SYS_FAKE_PIN, -1, 0, cpu);
-}
-
 int ws_sys_uname(struct utsname *ret)
 {
 	struct sys_fake_call c = {.fn = SYS_FAKE_UNAME, .fd = -1};

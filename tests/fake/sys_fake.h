@@ -41,7 +41,6 @@ enum sys_fake_fn {
 	SYS_FAKE_SETNS,
 	SYS_FAKE_PRCTL,
 	SYS_FAKE_UNAME,
-	SYS_FAKE_PIN,
 };
 
 struct sys_fake_call {
@@ -51,7 +50,7 @@ struct sys_fake_call {
 	int name;  /* of an option; socket: the protocol; ioctl: the request; setns, prctl: type,
 		      option */
 	/* What was passed: the first 4 bytes of an option's value, the flags of a call that has
-	 * some, the interface index of bind, the CPU of pin. */
+	 * some, the interface index of bind. */
 	int64_t value;
 	size_t len; /* of an option's value or a buffer; number of messages; length of a mapping */
 	char path[96]; /* of open */

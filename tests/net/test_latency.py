@@ -51,6 +51,17 @@ def check_status(done, status):
     check_equal(done.returncode, status, f"exit status ({done.stderr.strip()!r})")
 
 
+def ip(*arguments):
+    check_status(run(*arguments, program="ip"), 0)
+
+
+def add_device(name, kind, *before):
+    done = run("link", "add", *before, "name", name, "type", kind, program="ip")
+    if "Unknown device type" in done.stderr or "Operation not supported" in done.stderr:
+        raise Skip(f"this kernel has no {kind} interfaces")
+    check_status(done, 0)
+
+
 def check_one_line(text):
     check_equal(len(text.splitlines()), 1, f"lines on stderr ({text!r})")
     check(text.startswith("wirestamp: "), f"begins otherwise: {text!r}")
@@ -191,11 +202,26 @@ def interfaces_by_name():
     check(document["runs"][0]["matched"] > 0, "nothing was matched")
 
 
-def default_route():
-    """Sending where the default route is has to be asked for."""
+def interfaces_by_alternative_name():
+    """One longer than any name, as long as the kernel allows, and a short one."""
     far = f"ws1@{os.environ['WIRESTAMP_LAB_NS1']}"
-    done = run("route", "add", "default", "via", "198.18.0.2", program="ip")
-    check_status(done, 0)
+    for name in ("averyveryverylongname0", "a" * 127, "short"):
+        ip("link", "property", "add", "dev", "ws0", "altname", name)
+        done = run("latency", "--tx", name, "--rx", far, "--json", *SMALL)
+        check_status(done, 0)
+        document = json.loads(done.stdout)
+        check_document(document, 1)
+        check_equal(document["tx"]["name"], name, "tx.name")
+        check(document["runs"][0]["matched"] > 0, "nothing was matched")
+    done = run("latency", "--tx", "averyveryverylongname1", "--rx", far, *SMALL)
+    check_status(done, 1)
+    check_one_line(done.stderr)
+    check("no such interface" in done.stderr, f"does not say so: {done.stderr!r}")
+
+
+def check_yes_needed():
+    """ws0 carries a default route: sending there has to be asked for."""
+    far = f"ws1@{os.environ['WIRESTAMP_LAB_NS1']}"
     done = run("latency", "--tx", "ws0", "--rx", far, *SMALL)
     check_status(done, 1)
     check_one_line(done.stderr)
@@ -205,8 +231,50 @@ def default_route():
     check_document(json.loads(done.stdout), 1)
 
 
+def check_yes_not_needed():
+    far = f"ws1@{os.environ['WIRESTAMP_LAB_NS1']}"
+    check_status(run("latency", "--tx", "ws0", "--rx", far, "--json", *SMALL), 0)
+
+
+def default_route():
+    ip("route", "add", "default", "via", "198.18.0.2")
+    check_yes_needed()
+
+
+def default_route_of_a_bridge():
+    """The interface has no route of its own, but is a port of what has."""
+    add_device("br0", "bridge")
+    ip("link", "set", "br0", "up")
+    ip("route", "add", "default", "dev", "br0")
+    check_yes_not_needed()
+    ip("link", "set", "ws0", "master", "br0")
+    check_yes_needed()
+
+
+def default_route_of_a_macvlan():
+    add_device("mac0", "macvlan", "link", "ws0")
+    ip("link", "set", "mac0", "up")
+    check_yes_not_needed()
+    ip("-6", "route", "add", "default", "dev", "mac0")
+    check_yes_needed()
+
+
+def speed_unknown():
+    """A share of a speed that the interface does not tell."""
+    far = f"ws1@{os.environ['WIRESTAMP_LAB_NS1']}"
+    try:
+        add_device("other0", "dummy")
+    except Skip:
+        add_device("other0", "ifb")
+    ip("link", "set", "other0", "up")
+    done = run("latency", "--tx", "other0", "--rx", far, "--rate", "80%", "--count", "1")
+    check_status(done, 1)
+    check_one_line(done.stderr)
+    check(re.search("--rate.*speed", done.stderr), f"does not say why: {done.stderr!r}")
+
+
 def interface_down():
-    check_status(run("link", "set", "ws0", "down", program="ip"), 0)
+    ip("link", "set", "ws0", "down")
     done = run("latency", "--lab", "--json", *SMALL)
     check_status(done, 1)
     check_one_line(done.stderr)
@@ -385,7 +453,7 @@ def ended_by_signal(number):
 def interface_removed():
     process = start("--lab", "--json", "--rate", "10kpps", "--duration", "60s")
     wait_for_packets(process, 500)
-    check_status(run("link", "del", "ws0", program="ip"), 0)
+    ip("link", "del", "ws0")
     done = finish(process)
     check_status(done, 1)
     check_one_line(done.stderr)
@@ -524,7 +592,11 @@ def memory_is_bounded():
 # Cases that have to run inside the lab themselves, to watch and to change its interfaces.
 INSIDE = {
     "interfaces": interfaces_by_name,
+    "names": interfaces_by_alternative_name,
     "default-route": default_route,
+    "default-route-bridge": default_route_of_a_bridge,
+    "default-route-macvlan": default_route_of_a_macvlan,
+    "speed": speed_unknown,
     "down": interface_down,
     "sigint": lambda: ended_by_signal(signal.SIGINT),
     "sigterm": lambda: ended_by_signal(signal.SIGTERM),
@@ -583,7 +655,11 @@ def main():
         tap.case(f"{name} stamps", stamps, name)
     tap.case("pinned to a CPU", pinned)
     tap.case("interfaces by name", inside, "interfaces")
+    tap.case("interfaces by alternative name", inside, "names")
     tap.case("an interface with the default route", inside, "default-route")
+    tap.case("a port of the bridge with the default route", inside, "default-route-bridge")
+    tap.case("below the macvlan with the default route", inside, "default-route-macvlan")
+    tap.case("an interface of unknown speed", inside, "speed")
     tap.case("an interface that is down", inside, "down")
 
     tap.case("text in a pipe", text_in_a_pipe)
