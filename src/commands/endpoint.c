@@ -88,7 +88,10 @@ int ws_end_nic_find(struct ws_end_nic *end, const char *text)
 		if (netns == -ENOENT) {
 			ws_nic_hint(text, hint, sizeof(hint));
 			no_such("network namespace", text,
-				*hint ? hint : "ip netns shows what there is");
+				/* What `ip link` prints looks the same. A list of interfaces is no help. */
+				*hint && strncmp(hint, "there ", 6)
+					? hint
+					: "ip netns shows what there is");
 			return -1;
 		}
 		if (netns < 0) {

@@ -296,6 +296,10 @@ static void say_fault(const struct state *s, int r, const struct ws_latency_faul
 	case -ENETDOWN:
 		ws_error("%s: is down (ip link set it up)", e->name);
 		break;
+	case -ENOLINK:
+		ws_error("%s: has lost its carrier (is the cable in, and the other end up?)",
+			e->name);
+		break;
 	case -EMSGSIZE:
 		ws_error(
 			"%s: its MTU is too small for --size %u by now (set the MTU, or give a smaller size)",

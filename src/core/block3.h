@@ -18,9 +18,9 @@ struct ws_ring_packet {
 	uint8_t *data;	   /* first byte of the Ethernet header; inside the block */
 	uint32_t len;	   /* bytes present at data (tp_snaplen) */
 	uint32_t wire_len; /* bytes on the wire, without FCS (tp_len); at least len */
-	uint32_t headroom; /* bytes before data, after the kernel's headers, that may be overwritten
-			    */
-	uint32_t status;   /* TP_STATUS_* of the packet */
+	uint32_t
+		headroom; /* bytes before data, after the kernel's headers, that may be overwritten */
+	uint32_t status; /* TP_STATUS_* of the packet */
 	uint32_t sec, nsec;
 	uint16_t vlan_tci, vlan_tpid; /* 0 without a tag; 0x8100 if the kernel does not say */
 };

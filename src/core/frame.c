@@ -260,8 +260,7 @@ void ws_frame_write(
 struct probe_bytes {
 	const uint8_t *data;
 	uint32_t len;
-	bool cut; /* the datagram claims to be longer than its packet: a first fragment, or cut off
-		   */
+	bool cut; /* the datagram claims to be longer than its packet: a first fragment, or cut off */
 };
 
 /* Steps into a UDP datagram to dst_port. Returns false if that is not what it is. */

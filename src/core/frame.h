@@ -57,8 +57,7 @@ struct ws_frame_template {
 	enum ws_payload payload;
 };
 
-/* Returns 0; -EINVAL for an unknown carrier or payload; -EMSGSIZE if len is too small or too large.
- */
+/* Returns 0; -EINVAL for an unknown carrier or payload; -EMSGSIZE if len is too small or too large. */
 int ws_frame_template_init(struct ws_frame_template *t, const struct ws_frame_spec *spec);
 
 /*

@@ -39,8 +39,7 @@ uint32_t ws_txkeys_next(const struct ws_txkeys *k);
 /* The next frame was taken: its stamps will come back under ws_txkeys_next() with this cookie.
  * There must be room. */
 void ws_txkeys_sent(struct ws_txkeys *k, uint64_t cookie, int64_t now_ns);
-/* The next frame was taken and dropped: its key is used up, no stamp will come. There must be room.
- */
+/* The next frame was taken and dropped: its key is used up, no stamp will come. There must be room. */
 void ws_txkeys_refused(struct ws_txkeys *k);
 
 /* A stamp came. True, and the frame's cookie, if it was expected; false for an unknown key, a stage

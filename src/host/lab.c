@@ -217,7 +217,7 @@ static int open_sides(const struct ws_lab *lab, unsigned groups, struct ws_rtnl 
 
 static int create_veth(struct ws_rtnl *nl, const struct ws_lab *lab)
 {
-	alignas(struct nlmsghdr) char buf[REQUEST_MAX];
+	alignas(struct nlmsghdr) char buf[REQUEST_MAX] = {0};
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
 	struct nlattr *info, *data, *peer;
 
@@ -240,7 +240,7 @@ static int create_veth(struct ws_rtnl *nl, const struct ws_lab *lab)
 
 static int set_up(struct ws_rtnl *nl, int ifindex)
 {
-	alignas(struct nlmsghdr) char buf[REQUEST_MAX];
+	alignas(struct nlmsghdr) char buf[REQUEST_MAX] = {0};
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
 	struct ifinfomsg *ifi;
 
@@ -252,9 +252,32 @@ static int set_up(struct ws_rtnl *nl, int ifindex)
 	return ws_rtnl_talk(nl, nlh, NULL, NULL);
 }
 
+/*
+ * No IPv6 addresses of the kernel's own: their detection of duplicates, router solicitations and multicast
+ * reports would be foreign packets in every measurement. An address that is set by hand works.
+ */
+static void be_quiet(struct ws_rtnl *nl, int ifindex)
+{
+	alignas(struct nlmsghdr) char buf[REQUEST_MAX] = {0};
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct nlattr *families, *inet6;
+	struct ifinfomsg *ifi;
+
+	nlh->nlmsg_type = RTM_NEWLINK;
+	ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
+	ifi->ifi_index = ifindex;
+	families = mnl_attr_nest_start(nlh, IFLA_AF_SPEC);
+	inet6 = mnl_attr_nest_start(nlh, AF_INET6);
+	mnl_attr_put_u8(nlh, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+	mnl_attr_nest_end(nlh, inet6);
+	mnl_attr_nest_end(nlh, families);
+	/* A kernel without IPv6 refuses, and is quiet. */
+	(void)ws_rtnl_talk(nl, nlh, NULL, NULL);
+}
+
 static int add_address(struct ws_rtnl *nl, int ifindex, uint32_t ipv4)
 {
-	alignas(struct nlmsghdr) char buf[REQUEST_MAX];
+	alignas(struct nlmsghdr) char buf[REQUEST_MAX] = {0};
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
 	struct ifaddrmsg *ifa;
 
@@ -293,7 +316,7 @@ static int on_link(const struct nlmsghdr *nlh, void *arg)
 
 static int get_link(struct ws_rtnl *nl, const char *name, struct link *ret)
 {
-	alignas(struct nlmsghdr) char buf[REQUEST_MAX];
+	alignas(struct nlmsghdr) char buf[REQUEST_MAX] = {0};
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
 
 	nlh->nlmsg_type = RTM_GETLINK;
@@ -361,6 +384,7 @@ static int configure_side(struct ws_rtnl *nl, int side, const struct why *why)
 	if (err) {
 		return fail_link(why, err, "set the lab's address", nl);
 	}
+	be_quiet(nl, link.ifindex);
 	err = set_up(nl, LO_IFINDEX);
 	if (!err) {
 		err = set_up(nl, link.ifindex);

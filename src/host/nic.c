@@ -144,7 +144,7 @@ static int on_address(const struct nlmsghdr *nlh, void *arg)
 static int get_link(
 	struct ws_rtnl *nl, int ifindex, const char *name, uint16_t name_type, struct ws_nic *nic)
 {
-	alignas(struct nlmsghdr) char buf[REQUEST_MAX];
+	alignas(struct nlmsghdr) char buf[REQUEST_MAX] = {0};
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
 	struct ifinfomsg *ifi;
 
@@ -251,7 +251,7 @@ int ws_nic_get(const char *name, struct ws_nic *ret)
 	return err;
 }
 
-int ws_nic_counters(int ifindex, struct ws_nic *nic)
+int ws_nic_refresh(int ifindex, struct ws_nic *nic)
 {
 	struct ws_nic now = {0};
 	struct ws_rtnl nl;
@@ -267,6 +267,8 @@ int ws_nic_counters(int ifindex, struct ws_nic *nic)
 	err = get_link(&nl, ifindex, NULL, 0, &now);
 	ws_rtnl_close(&nl);
 	if (!err) {
+		nic->up = now.up;
+		nic->running = now.running;
 		nic->has_counters = now.has_counters;
 		nic->tx_packets = now.tx_packets;
 	}

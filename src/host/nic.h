@@ -40,8 +40,8 @@ struct ws_nic {
  */
 int ws_nic_get(const char *name, struct ws_nic *ret);
 
-/* The counter alone, by index: cheap enough for before and after. 0 or -errno. */
-int ws_nic_counters(int ifindex, struct ws_nic *nic);
+/* What changes, by index: up, running and the counters. Cheap enough for each second. 0 or -errno. */
+int ws_nic_refresh(int ifindex, struct ws_nic *nic);
 
 /*
  * Splits "NAME" or "NAME@NETNS". Returns 0 or -EINVAL (empty part, name too long for an interface).

@@ -63,11 +63,10 @@ struct ws_io_caps {
 			       arrived */
 	bool rx_stamps;
 	/* transmit */
-	uint32_t tx_batch;  /* frames that can be reserved at a time */
-	unsigned tx_stages; /* stamps that will be delivered, as far as can be known without sending
-			     */
-	bool tx_keys_explicit;	     /* stamps are keyed by us, not by the kernel's counting */
-	uint64_t stamp_buffer;	     /* bytes granted */
+	uint32_t tx_batch;     /* frames that can be reserved at a time */
+	unsigned tx_stages;    /* stamps that should come, as far as is known without sending */
+	bool tx_keys_explicit; /* stamps are keyed by us, not by the kernel's counting */
+	uint64_t stamp_buffer; /* bytes granted */
 	uint32_t stamps_outstanding; /* packets with stamps under way at most; tx_submit takes no
 					more */
 };

@@ -19,8 +19,7 @@
 
 int packet_socket(void)
 {
-	/* Protocol 0: a socket opened with ETH_P_ALL would see every interface until it is bound.
-	 */
+	/* Protocol 0: a socket opened with ETH_P_ALL would see every interface until it is bound. */
 	return ws_sys_socket(AF_PACKET, SOCK_RAW, 0);
 }
 

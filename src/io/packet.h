@@ -62,8 +62,7 @@ uint64_t packet_rcvbuf(int fd, uint64_t bytes);
 /* The options that receiving sockets of every backend have: filter, direction, stamps. Before
  * binding. */
 int packet_rx_options(int fd, const struct ws_io_config *config);
-/* Starts receiving: binds to the interface, then joins promiscuous mode. 0, -ENODEV, -ENETDOWN...
- */
+/* Starts receiving: binds to the interface, then joins promiscuous mode. 0, -ENODEV, -ENETDOWN... */
 int packet_rx_bind(int fd, const struct ws_io_config *config);
 
 int packet_set_filter(int fd, const struct sock_filter *insns, unsigned n);

@@ -136,9 +136,38 @@ static int counters(const struct run *r, enum ws_end end, struct ws_nic *nic)
 	if (saved < 0) {
 		return saved;
 	}
-	rc = ws_nic_counters(e->ifindex, nic);
+	rc = ws_nic_refresh(e->ifindex, nic);
 	ws_netns_leave(saved);
 	return rc;
+}
+
+/* Before a run: what was fine when the command began may have changed since. */
+static int check_ends(const struct run *r, struct ws_latency_fault *fault)
+{
+	for (int end = 0; end < WS_ENDS; end++) {
+		struct ws_nic nic;
+		int rc = counters(r, (enum ws_end)end, &nic);
+
+		fault->end = (enum ws_end)end;
+		if (rc < 0 || !nic.up || !nic.running) {
+			return rc < 0 ? rc : nic.up ? -ENOLINK : -ENETDOWN;
+		}
+	}
+	return 0;
+}
+
+/* During and after a run. */
+static void look_at_carriers(struct run *r)
+{
+	for (int end = 0; end < WS_ENDS; end++) {
+		struct ws_nic nic;
+
+		if (counters(r, (enum ws_end)end, &nic) == 0 && nic.up && !nic.running) {
+			ws_warn(r->warnings,
+				"%s: %s lost its carrier during the run (is the cable in, and the other end up?)",
+				r->setup->label, r->setup->end[end].name);
+		}
+	}
 }
 
 static bool exists(const struct run *r, enum ws_end end)
@@ -277,6 +306,7 @@ static void watch(struct run *r, pthread_t receiver)
 		}
 		second += WS_NSEC_PER_SEC;
 		look_at_clocks(r, false);
+		look_at_carriers(r);
 		if (setup->progress) {
 			struct ws_progress p = {
 				.seconds = (double)(now - r->start_ns) * 1e-9,
@@ -312,6 +342,10 @@ static int prepare(struct run *r, struct ws_latency_granted *granted,
 	int rc;
 
 	fault->step = "open";
+	rc = check_ends(r, fault);
+	if (rc < 0) {
+		return rc;
+	}
 	/* The receiver first: nothing that is sent may miss it. */
 	fault->end = WS_END_RX;
 	rc = open_end(r, WS_END_RX, granted);
@@ -506,6 +540,7 @@ int ws_latency_run(const struct ws_latency_setup *setup, struct ws_run_result *r
 	watch(r, receiver);
 	pthread_join(sender, NULL);
 	look_at_clocks(r, false);
+	look_at_carriers(r);
 	(void)counters(r, WS_END_TX, &after);
 	ret_granted->tx_keys_explicit = ws_io_caps(r->io[WS_END_TX])->tx_keys_explicit;
 	fill_result(r, &before, &after);

@@ -160,8 +160,7 @@ static void take_view(struct ws_receiver *r, const struct ws_io_view *v, int64_t
 	} else if (v->stamp.origin == r->c.want) {
 		record.stamp = v->stamp;
 	} else {
-		/* A stamp of another origin means something else: it must not enter the histogram.
-		 */
+		/* A stamp of another origin means something else: it must not enter the histogram. */
 		record.stamp = (struct ws_stamp){0};
 	}
 	record.arrival_ns = arrival(r, v, now);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The verdict on a run in sentences: why the rate was not reached, and what a reader should know.
- */
+/* The verdict on a run in sentences: why the rate was not reached, and what a reader should know. */
 #pragma once
 
 #include "report/result.h"
