@@ -330,12 +330,17 @@ static int submit_one(struct fake_io *f, struct ws_io_tx *frame)
 		f->stats.tx_again++;
 		return -EAGAIN;
 	}
-	struct io_fake_truth *more = realloc(w->truth[f->side], (n + 1) * sizeof(*more));
-	if (!more) {
-		return -EAGAIN;
+	/* Room doubles when a power of two is full: as it is for every n that is one. */
+	if ((n & (n - 1)) == 0) {
+		struct io_fake_truth *more =
+			realloc(w->truth[f->side], (n ? 2 * n : 1) * sizeof(*more));
+
+		if (!more) {
+			return -EAGAIN;
+		}
+		w->truth[f->side] = more;
 	}
-	w->truth[f->side] = more;
-	struct io_fake_truth *t = &more[n];
+	struct io_fake_truth *t = &w->truth[f->side][n];
 	*t = (struct io_fake_truth){
 		.cookie = frame->cookie,
 		.sent_ns = io_fake_now(w),
