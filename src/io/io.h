@@ -100,7 +100,7 @@ struct ws_io_tx_stamp {
 	uint64_t cookie;
 	enum ws_stage stage;
 	struct ws_stamp stamp; /* valid if status is 0 */
-	int status; /* 0; -ETIME: it did not come in time; -EOVERFLOW: thrown away at close */
+	int status;	       /* 0; -ETIME: it did not come in time */
 };
 
 /* Counts since open; 64 bits over whatever the kernel counts in. UINT64_MAX: cannot be known. */

@@ -98,7 +98,6 @@ void ws_verdict(struct ws_warnings *w, struct ws_run_result *r, const struct ws_
 	const struct ws_ledger *l = &r->ledger;
 	const char *tx = f->setup->end[WS_END_TX].name;
 	const char *rx = f->setup->end[WS_END_RX].name;
-
 	const char *rate = f->setup->label;
 
 	find_limit(r, f);
