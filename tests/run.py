@@ -31,15 +31,22 @@ RESULT = re.compile(r"(not )?ok (\d+)\b\s*-?\s*(.*?)\s*(?:#\s*(skip|todo)\S*\s*(
 
 
 class Count:
-    """Tests by how they ended."""
+    """Tests by how they ended, and in a few lines what is wrong with those that failed."""
 
-    def __init__(self, passed=0, failed=0, skipped=0):
+    def __init__(self, passed=0, failed=0, skipped=0, failures=()):
         self.passed, self.failed, self.skipped = passed, failed, skipped
+        self.failures = list(failures)
 
     def add(self, other):
         self.passed += other.passed
         self.failed += other.failed
         self.skipped += other.skipped
+        self.failures += other.failures
+
+    def print_failures(self):
+        """Once more, at the end: whoever has only the end of the output sees why."""
+        for line in self.failures:
+            print(f"FAILED  {line}")
 
     def __str__(self):
         return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
@@ -93,6 +100,20 @@ def judge_tap(text):
         verdict.count.failed += 1
         verdict.wrong.append(f"{planned} tests planned, {seen} seen")
     return verdict
+
+
+def failed_lines(text, most=12):
+    """The failed tests of a program's output, each with the last lines that it said before."""
+    lines = text.splitlines()
+    said = []
+    for at, line in enumerate(lines):
+        result = RESULT.match(line)
+        if result and result[1] and not result[4]:
+            begin = at
+            while begin > max(0, at - most) and not RESULT.match(lines[begin - 1]):
+                begin -= 1
+            said += [*lines[begin:at], line]
+    return said
 
 
 def judge(protocol, status, text):
@@ -267,6 +288,11 @@ def run_test(test, command, label, slower, env, workdir=None):
             if text.strip():
                 print(f"        -- {name}:")
                 print("".join(f"        | {line}\n" for line in text.splitlines()), end="")
+        lines = failed_lines(out) if test["protocol"] == "tap" else out.splitlines()[-12:]
+        lines += [f"stderr: {line}" for line in err.splitlines()[-12:]]
+        # A failed test's name stands in its line already.
+        wrong = [w for w in verdict.wrong if not any(line.endswith(w) for line in lines)]
+        verdict.count.failures = [f"{title}: {line}" for line in wrong + lines] or [title]
     sys.stdout.flush()
     return verdict.count
 
@@ -289,6 +315,7 @@ def main():
             )
         except FileNotFoundError as error:
             parser.error(f"{build} is no configured build directory ({error.filename})")
+    total.print_failures()
     print(total)
     return 1 if total.failed else 0
 

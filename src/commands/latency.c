@@ -319,7 +319,7 @@ static void say_fault(const struct state *s, int r, const struct ws_latency_faul
 static int run_rates(struct state *s, const struct ws_plan *plans)
 {
 	struct ws_latency_report *r = &s->report;
-	int status = WS_EXIT_OK;
+	int unwritten = 0;
 
 	for (unsigned i = 0; i < s->o.rate_count && !atomic_load(s->setup.stop); i++) {
 		struct ws_run_result *result = &r->runs[i];
@@ -350,12 +350,13 @@ static int run_rates(struct state *s, const struct ws_plan *plans)
 		if (s->out.fd >= 0) {
 			/* After each rate: what is measured is kept whatever comes. */
 			rc = ws_outdir_write(&s->out, r);
-			if (rc < 0) {
+			if (rc < 0 && rc != unwritten) {
 				ws_error("%s/run.json: %s (%s)", s->out.path, strerror(-rc),
 					rc == -ENOSPC ? "make room; the result is still printed"
 						      : "the result is still printed");
-				status = WS_EXIT_FAIL;
 			}
+			/* Tried again with each rate, and told once: room may have been made. */
+			unwritten = rc;
 		}
 		if (result->failed) {
 			ws_error("%s (what was measured until then is in the result)",
@@ -363,7 +364,7 @@ static int run_rates(struct state *s, const struct ws_plan *plans)
 			return WS_EXIT_FAIL;
 		}
 	}
-	return status;
+	return unwritten < 0 ? WS_EXIT_FAIL : WS_EXIT_OK;
 }
 
 static int print_result(const struct state *s)

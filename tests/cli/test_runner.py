@@ -50,7 +50,20 @@ def judged(script, protocol, wanted, words):
     check_equal(got, wanted, f"passed, failed, skipped\n{said.getvalue()}")
     check(words in said.getvalue(), f"no {words!r} in {said.getvalue()!r}")
     check_equal("FAILED" in said.getvalue(), got[1] > 0, "says FAILED")
+    check_equal(bool(count.failures), got[1] > 0, "keeps what failed")
     check_equal("SKIPPED" in said.getvalue(), got[2] > 0, "says SKIPPED")
+
+
+def once_more():
+    """What failed is said again at the end, with what the test said before it."""
+    test = {"name": "t", "env": {}, "protocol": "tap", "timeout": 9, "workdir": None}
+    script = "echo ok 1 - a; echo '# because'; echo not ok 2 - b; echo ok 3 - c; echo 1..3"
+    said = io.StringIO()
+    with contextlib.redirect_stdout(io.StringIO()):
+        count = run.run_test(test, ["sh", "-c", script], "", 1, None)
+    with contextlib.redirect_stdout(said):
+        count.print_failures()
+    check_equal(said.getvalue(), "FAILED  t: # because\nFAILED  t: not ok 2 - b\n", "the end")
 
 
 def absent():
@@ -64,6 +77,7 @@ def main():
     tap = Tap()
     for name, script, protocol, wanted, words in TABLE:
         tap.case(name, judged, script, protocol, wanted, words)
+    tap.case("what failed, once more", once_more)
     tap.case("a program that is not there", absent)
     tap.end()
 
