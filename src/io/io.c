@@ -29,7 +29,9 @@ int ws_io_open(struct ws_io **ret, const struct ws_io_config *config)
 	int r = -ENOENT;
 
 	if (!config->dirs || config->dirs & ~(unsigned)(WS_IO_RX | WS_IO_TX) ||
-		config->ifindex <= 0 || ((config->dirs & WS_IO_RX) == 0 && config->rx_stamps)) {
+		config->ifindex < 0 || (config->ifindex == 0 && !config->cooked) ||
+		((config->dirs & WS_IO_RX) == 0 && config->rx_stamps) ||
+		(config->cooked && config->dirs != WS_IO_RX)) {
 		return -EINVAL;
 	}
 	if (config->backend && strcmp(config->backend, "auto") != 0) {
@@ -96,6 +98,11 @@ unsigned ws_io_tx_outstanding(const struct ws_io *io)
 void ws_io_stats(struct ws_io *io, struct ws_io_stats *ret)
 {
 	io->ops->stats(io, ret);
+}
+
+unsigned ws_io_rx_fill(struct ws_io *io)
+{
+	return io->ops->rx_fill ? io->ops->rx_fill(io) : WS_IO_FILL_UNKNOWN;
 }
 
 int ws_io_stop(struct ws_io *io)

@@ -24,12 +24,17 @@ struct sock_filter;
 
 enum ws_io_dir { WS_IO_RX = 1 << 0, WS_IO_TX = 1 << 1 };
 
+#define WS_IO_FANOUT_NEW   UINT32_MAX
+#define WS_IO_COOKED_LEN   20	/* of the header with ws_io_config.cooked */
+#define WS_IO_FILL_UNKNOWN 1001 /* of ws_io_rx_fill() */
+
 /* What is asked for. What was granted stands in ws_io_caps. 0 means the backend's default
  * everywhere. */
 struct ws_io_config {
 	const char *backend; /* a name from the table; NULL or "auto": the best that opens */
 	unsigned dirs;	     /* WS_IO_RX | WS_IO_TX */
-	int ifindex;	     /* in the network namespace of the thread that calls open */
+	int ifindex;	     /* in the network namespace of the thread that calls open; 0, with
+				cooked alone: all interfaces */
 	uint32_t frame_max;  /* largest frame, without FCS, VLAN tags included */
 	uint32_t queue;	     /* of the interface, for backends that bind to one */
 	/* receive */
@@ -40,6 +45,17 @@ struct ws_io_config {
 				      for them */
 	bool rx_outgoing;	   /* also see what this host sends on the interface */
 	bool promiscuous;
+	/*
+	 * Frames begin with a Linux cooked header, version 2 (LINKTYPE_LINUX_SLL2: 20 bytes, among
+	 * them the interface's index), in place of their own link-layer header: so interfaces of all
+	 * types look alike. Receiving only.
+	 */
+	bool cooked;
+	/*
+	 * Several instances share the interface's packets (PACKET_FANOUT): 0 none; WS_IO_FANOUT_NEW
+	 * makes a group, whose number stands in caps.fanout; else that number.
+	 */
+	uint32_t fanout;
 	const struct sock_filter *filter; /* classic BPF that is in force before the first packet */
 	unsigned filter_len;		  /* instructions; 0: no filter */
 	/* transmit */
@@ -62,6 +78,7 @@ struct ws_io_caps {
 	int64_t rx_hold_ns; /* a packet is visible to rx_peek at the latest this long after it
 			       arrived */
 	bool rx_stamps;
+	uint32_t fanout; /* group, for the next instance's configuration; 0: none */
 	/* transmit */
 	uint32_t tx_batch;     /* frames that can be reserved at a time */
 	unsigned tx_stages;    /* stamps that should come, as far as is known without sending */
@@ -78,6 +95,9 @@ struct ws_io_view {
 	uint32_t
 		wire_len; /* length on the wire without FCS; greater than len if it was truncated */
 	uint32_t lost_before; /* packets known to be lost between the previous view and this one */
+	bool lost_spread; /* lost_before is a sum: some of them may have been lost elsewhere since
+				 the last view that had one */
+	uint8_t pkttype;  /* PACKET_HOST, PACKET_OUTGOING, ... of <linux/if_packet.h> */
 	struct ws_stamp stamp;
 };
 
@@ -110,6 +130,8 @@ struct ws_io_stats {
 	uint64_t rx_received; /* views given out */
 	uint64_t rx_bytes;    /* sum of their wire_len */
 	uint64_t rx_freezes;  /* times the kernel froze the ring */
+	uint64_t rx_losing;   /* blocks or frames of a ring that were marked LOSING */
+	uint64_t rx_untold;   /* of rx_dropped, those that no view's lost_before has told */
 	uint64_t rx_damaged;  /* packets of ring blocks that could not be read */
 	uint64_t rx_copied;   /* views that had to be made contiguous by a copy */
 	uint64_t tx_accepted, tx_refused; /* frames */
@@ -172,7 +194,13 @@ int ws_io_tx_stamps(struct ws_io *io, struct ws_io_tx_stamp *stamps, unsigned ma
 /* Frames that still wait for a stamp. */
 unsigned ws_io_tx_outstanding(const struct ws_io *io);
 
+/*
+ * While packets come, the kernel's counters are read only when that does not blur where a loss
+ * happened; so rx_offered and rx_dropped may lag until stop.
+ */
 void ws_io_stats(struct ws_io *io, struct ws_io_stats *ret);
+/* How full the receive ring or buffer is, in thousandths; WS_IO_FILL_UNKNOWN if unknown. */
+unsigned ws_io_rx_fill(struct ws_io *io);
 
 /*
  * Rejects new packets; what the kernel has already taken can still be peeked at, until rx_peek
@@ -198,6 +226,7 @@ struct ws_io_ops {
 	int (*tx_stamps)(struct ws_io *io, struct ws_io_tx_stamp *stamps, unsigned max);
 	unsigned (*tx_outstanding)(const struct ws_io *io);
 	void (*stats)(struct ws_io *io, struct ws_io_stats *ret);
+	unsigned (*rx_fill)(struct ws_io *io);
 	int (*stop)(struct ws_io *io);
 	void (*close)(struct ws_io *io);
 };
