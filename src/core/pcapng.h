@@ -22,7 +22,10 @@ enum {
 #define WS_LINKTYPE_ETHERNET   1
 #define WS_LINKTYPE_LINUX_SLL2 276
 
-/* Strings may be NULL: then the option is left out. Longer ones than 65535 bytes are cut. */
+/*
+ * Strings are UTF-8. NULL or empty: the option is left out. What does not fit an option's 65535
+ * bytes is cut off, between characters.
+ */
 struct ws_pcapng_section {
 	const char *hardware, *os, *application;
 	const char *comment;
@@ -53,7 +56,7 @@ struct ws_pcapng_packet {
 	uint32_t wire_len;   /* at least len */
 	uint32_t flags;	     /* 0: no epb_flags */
 	uint64_t dropcount;  /* 0: no epb_dropcount */
-	const char *comment; /* NULL: none */
+	const char *comment; /* NULL or empty: none */
 };
 
 /* UINT64_MAX leaves a counter out, a negative time leaves that time out. */
@@ -65,12 +68,14 @@ struct ws_pcapng_statistics {
 	const char *comment;
 };
 
-/* Each writes one block at buf and returns its length; 0 if it is longer than size, and then nothing
- * is written. */
+/*
+ * Each writes one block at buf, of any alignment, and returns its length; 0 if it is longer than
+ * size, or than a block can be, and then nothing is written.
+ */
 size_t ws_pcapng_put_section(uint8_t *buf, size_t size, const struct ws_pcapng_section *s);
 size_t ws_pcapng_put_interface(uint8_t *buf, size_t size, const struct ws_pcapng_interface *i);
 size_t ws_pcapng_put_statistics(uint8_t *buf, size_t size, const struct ws_pcapng_statistics *s);
-/* Inlined where it matters; made for one packet after the other at full rate. */
+/* Made for one packet after the other at full rate: the data are copied once, no more. */
 size_t ws_pcapng_put_packet(uint8_t *buf, size_t size, const struct ws_pcapng_packet *p);
 
 /* What a look at one block of well-formed memory tells. */
@@ -85,5 +90,5 @@ struct ws_pcapng_block {
  * block's). Survives any content.
  */
 bool ws_pcapng_look(const uint8_t *buf, size_t size, struct ws_pcapng_block *ret);
-/* The same for the last block that ends at buf + size. */
+/* The same for the block that ends at buf + size. */
 bool ws_pcapng_look_back(const uint8_t *buf, size_t size, struct ws_pcapng_block *ret);
