@@ -13,6 +13,7 @@ static const struct command {
 	const char *name, *line;
 	int (*run)(int argc, char **argv);
 } commands[] = {
+	{"capture", "record packets to pcapng, and account for every one", ws_cmd_capture},
 	{"latency", "measure the delay of every packet, at one rate or many", ws_cmd_latency},
 	{"lab", "run any program inside a private pair of connected interfaces", ws_cmd_lab},
 };
@@ -26,7 +27,7 @@ static void print_help(FILE *out)
 	      "       wirestamp COMMAND --help\n"
 	      "       wirestamp --version\n"
 	      "\n"
-	      "Measures the latency of every packet with kernel time stamps.\n"
+	      "Captures packets and measures the latency of every one, with kernel time stamps.\n"
 	      "\n",
 		out);
 	for (size_t i = 0; i < COMMANDS; i++) {

@@ -9,6 +9,7 @@
 #define WS_EXIT_FAIL  1
 #define WS_EXIT_USAGE 2
 
+int ws_cmd_capture(int argc, char **argv);
 int ws_cmd_lab(int argc, char **argv);
 int ws_cmd_latency(int argc, char **argv);
 

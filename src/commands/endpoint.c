@@ -40,7 +40,7 @@ static int usable(const struct ws_end_nic *end)
 	return 0;
 }
 
-int ws_end_nic_find_in(struct ws_end_nic *end, const char *name, int netns)
+int ws_end_nic_look_in(struct ws_end_nic *end, const char *name, int netns)
 {
 	char hint[256] = "";
 	int saved, r;
@@ -68,10 +68,15 @@ int ws_end_nic_find_in(struct ws_end_nic *end, const char *name, int netns)
 		ws_error("%s: cannot be looked up: %s (try as root)", end->text, strerror(-r));
 		return -1;
 	}
-	return usable(end);
+	return 0;
 }
 
-int ws_end_nic_find(struct ws_end_nic *end, const char *text)
+int ws_end_nic_find_in(struct ws_end_nic *end, const char *name, int netns)
+{
+	return ws_end_nic_look_in(end, name, netns) < 0 ? -1 : usable(end);
+}
+
+int ws_end_nic_look(struct ws_end_nic *end, const char *text)
 {
 	char name[WS_NIC_NAME_SIZE], hint[256] = "";
 	const char *netns_name;
@@ -101,7 +106,12 @@ int ws_end_nic_find(struct ws_end_nic *end, const char *text)
 			return -1;
 		}
 	}
-	return ws_end_nic_find_in(end, name, netns);
+	return ws_end_nic_look_in(end, name, netns);
+}
+
+int ws_end_nic_find(struct ws_end_nic *end, const char *text)
+{
+	return ws_end_nic_look(end, text) < 0 ? -1 : usable(end);
 }
 
 void ws_end_nic_close(struct ws_end_nic *end)

@@ -19,6 +19,9 @@ struct ws_end_nic {
 int ws_end_nic_find(struct ws_end_nic *end, const char *text);
 /* The same in a namespace that is open already (the lab's). */
 int ws_end_nic_find_in(struct ws_end_nic *end, const char *name, int netns);
+/* Both without the second condition: whoever calls decides what can be used. */
+int ws_end_nic_look(struct ws_end_nic *end, const char *text);
+int ws_end_nic_look_in(struct ws_end_nic *end, const char *name, int netns);
 void ws_end_nic_close(struct ws_end_nic *end);
 
 /* True if both are one interface of one namespace, whatever their names say. */

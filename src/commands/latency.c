@@ -10,6 +10,7 @@
 
 #include "commands/commands.h"
 #include "commands/endpoint.h"
+#include "commands/facts.h"
 #include "commands/latency_options.h"
 #include "commands/stop.h"
 #include "host/cpu.h"
@@ -160,28 +161,13 @@ static void fill_endpoint(struct ws_endpoint *e, const struct ws_end_nic *end)
 static void fill_report(struct state *s, int argc, char **argv)
 {
 	struct ws_latency_report *r = &s->report;
-	struct ws_cpu_facts cpu;
-	struct timespec now;
-	struct tm tm;
-	size_t len;
 
 	r->version = WS_VERSION;
 	/* With the program's name, which stands before the command's. */
 	r->argc = argc + 1;
 	r->argv = argv - 1;
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &tm);
-	len = strftime(r->started, sizeof(r->started), "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(r->started + len, sizeof(r->started) - len, ".%09ldZ", now.tv_nsec);
-	ws_cpu_facts_get(&cpu);
-	memcpy(r->host.hostname, cpu.hostname, sizeof(cpu.hostname));
-	memcpy(r->host.kernel, cpu.kernel, sizeof(cpu.kernel));
-	memcpy(r->host.arch, cpu.arch, sizeof(cpu.arch));
-	memcpy(r->host.cpu, cpu.cpu, sizeof(cpu.cpu));
-	memcpy(r->host.governor, cpu.governor, sizeof(cpu.governor));
-	memcpy(r->host.clocksource, cpu.clocksource, sizeof(cpu.clocksource));
-	r->host.cpus = cpu.cpus;
-	if (cpu.cpus == 1) {
+	ws_facts_fill(&r->host, r->started);
+	if (r->host.cpus == 1) {
 		ws_warn(&r->warnings,
 			"this machine has one CPU, which sender and receiver must share: "
 			"expect late packets");
@@ -315,6 +301,11 @@ static void say_fault(const struct state *s, int r, const struct ws_latency_faul
 	}
 }
 
+static int print_json(FILE *out, const void *report)
+{
+	return ws_report_json(out, report);
+}
+
 /* All rates. Returns the exit status; results so far are in the report. */
 static int run_rates(struct state *s, const struct ws_plan *plans)
 {
@@ -349,7 +340,7 @@ static int run_rates(struct state *s, const struct ws_plan *plans)
 		r->tx_keys_explicit = granted.tx_keys_explicit;
 		if (s->out.fd >= 0) {
 			/* After each rate: what is measured is kept whatever comes. */
-			rc = ws_outdir_write(&s->out, r);
+			rc = ws_outdir_write(&s->out, print_json, r);
 			if (rc < 0 && rc != unwritten) {
 				ws_error("%s/run.json: %s (%s)", s->out.path, strerror(-rc),
 					rc == -ENOSPC ? "make room; the result is still printed"

@@ -14,3 +14,12 @@ enum ws_stop { WS_STOP_NO, WS_STOP_SOON, WS_STOP_NOW };
 /* Installs the handlers, also against SIGPIPE and SIGXFSZ, which are then errors of write. Returns the
  * level (enum ws_stop), which only rises. */
 const atomic_int *ws_stop_catch(void);
+
+/* How often a user asked for something while it goes on. */
+struct ws_requests {
+	const atomic_uint *ledger; /* SIGUSR1 */
+	const atomic_uint *rotate; /* SIGHUP, which then ends nothing; ignored if it was (nohup) */
+};
+
+/* Installs the handlers; after ws_stop_catch(). */
+struct ws_requests ws_requests_catch(void);

@@ -398,3 +398,53 @@ bool ws_pcapng_look_back(const uint8_t *buf, size_t size, struct ws_pcapng_block
 	return len <= size && len >= FRAME_LEN && load32(buf + size - len + 4) == len &&
 	       ws_pcapng_look(buf + size - len, len, ret);
 }
+
+static uint16_t load16(const uint8_t *at)
+{
+	uint16_t value;
+
+	memcpy(&value, at, sizeof(value));
+	return value;
+}
+
+bool ws_pcapng_get_packet(const uint8_t *buf, size_t size, struct ws_pcapng_packet *ret)
+{
+	struct ws_pcapng_block b;
+	struct ws_pcapng_packet p;
+	size_t at, end;
+
+	if (!ws_pcapng_look(buf, size, &b) || b.type != WS_PCAPNG_PACKET) {
+		return false;
+	}
+	p = (struct ws_pcapng_packet){
+		.interface = b.interface,
+		.ns = b.ns,
+		.len = load32(buf + 20),
+		.wire_len = load32(buf + 24),
+		.data = buf + 28,
+	};
+	end = b.len - sizeof(uint32_t);
+	if (p.len > end - 28) {
+		return false;
+	}
+	at = 28 + padded(p.len);
+	while (at + sizeof(uint32_t) <= end) {
+		uint16_t code = load16(buf + at), len = load16(buf + at + 2);
+
+		at += sizeof(uint32_t);
+		if (padded(len) > end - at) {
+			return false;
+		}
+		if (code == OPT_END) {
+			break;
+		}
+		if (code == EPB_FLAGS && len == sizeof(p.flags)) {
+			p.flags = load32(buf + at);
+		} else if (code == EPB_DROPCOUNT && len == sizeof(p.dropcount)) {
+			memcpy(&p.dropcount, buf + at, sizeof(p.dropcount));
+		}
+		at += padded(len);
+	}
+	*ret = p;
+	return true;
+}

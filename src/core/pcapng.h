@@ -92,3 +92,9 @@ struct ws_pcapng_block {
 bool ws_pcapng_look(const uint8_t *buf, size_t size, struct ws_pcapng_block *ret);
 /* The same for the block that ends at buf + size. */
 bool ws_pcapng_look_back(const uint8_t *buf, size_t size, struct ws_pcapng_block *ret);
+
+/*
+ * Takes a packet's block apart again: ret->data points into it, the comment is left out. False if it is
+ * no whole block of a packet, or its packet or options leave it. Survives any content.
+ */
+bool ws_pcapng_get_packet(const uint8_t *buf, size_t size, struct ws_pcapng_packet *ret);

@@ -8,8 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "report/report.h"
-
 #define TEMPORARY "run.json.tmp"
 
 /* Files that root writes for a user belong to that user. */
@@ -42,7 +40,8 @@ int ws_outdir_create(struct ws_outdir *dir, const char *path)
 	return 0;
 }
 
-int ws_outdir_write(struct ws_outdir *dir, const struct ws_latency_report *r)
+int ws_outdir_write(
+	struct ws_outdir *dir, int (*print)(FILE *out, const void *report), const void *report)
 {
 	FILE *f;
 	int fd, rc;
@@ -60,7 +59,7 @@ int ws_outdir_write(struct ws_outdir *dir, const struct ws_latency_report *r)
 		goto fail;
 	}
 	errno = 0;
-	rc = ws_report_json(f, r);
+	rc = print(f, report);
 	/* A full disk may show only when the last bytes are written, or reach the disk. */
 	if (rc == 0 && (fflush(f) != 0 || fsync(fileno(f)) < 0)) {
 		rc = -errno;

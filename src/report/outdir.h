@@ -2,7 +2,8 @@
 /* The directory that keeps a run. */
 #pragma once
 
-#include "report/result.h"
+#include <stdbool.h>
+#include <stdio.h>
 
 struct ws_outdir {
 	int fd; /* -1: not open */
@@ -16,9 +17,9 @@ struct ws_outdir {
  */
 int ws_outdir_create(struct ws_outdir *dir, const char *path);
 /*
- * Writes run.json: complete or not at all (a temporary file, then rename), so that what a former
+ * Writes run.json by print (0 or -errno): complete or not at all (a temporary file, then rename), so that what a former
  * call wrote is not lost. 0 or -errno (-ENOSPC...).
  */
-int ws_outdir_write(struct ws_outdir *dir, const struct ws_latency_report *r);
+int ws_outdir_write(struct ws_outdir *dir, int (*print)(FILE *out, const void *report), const void *report);
 /* Closes it; removes it if nothing was written. */
 void ws_outdir_close(struct ws_outdir *dir);

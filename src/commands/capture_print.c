@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "commands/capture_print.h"
+
+#include <errno.h>
+
+#include "core/pcapng.h"
+
+static int stream_error(FILE *f)
+{
+	return ferror(f) ? (errno ? -errno : -EIO) : 0;
+}
+
+static void print_packet(struct ws_print *p, const struct ws_pcapng_packet *packet)
+{
+	char line[WS_PACKET_LINE_SIZE + 1], note[48];
+	struct ws_packet_text text = {
+		.ns = packet->ns,
+		.data = packet->data,
+		.len = packet->len,
+		.wire_len = packet->wire_len,
+		.direction = packet->flags & 3,
+	};
+	size_t len;
+
+	if (packet->interface >= p->ids) {
+		return;
+	}
+	text.interface = p->names ? p->names[packet->interface] : NULL;
+	text.linktype = p->linktypes[packet->interface];
+	if (packet->dropcount) {
+		snprintf(note, sizeof(note), "%llu lost before",
+			(unsigned long long)packet->dropcount);
+		text.note = note;
+	}
+	len = ws_packet_line(line, WS_PACKET_LINE_SIZE, &text);
+	line[len++] = '\n';
+	fwrite(line, 1, len, p->out);
+}
+
+static int print_blocks(void *arg, const uint8_t *blocks, size_t len)
+{
+	struct ws_print *p = arg;
+	struct ws_pcapng_block b;
+	struct ws_pcapng_packet packet;
+
+	if (!p->out) {
+		return 0;
+	}
+	while (ws_pcapng_look(blocks, len, &b)) {
+		errno = 0;
+		if (ws_pcapng_get_packet(blocks, b.len, &packet)) {
+			print_packet(p, &packet);
+		}
+		if (ferror(p->out)) {
+			return stream_error(p->out);
+		}
+		blocks += b.len;
+		len -= b.len;
+	}
+	return 0;
+}
+
+static int flush(void *arg)
+{
+	struct ws_print *p = arg;
+
+	if (!p->out) {
+		return 0;
+	}
+	errno = 0;
+	return fflush(p->out) != 0 ? (errno ? -errno : -EIO) : 0;
+}
+
+void ws_print_init(struct ws_print *p)
+{
+	p->printer = (struct ws_block_printer){.write = print_blocks, .idle = flush, .arg = p};
+}

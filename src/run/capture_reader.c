@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "run/capture_reader.h"
+
+#include <errno.h>
+#include <linux/if_packet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/pcapng.h"
+#include "host/sys.h"
+
+#define BATCH 256
+/* A block beyond its packet's bytes: header, padding, every option, with room for the comment. */
+#define BLOCK_OVERHEAD 384
+#define PACKET_MAX     (WS_CHUNK_SIZE / 2 - BLOCK_OVERHEAD)
+/* Kept back when a chunk is handed over, for packets that come a little out of order. */
+#define CARRY	   (16u << 10)
+#define LOOK_NS	   50000000
+#define MARK_NS	   8000000 /* the same when others' packets wait for this reader's watermark */
+#define PUBLISH_NS 100000000
+
+/* Flags of a packet by its kind (PACKET_HOST and so on). */
+static const uint32_t flags_of[] = {
+	[PACKET_HOST] = WS_PCAPNG_INBOUND | WS_PCAPNG_UNICAST,
+	[PACKET_BROADCAST] = WS_PCAPNG_INBOUND | WS_PCAPNG_BROADCAST,
+	[PACKET_MULTICAST] = WS_PCAPNG_INBOUND | WS_PCAPNG_MULTICAST,
+	[PACKET_OTHERHOST] = WS_PCAPNG_INBOUND | WS_PCAPNG_PROMISCUOUS,
+	[PACKET_OUTGOING] = WS_PCAPNG_OUTBOUND,
+};
+
+int ws_reader_init(struct ws_reader *r, const struct ws_reader_config *config)
+{
+	memset(r, 0, sizeof(*r));
+	r->c = *config;
+	r->scratch = malloc(WS_CHUNK_SIZE / 2);
+	if (!r->scratch) {
+		return -ENOMEM;
+	}
+	for (int i = 0; i < WS_CHUNK_IDS; i++) {
+		r->last_ns[i] = INT64_MIN;
+	}
+	atomic_init(&r->watermark_ns, INT64_MIN);
+	atomic_init(&r->counts.fill, WS_IO_FILL_UNKNOWN);
+	return 0;
+}
+
+void ws_reader_free(struct ws_reader *r)
+{
+	free(r->scratch);
+	r->scratch = NULL;
+}
+
+static void set(_Atomic uint64_t *to, uint64_t value)
+{
+	atomic_store_explicit(to, value, memory_order_relaxed);
+}
+
+static void publish(struct ws_reader *r, int64_t now)
+{
+	struct ws_reader_counts *c = &r->counts;
+	struct ws_io_stats s;
+
+	r->published_ns = now;
+	ws_io_stats(r->c.io, &s);
+	set(&c->offered, s.rx_offered);
+	set(&c->dropped, s.rx_dropped);
+	set(&c->freezes, s.rx_freezes);
+	set(&c->losing, s.rx_losing);
+	set(&c->damaged, s.rx_damaged);
+	set(&c->untold_kernel, s.rx_untold + r->untold_kernel);
+	set(&c->untold_writer, r->untold_writer);
+	set(&c->received, r->received);
+	set(&c->bytes, r->bytes);
+	set(&c->truncated, r->truncated);
+	set(&c->filtered, r->filtered);
+	set(&c->dropped_writer, r->dropped_writer);
+	set(&c->late, r->late);
+	set(&c->lost_spread, r->lost_spread);
+	for (int i = 0; i < WS_ORIGIN_COUNT; i++) {
+		set(&c->origins[i], r->origins[i]);
+	}
+	atomic_store_explicit(&c->fill, ws_io_rx_fill(r->c.io), memory_order_relaxed);
+}
+
+/* Which of the reader's two descriptions a block belongs to. */
+static unsigned id_index(const struct ws_reader *r, uint32_t interface)
+{
+	return r->c.has_hardware && interface == r->c.hardware_id;
+}
+
+/*
+ * Copies the youngest blocks of the full chunk to the front of the next one, so that a packet which
+ * comes a little late still finds its place. Blocks that tell of losses stay where they are counted.
+ */
+static void carry_over(struct ws_reader *r, struct ws_chunk *from, struct ws_chunk *to)
+{
+	const uint32_t plain = 32 + 12 + 3; /* header and trailer, flags, padding: no other option */
+	uint32_t at = from->used;
+	struct ws_pcapng_block b;
+
+	r->chunk_first_ns = INT64_MAX;
+	while (ws_pcapng_look_back(from->data, at, &b)) {
+		uint32_t caplen;
+
+		memcpy(&caplen, from->data + at - b.len + 20, sizeof(caplen));
+		if (from->used - (at - b.len) > CARRY || b.len > caplen + plain) {
+			break;
+		}
+		at -= b.len;
+		from->counts.packets[id_index(r, b.interface)]--;
+		to->counts.packets[id_index(r, b.interface)]++;
+		r->chunk_first_ns = b.ns < r->chunk_first_ns ? b.ns : r->chunk_first_ns;
+	}
+	to->used = from->used - at;
+	memcpy(to->data, from->data + at, to->used);
+	from->used = at;
+}
+
+/* Makes the current chunk one with room. False if there is none. */
+static bool next_chunk(struct ws_reader *r)
+{
+	struct ws_chunk *next = ws_chunks_take(r->c.chunks);
+
+	if (!next) {
+		return false;
+	}
+	r->chunk_first_ns = INT64_MAX;
+	if (r->chunk) {
+		carry_over(r, r->chunk, next);
+		ws_chunks_put(r->c.chunks, r->chunk);
+		if (r->c.merged && r->chunk_first_ns != INT64_MAX) {
+			atomic_store_explicit(
+				&r->watermark_ns, r->chunk_first_ns, memory_order_release);
+		}
+	}
+	r->chunk = next;
+	r->chunk_since_ns = ws_sys_clock(CLOCK_MONOTONIC);
+	return true;
+}
+
+/* The last len bytes of the chunk are a block that is stamped before its neighbour: moves it to where
+ * it belongs. */
+static void sort_in(struct ws_reader *r, uint32_t len, uint32_t interface, int64_t ns)
+{
+	uint8_t *data = r->chunk->data;
+	uint32_t end = r->chunk->used - len, at = end, place = end;
+	struct ws_pcapng_block b;
+	bool found = false;
+
+	while (!found && ws_pcapng_look_back(data, at, &b)) {
+		/* Blocks of another clock do not order. */
+		found = b.interface == interface && b.ns <= ns;
+		if (!found) {
+			at -= b.len;
+			place = b.interface == interface ? at : place;
+		}
+	}
+	r->late += !found;
+	if (place < end) {
+		memcpy(r->scratch, data + end, len);
+		memmove(data + place + len, data + place, end - place);
+		memcpy(data + place, r->scratch, len);
+	}
+}
+
+static int64_t user_stamp(void)
+{
+	return ws_sys_clock(CLOCK_REALTIME);
+}
+
+static void take(struct ws_reader *r, const struct ws_io_view *v)
+{
+	char comment[96];
+	struct ws_pcapng_packet p = {
+		.interface = r->c.system_id,
+		.ns = v->stamp.time.ns,
+		.data = v->data,
+		.len = v->len,
+		.wire_len = v->wire_len,
+	};
+	enum ws_origin origin = v->stamp.origin;
+	uint64_t lost_kernel = r->untold_kernel + v->lost_before;
+	unsigned index;
+	size_t len;
+
+	if (r->c.snaplen && p.len > r->c.snaplen) {
+		p.len = r->c.snaplen;
+	}
+	p.len = p.len < PACKET_MAX ? p.len : PACKET_MAX;
+	r->truncated += p.len < p.wire_len;
+	if (r->c.user_stamps || origin == WS_ORIGIN_NONE || p.ns < 0) {
+		origin = WS_ORIGIN_USER;
+		p.ns = user_stamp();
+	} else if (origin == WS_ORIGIN_HARDWARE) {
+		p.interface = r->c.hardware_id;
+	}
+	r->origins[origin]++;
+	if (r->c.flags && v->pkttype < sizeof(flags_of) / sizeof(flags_of[0])) {
+		p.flags = flags_of[v->pkttype];
+	}
+	if ((!r->chunk || WS_CHUNK_SIZE - r->chunk->used < p.len + BLOCK_OVERHEAD) &&
+		!next_chunk(r)) {
+		r->dropped_writer++;
+		r->untold_writer++;
+		r->untold_kernel = lost_kernel;
+		return;
+	}
+	r->untold_kernel = 0;
+	if (lost_kernel || r->untold_writer) {
+		p.dropcount = lost_kernel + r->untold_writer;
+		if (v->lost_spread) {
+			snprintf(comment, sizeof(comment),
+				"wirestamp: the drop count is a sum: some were lost earlier");
+			p.comment = comment;
+			r->lost_spread++;
+		}
+	}
+	len = ws_pcapng_put_packet(r->chunk->data + r->chunk->used, WS_CHUNK_SIZE - r->chunk->used, &p);
+	r->chunk->used += (uint32_t)len;
+	index = id_index(r, p.interface);
+	r->chunk->counts.packets[index]++;
+	r->chunk->counts.lost_kernel += lost_kernel;
+	r->chunk->counts.lost_writer += r->untold_writer;
+	r->untold_writer = 0;
+	r->chunk_first_ns = p.ns < r->chunk_first_ns ? p.ns : r->chunk_first_ns;
+	if (p.ns >= r->last_ns[index]) {
+		r->last_ns[index] = p.ns;
+	} else {
+		sort_in(r, (uint32_t)len, p.interface, p.ns);
+	}
+}
+
+/* How many of n packets the limit lets through. */
+static unsigned within_limit(struct ws_reader *r, unsigned n)
+{
+	int64_t left = atomic_load_explicit(&r->c.shared->packets_left, memory_order_relaxed);
+
+	if (left == INT64_MAX) {
+		return n;
+	}
+	left = atomic_fetch_sub(&r->c.shared->packets_left, (int64_t)n);
+	if (left <= (int64_t)n) {
+		atomic_store(&r->c.shared->stop, 1);
+	}
+	return left <= 0 ? 0 : left < (int64_t)n ? (unsigned)left : n;
+}
+
+static void take_all(struct ws_reader *r, const struct ws_io_view *views, unsigned n)
+{
+	unsigned wanted = within_limit(r, n);
+
+	r->received += n;
+	r->filtered += n - wanted;
+	for (unsigned i = 0; i < n; i++) {
+		r->bytes += views[i].wire_len;
+		if (i < wanted) {
+			take(r, &views[i]);
+		}
+	}
+	if (r->is_down) {
+		r->is_down = false;
+		atomic_fetch_add(&r->ups, 1);
+	}
+}
+
+static void hand_over(struct ws_reader *r)
+{
+	if (r->chunk && r->chunk->used) {
+		ws_chunks_put(r->c.chunks, r->chunk);
+		r->chunk = NULL;
+	}
+}
+
+/* Nothing is there: hands over what has waited long enough. */
+static void idle(struct ws_reader *r, int64_t now)
+{
+	bool holds = r->chunk && r->chunk->used;
+	int64_t mark;
+
+	if (holds && now - r->chunk_since_ns >= r->c.flush_ns) {
+		hand_over(r);
+		holds = false;
+	}
+	if (r->c.merged) {
+		mark = ws_sys_clock(CLOCK_REALTIME) - ws_io_caps(r->c.io)->rx_hold_ns;
+		if (holds && r->chunk_first_ns < mark) {
+			mark = r->chunk_first_ns;
+		}
+		atomic_store_explicit(&r->watermark_ns, mark, memory_order_release);
+	}
+}
+
+/* What a negative result means: true if the reader has to end. */
+static bool is_over(struct ws_reader *r, int error)
+{
+	if (error == -ENETDOWN) {
+		if (!r->is_down) {
+			r->is_down = true;
+			atomic_fetch_add(&r->downs, 1);
+		}
+		return false;
+	}
+	atomic_store(&r->error, error);
+	return true;
+}
+
+/* Waits for packets, but no longer than those at hand may wait. */
+static int wait_for_packets(struct ws_reader *r, int64_t now)
+{
+	int64_t until = now + (r->c.merged ? MARK_NS : LOOK_NS);
+
+	if (r->chunk && r->chunk->used && until > r->chunk_since_ns + r->c.flush_ns) {
+		until = r->chunk_since_ns + r->c.flush_ns;
+	}
+	return ws_io_wait(r->c.io, until);
+}
+
+void ws_reader_run(struct ws_reader *r)
+{
+	struct ws_io_view views[BATCH];
+	bool stopped = false;
+
+	for (;;) {
+		int n = ws_io_rx_peek(r->c.io, views, BATCH);
+		bool over = atomic_load_explicit(&r->c.shared->stop, memory_order_relaxed);
+		int64_t now;
+
+		if (n > 0) {
+			bool first = !r->chunk || !r->chunk->used;
+
+			take_all(r, views, (unsigned)n);
+			ws_io_rx_release(r->c.io, (unsigned)n);
+			now = ws_sys_clock(CLOCK_MONOTONIC);
+			if (first) {
+				r->chunk_since_ns = now;
+			}
+		} else if (stopped) {
+			break; /* everything that came before the stop has been read */
+		} else {
+			now = ws_sys_clock(CLOCK_MONOTONIC);
+			idle(r, now);
+			if (n == 0 && !over) {
+				n = wait_for_packets(r, now);
+			}
+			over = over || (n < 0 && is_over(r, n));
+		}
+		if (now - r->published_ns >= PUBLISH_NS) {
+			publish(r, now);
+		}
+		if (over && !stopped) {
+			/* If that fails the interface is gone, and so is what could still come. */
+			(void)ws_io_stop(r->c.io);
+			stopped = true;
+		}
+	}
+	hand_over(r);
+	publish(r, ws_sys_clock(CLOCK_MONOTONIC));
+	atomic_store_explicit(&r->watermark_ns, INT64_MAX, memory_order_release);
+	atomic_store_explicit(&r->done, 1, memory_order_release);
+}
