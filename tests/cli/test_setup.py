@@ -32,8 +32,13 @@ COMMANDS = {
     "binutils": ["nm"],
     "iputils-ping": ["ping"],
     "scdoc": ["scdoc"],
+    "tcpdump": ["tcpdump"],
+    "tshark": ["tshark"],
+    "wireshark-common": ["capinfos"],
 }
-BUILD = "gcc libc6-dev make pkg-config meson ninja-build libmnl-dev libjansson-dev".split()
+BUILD = """
+    gcc libc6-dev make pkg-config meson ninja-build libmnl-dev libjansson-dev libpcap-dev libzstd-dev
+    """.split()
 
 SCRIPTS = {
     "gcc": 'cat >/dev/null; test -e "$STATE/libc6-dev"',
@@ -41,6 +46,8 @@ SCRIPTS = {
         case "$2" in
         libmnl) test -e "$STATE/libmnl-dev" ;;
         jansson*) test -e "$STATE/libjansson-dev" ;;
+        libpcap) test -e "$STATE/libpcap-dev" ;;
+        libzstd*) test -e "$STATE/libzstd-dev" ;;
         cmocka) test -e "$STATE/libcmocka-dev" ;;
         *) exit 1 ;;
         esac""",

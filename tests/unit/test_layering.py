@@ -38,10 +38,11 @@ MEMORY = {"aligned_alloc", "calloc", "free", "malloc", "posix_memalign"}
 # Layer: what it may include, by the beginning of the path.
 INCLUDES = {
     "core": ["core/"],
+    "file": ["core/", "file/"],
     "host": ["core/", "host/"],
     "io": ["core/", "io/", "host/sys.h", "host/clock.h", "host/uapi.h"],
     "report": ["core/", "report/"],
-    "run": ["core/", "host/", "io/", "run/", "report/result.h"],
+    "run": ["core/", "file/", "host/", "io/", "run/", "report/result.h"],
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.M)
 
@@ -129,6 +130,7 @@ def main():
         check_equal(wrong_includes("core", text), ["host/sys.h"], "core")
         check_equal(wrong_includes("io", text), [], "io")
         check_equal(wrong_includes("io", '#include "host/nic.h"'), ["host/nic.h"], "io, host")
+        check_equal(wrong_includes("file", '#include "host/sys.h"'), ["host/sys.h"], "file, host")
         check_equal(wrong_includes("run", '#include "report/report.h"'), ["report/report.h"], "run")
 
     tap.case("the core calls nothing but memory, strings and arithmetic", core_is_pure)
