@@ -3,16 +3,27 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <linux/capability.h>
+#include <pwd.h>
 #include <sched.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define NSEC_PER_SEC 1000000000LL
+#define USER_BUFFER \
+	16384 /* of one entry of the database of users; a group's members are not in it */
+#define CLOSE_LIMIT (1u << 20)
 
 static int result(int r)
 {
@@ -190,4 +201,196 @@ int ws_sys_prctl(int option, unsigned long arg)
 int ws_sys_uname(struct utsname *ret)
 {
 	return result(uname(ret));
+}
+
+pid_t ws_sys_spawn(int (*body)(void *arg), void *arg)
+{
+	sigset_t all, before;
+	pid_t pid;
+	int saved;
+
+	/* Blocked before: the parent's handlers are the child's as well. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	pid = fork();
+	if (pid == 0) {
+		_exit(body(arg));
+	}
+	saved = errno;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return pid < 0 ? -saved : pid;
+}
+
+int ws_sys_waitpid(pid_t pid, int *ret_status)
+{
+	int status;
+
+	if (waitpid(pid, &status, 0) < 0) {
+		return -errno;
+	}
+	*ret_status = status;
+	return 0;
+}
+
+pid_t ws_sys_setsid(void)
+{
+	return result(setsid());
+}
+
+int ws_sys_socketpair(int type, int ret_fds[2])
+{
+	return result(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ret_fds));
+}
+
+int ws_sys_shutdown(int fd, int how)
+{
+	return result(shutdown(fd, how));
+}
+
+int ws_sys_close_range(unsigned first, unsigned last)
+{
+	struct rlimit limit;
+
+#ifdef SYS_close_range
+	if (syscall(SYS_close_range, first, last, 0) == 0) {
+		return 0;
+	}
+#endif
+	/* Linux 5.9 has it. Before, descriptors are tried up to the limit, which containers set
+	 * far beyond what anybody opens. */
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
+		return -errno;
+	}
+	for (unsigned fd = first; fd <= last && fd < limit.rlim_cur && fd < CLOSE_LIMIT; fd++) {
+		close((int)fd);
+	}
+	return 0;
+}
+
+int ws_sys_access(const char *path, int mode)
+{
+	return result(access(path, mode));
+}
+
+void ws_sys_getresuid(uid_t ret[3])
+{
+	(void)getresuid(&ret[0], &ret[1], &ret[2]);
+}
+
+void ws_sys_getresgid(gid_t ret[3])
+{
+	(void)getresgid(&ret[0], &ret[1], &ret[2]);
+}
+
+int ws_sys_setresuid(uid_t uid)
+{
+	return result(setresuid(uid, uid, uid));
+}
+
+int ws_sys_setresgid(gid_t gid)
+{
+	return result(setresgid(gid, gid, gid));
+}
+
+int ws_sys_setgroups(size_t n, const gid_t *groups)
+{
+	return result(setgroups(n, groups));
+}
+
+int ws_sys_capget(struct ws_sys_caps *ret)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};
+
+	if (syscall(SYS_capget, &header, data) < 0) {
+		return -errno;
+	}
+	ret->effective = data[0].effective | (uint64_t)data[1].effective << 32;
+	ret->permitted = data[0].permitted | (uint64_t)data[1].permitted << 32;
+	ret->inheritable = data[0].inheritable | (uint64_t)data[1].inheritable << 32;
+	return 0;
+}
+
+int ws_sys_capset(const struct ws_sys_caps *caps)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+	for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
+		data[i].effective = (uint32_t)(caps->effective >> 32 * i);
+		data[i].permitted = (uint32_t)(caps->permitted >> 32 * i);
+		data[i].inheritable = (uint32_t)(caps->inheritable >> 32 * i);
+	}
+	return result((int)syscall(SYS_capset, &header, data));
+}
+
+int ws_sys_user_by_name(const char *name, uid_t *ret_uid, gid_t *ret_gid)
+{
+	char buf[USER_BUFFER];
+	struct passwd entry, *found = NULL;
+	int err = getpwnam_r(name, &entry, buf, sizeof(buf), &found);
+
+	if (err || !found) {
+		return err ? -err : -ENOENT;
+	}
+	if (ret_uid) {
+		*ret_uid = found->pw_uid;
+	}
+	if (ret_gid) {
+		*ret_gid = found->pw_gid;
+	}
+	return 0;
+}
+
+int ws_sys_user_by_id(uid_t uid, char *name, size_t size, gid_t *ret_gid)
+{
+	char buf[USER_BUFFER];
+	struct passwd entry, *found = NULL;
+	int err = getpwuid_r(uid, &entry, buf, sizeof(buf), &found);
+
+	if (err || !found) {
+		return err ? -err : -ENOENT;
+	}
+	if (strlen(found->pw_name) >= size) {
+		return -E2BIG;
+	}
+	memcpy(name, found->pw_name, strlen(found->pw_name) + 1);
+	if (ret_gid) {
+		*ret_gid = found->pw_gid;
+	}
+	return 0;
+}
+
+int ws_sys_user_groups(const char *name, gid_t gid, gid_t *ret, size_t max)
+{
+	int n = max < INT_MAX ? (int)max : INT_MAX;
+
+	return getgrouplist(name, gid, ret, &n) < 0 ? -E2BIG : n;
+}
+
+int ws_sys_sched_setaffinity(const void *mask, size_t size)
+{
+	return result(sched_setaffinity(0, size, mask));
+}
+
+int ws_sys_sched_setscheduler(int policy, int priority)
+{
+	const struct sched_param param = {.sched_priority = priority};
+
+	return result(sched_setscheduler(0, policy, &param));
+}
+
+int ws_sys_getrlimit(int resource, struct rlimit *ret)
+{
+	return result(getrlimit((__rlimit_resource_t)resource, ret));
+}
+
+int ws_sys_setrlimit(int resource, const struct rlimit *limit)
+{
+	return result(setrlimit((__rlimit_resource_t)resource, limit));
+}
+
+int ws_sys_mlockall(int flags)
+{
+	return result(mlockall(flags));
 }

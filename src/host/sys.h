@@ -13,7 +13,13 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
+struct rlimit;
 struct utsname;
+
+/* Sets of capabilities: bit n is capability n. */
+struct ws_sys_caps {
+	uint64_t effective, permitted, inheritable;
+};
 
 int ws_sys_socket(int domain, int type, int protocol);
 int ws_sys_bind(int fd, const struct sockaddr *addr, socklen_t len);
@@ -49,3 +55,39 @@ gid_t ws_sys_getegid(void);
 /* PR_SET_DUMPABLE and the like: options that take one number. */
 int ws_sys_prctl(int option, unsigned long arg);
 int ws_sys_uname(struct utsname *ret);
+/*
+ * A child process that runs body, with all signals blocked, and exits with what body returns (0 to
+ * 255), without exit handlers. Its pid. body must not take locks: other threads may have held them.
+ */
+pid_t ws_sys_spawn(int (*body)(void *arg), void *arg);
+/* Waits for the end of a child; *ret_status as wait(2) gives it. 0, or -EINTR when a signal came. */
+int ws_sys_waitpid(pid_t pid, int *ret_status);
+pid_t ws_sys_setsid(void);
+int ws_sys_socketpair(int type, int ret_fds[2]); /* AF_UNIX */
+int ws_sys_shutdown(int fd, int how);
+/* Closes all descriptors from first to last. */
+int ws_sys_close_range(unsigned first, unsigned last);
+/* By the real user and group. mode: W_OK and the like. */
+int ws_sys_access(const char *path, int mode);
+/* Real, effective, saved. */
+void ws_sys_getresuid(uid_t ret[3]);
+void ws_sys_getresgid(gid_t ret[3]);
+/* Real, effective and saved id of all threads. */
+int ws_sys_setresuid(uid_t uid);
+int ws_sys_setresgid(gid_t gid);
+int ws_sys_setgroups(size_t n, const gid_t *groups);
+/* Of the calling thread. */
+int ws_sys_capget(struct ws_sys_caps *ret);
+int ws_sys_capset(const struct ws_sys_caps *caps);
+/* The database of users. 0, -ENOENT: no such user, or another error. *ret_uid and *ret_gid, which
+ * may be NULL, and name are written on 0. */
+int ws_sys_user_by_name(const char *name, uid_t *ret_uid, gid_t *ret_gid);
+int ws_sys_user_by_id(uid_t uid, char *name, size_t size, gid_t *ret_gid);
+/* All groups of a user, gid among them. Their number, or -E2BIG if there are more than max. */
+int ws_sys_user_groups(const char *name, gid_t gid, gid_t *ret, size_t max);
+/* Of the calling thread. mask: size bytes, bit n is CPU n. policy: SCHED_FIFO and the like. */
+int ws_sys_sched_setaffinity(const void *mask, size_t size);
+int ws_sys_sched_setscheduler(int policy, int priority);
+int ws_sys_getrlimit(int resource, struct rlimit *ret);
+int ws_sys_setrlimit(int resource, const struct rlimit *limit);
+int ws_sys_mlockall(int flags);

@@ -30,6 +30,7 @@ void sys_fake_reset(void)
 	free(s.log);
 	memset(&s, 0, sizeof(s));
 	sys_model_reset();
+	sys_rights_reset();
 }
 
 const struct sys_fake_call *sys_fake_log(size_t *ret_n)
@@ -61,7 +62,7 @@ void sys_fake_answer(const struct sys_fake_answer *answer)
 	s.n_answers++;
 }
 
-static ssize_t logged(struct sys_fake_call call, ssize_t ret)
+ssize_t sys_fake_logged(struct sys_fake_call call, ssize_t ret)
 {
 	/* Grows by doubling: powers of two are where it is full. */
 	if (!(s.n_log & (s.n_log - 1))) {
@@ -74,7 +75,7 @@ static ssize_t logged(struct sys_fake_call call, ssize_t ret)
 }
 
 /* True if the call has a scripted answer, which is logged as well. */
-static bool answered(const struct sys_fake_call *call, void *out, size_t size, ssize_t *ret)
+bool sys_fake_answered(const struct sys_fake_call *call, void *out, size_t size, ssize_t *ret)
 {
 	for (unsigned i = 0; i < s.n_answers; i++) {
 		struct sys_fake_answer *a = &s.answers[i];
@@ -92,7 +93,7 @@ static bool answered(const struct sys_fake_call *call, void *out, size_t size, s
 		if (out && a->data) {
 			memcpy(out, a->data, a->data_len < size ? a->data_len : size);
 		}
-		*ret = logged(*call, a->ret);
+		*ret = sys_fake_logged(*call, a->ret);
 		return true;
 	}
 	return false;
@@ -126,14 +127,14 @@ int ws_sys_socket(int domain, int type, int protocol)
 	ssize_t ret;
 	int fd;
 
-	if (answered(&c, NULL, 0, &ret)) {
+	if (sys_fake_answered(&c, NULL, 0, &ret)) {
 		return (int)ret;
 	}
 	fd = sys_model_new(true);
 	if (fd >= 0) {
 		sys_model_at(fd)->protocol = protocol;
 	}
-	return (int)logged(c, fd);
+	return (int)sys_fake_logged(c, fd);
 }
 
 int ws_sys_bind(int fd, const struct sockaddr *addr, socklen_t len)
@@ -145,17 +146,17 @@ int ws_sys_bind(int fd, const struct sockaddr *addr, socklen_t len)
 
 	memcpy(&ll, addr, len < sizeof(ll) ? len : sizeof(ll));
 	c.value = ll.sll_ifindex;
-	if (answered(&c, NULL, 0, &ret)) {
+	if (sys_fake_answered(&c, NULL, 0, &ret)) {
 		return (int)ret;
 	}
 	if (!d) {
-		return (int)logged(c, -EBADF);
+		return (int)sys_fake_logged(c, -EBADF);
 	}
 	if (ll.sll_family != AF_PACKET) {
-		return (int)logged(c, 0);
+		return (int)sys_fake_logged(c, 0);
 	}
 	if (sys_fake_kernel.removed || ll.sll_ifindex != sys_fake_kernel.ifindex) {
-		return (int)logged(c, -ENODEV);
+		return (int)sys_fake_logged(c, -ENODEV);
 	}
 	d->bound = true;
 	d->ifindex = ll.sll_ifindex;
@@ -164,7 +165,7 @@ int ws_sys_bind(int fd, const struct sockaddr *addr, socklen_t len)
 	if (!sys_fake_kernel.up && d->protocol) {
 		d->so_error = ENETDOWN;
 	}
-	return (int)logged(c, 0);
+	return (int)sys_fake_logged(c, 0);
 }
 
 int ws_sys_setsockopt(int fd, int level, int name, const void *value, socklen_t len)
@@ -177,10 +178,10 @@ int ws_sys_setsockopt(int fd, int level, int name, const void *value, socklen_t 
 
 	memcpy(&v, value, len < sizeof(v) ? len : sizeof(v));
 	c.value = v;
-	if (answered(&c, NULL, 0, &ret)) {
+	if (sys_fake_answered(&c, NULL, 0, &ret)) {
 		return (int)ret;
 	}
-	return (int)logged(c, d ? sys_model_set_option(d, &c, value) : -EBADF);
+	return (int)sys_fake_logged(c, d ? sys_model_set_option(d, &c, value) : -EBADF);
 }
 
 int ws_sys_getsockopt(int fd, int level, int name, void *value, socklen_t *len)
@@ -190,10 +191,11 @@ int ws_sys_getsockopt(int fd, int level, int name, void *value, socklen_t *len)
 	struct descriptor *d = sys_model_socket(fd);
 	ssize_t ret;
 
-	if (answered(&c, value, *len, &ret)) {
+	if (sys_fake_answered(&c, value, *len, &ret)) {
 		return (int)ret;
 	}
-	return (int)logged(c, d ? sys_model_get_option(d, level, name, value, len) : -EBADF);
+	return (int)sys_fake_logged(
+		c, d ? sys_model_get_option(d, level, name, value, len) : -EBADF);
 }
 
 int ws_sys_getsockname(int fd, struct sockaddr *addr, socklen_t *len)
@@ -203,17 +205,17 @@ int ws_sys_getsockname(int fd, struct sockaddr *addr, socklen_t *len)
 	struct sockaddr_ll ll = {.sll_family = AF_PACKET};
 	ssize_t ret;
 
-	if (answered(&c, addr, *len, &ret)) {
+	if (sys_fake_answered(&c, addr, *len, &ret)) {
 		return (int)ret;
 	}
 	if (!d) {
-		return (int)logged(c, -EBADF);
+		return (int)sys_fake_logged(c, -EBADF);
 	}
 	ll.sll_ifindex = sys_fake_kernel.removed ? -1 : d->ifindex;
 	ll.sll_protocol = (unsigned short)d->protocol;
 	*len = *len < sizeof(ll) ? *len : (socklen_t)sizeof(ll);
 	memcpy(addr, &ll, *len);
-	return (int)logged(c, 0);
+	return (int)sys_fake_logged(c, 0);
 }
 
 ssize_t ws_sys_sendto(
@@ -226,7 +228,11 @@ ssize_t ws_sys_sendto(
 
 	m.msg_name = (void *)to;
 	m.msg_namelen = tolen;
-	return answered(&c, NULL, 0, &ret) ? ret : logged(c, sys_model_transmit(fd, &m));
+	if (sys_fake_answered(&c, NULL, 0, &ret)) {
+		return ret;
+	}
+	ret = sys_rights_send(fd, buf, len);
+	return sys_fake_logged(c, ret == -ENOTSOCK ? sys_model_transmit(fd, &m) : ret);
 }
 
 ssize_t ws_sys_recv(int fd, void *buf, size_t len, int flags)
@@ -238,11 +244,15 @@ ssize_t ws_sys_recv(int fd, void *buf, size_t len, int flags)
 	size_t got = 0;
 	ssize_t ret;
 
-	if (answered(&c, buf, len, &ret)) {
+	if (sys_fake_answered(&c, buf, len, &ret)) {
 		return ret;
 	}
+	ret = sys_rights_recv(fd, buf, len);
+	if (ret != -ENOTSOCK) {
+		return sys_fake_logged(c, ret);
+	}
 	ret = d ? sys_model_receive(d, &m, flags, &got) : -EBADF;
-	return logged(c, ret ? ret : (ssize_t)got);
+	return sys_fake_logged(c, ret ? ret : (ssize_t)got);
 }
 
 ssize_t ws_sys_sendmsg(int fd, const struct msghdr *msg, int flags)
@@ -250,7 +260,9 @@ ssize_t ws_sys_sendmsg(int fd, const struct msghdr *msg, int flags)
 	struct sys_fake_call c = {.fn = SYS_FAKE_SENDMSG, .fd = fd, .value = flags, .len = 1};
 	ssize_t ret;
 
-	return answered(&c, NULL, 0, &ret) ? ret : logged(c, sys_model_transmit(fd, msg));
+	return sys_fake_answered(&c, NULL, 0, &ret)
+		       ? ret
+		       : sys_fake_logged(c, sys_model_transmit(fd, msg));
 }
 
 int ws_sys_sendmmsg(int fd, struct mmsghdr *msgs, unsigned n, int flags)
@@ -260,7 +272,7 @@ int ws_sys_sendmmsg(int fd, struct mmsghdr *msgs, unsigned n, int flags)
 	unsigned done = 0;
 	ssize_t ret = 0;
 
-	if (answered(&c, NULL, 0, &ret)) {
+	if (sys_fake_answered(&c, NULL, 0, &ret)) {
 		return (int)ret;
 	}
 	n = most && n > most ? most : n;
@@ -272,7 +284,7 @@ int ws_sys_sendmmsg(int fd, struct mmsghdr *msgs, unsigned n, int flags)
 		msgs[done++].msg_len = (unsigned)ret;
 	}
 	/* An error after the first message is forgotten. */
-	return (int)logged(c, done ? (ssize_t)done : ret);
+	return (int)sys_fake_logged(c, done ? (ssize_t)done : ret);
 }
 
 int ws_sys_recvmmsg(int fd, struct mmsghdr *msgs, unsigned n, int flags)
@@ -283,7 +295,7 @@ int ws_sys_recvmmsg(int fd, struct mmsghdr *msgs, unsigned n, int flags)
 	size_t got = 0;
 	ssize_t ret = d ? 0 : -EBADF;
 
-	if (answered(&c, NULL, 0, &ret)) {
+	if (sys_fake_answered(&c, NULL, 0, &ret)) {
 		return (int)ret;
 	}
 	while (!ret && done < n) {
@@ -292,7 +304,7 @@ int ws_sys_recvmmsg(int fd, struct mmsghdr *msgs, unsigned n, int flags)
 			msgs[done++].msg_len = (unsigned)got;
 		}
 	}
-	return (int)logged(c, done ? (ssize_t)done : ret);
+	return (int)sys_fake_logged(c, done ? (ssize_t)done : ret);
 }
 
 int ws_sys_ioctl(int fd, unsigned long request, void *arg)
@@ -302,22 +314,22 @@ int ws_sys_ioctl(int fd, unsigned long request, void *arg)
 	bool named;
 	ssize_t ret;
 
-	if (answered(&c, arg, SIZE_MAX, &ret)) {
+	if (sys_fake_answered(&c, arg, SIZE_MAX, &ret)) {
 		return (int)ret;
 	}
 	switch (request) {
 	case SIOCGIFNAME:
 		if (sys_fake_kernel.removed || ifr->ifr_ifindex != sys_fake_kernel.ifindex) {
-			return (int)logged(c, -ENODEV);
+			return (int)sys_fake_logged(c, -ENODEV);
 		}
 		memcpy(ifr->ifr_name, IFNAME, sizeof(IFNAME));
-		return (int)logged(c, 0);
+		return (int)sys_fake_logged(c, 0);
 	case SIOCGIFINDEX:
 	case SIOCGIFFLAGS:
 	case SIOCGIFMTU:
 		named = !sys_fake_kernel.removed && !strncmp(ifr->ifr_name, IFNAME, IFNAMSIZ);
 		if (!named) {
-			return (int)logged(c, -ENODEV);
+			return (int)sys_fake_logged(c, -ENODEV);
 		}
 		if (request == SIOCGIFINDEX) {
 			ifr->ifr_ifindex = sys_fake_kernel.ifindex;
@@ -326,9 +338,9 @@ int ws_sys_ioctl(int fd, unsigned long request, void *arg)
 		} else {
 			ifr->ifr_flags = sys_fake_kernel.up ? IFF_UP | IFF_RUNNING : 0;
 		}
-		return (int)logged(c, 0);
+		return (int)sys_fake_logged(c, 0);
 	default:
-		return (int)logged(c, -ENOTTY);
+		return (int)sys_fake_logged(c, sys_rights_ioctl(request, arg));
 	}
 }
 
@@ -339,7 +351,7 @@ int ws_sys_poll(struct pollfd *fds, unsigned n, int64_t timeout_ns)
 	ssize_t ready = 0;
 	ssize_t ret;
 
-	if (answered(&c, NULL, 0, &ret)) {
+	if (sys_fake_answered(&c, NULL, 0, &ret)) {
 		return (int)ret;
 	}
 	for (unsigned i = 0; i < n; i++) {
@@ -349,12 +361,13 @@ int ws_sys_poll(struct pollfd *fds, unsigned n, int64_t timeout_ns)
 		ready += fds[i].revents != 0;
 	}
 	if (!ready && timeout_ns < 0) {
-		return (int)logged(c, -EINTR); /* nothing can ever come: a signal ends it */
+		return (int)sys_fake_logged(
+			c, -EINTR); /* nothing can ever come: a signal ends it */
 	}
 	if (!ready) {
 		sleep_to(sys_model_clock + timeout_ns);
 	}
-	return (int)logged(c, ready);
+	return (int)sys_fake_logged(c, ready);
 }
 
 int ws_sys_mmap(void **ret, size_t len, int prot, int flags, int fd)
@@ -364,14 +377,14 @@ int ws_sys_mmap(void **ret, size_t len, int prot, int flags, int fd)
 	struct descriptor *d = sys_model_at(fd);
 	ssize_t r;
 
-	if (answered(&c, NULL, 0, &r)) {
+	if (sys_fake_answered(&c, NULL, 0, &r)) {
 		return (int)r;
 	}
 	if (!d || !d->ring || len != d->ring_len) {
-		return (int)logged(c, -EINVAL);
+		return (int)sys_fake_logged(c, -EINVAL);
 	}
 	*ret = d->ring;
-	return (int)logged(c, 0);
+	return (int)sys_fake_logged(c, 0);
 }
 
 int ws_sys_munmap(void *addr, size_t len)
@@ -380,7 +393,7 @@ int ws_sys_munmap(void *addr, size_t len)
 	ssize_t ret;
 
 	(void)addr; /* the ring's memory goes with its socket */
-	return (int)(answered(&c, NULL, 0, &ret) ? ret : logged(c, 0));
+	return (int)(sys_fake_answered(&c, NULL, 0, &ret) ? ret : sys_fake_logged(c, 0));
 }
 
 int ws_sys_close(int fd)
@@ -389,13 +402,13 @@ int ws_sys_close(int fd)
 	struct descriptor *d = sys_model_at(fd);
 	ssize_t ret;
 
-	if (answered(&c, NULL, 0, &ret)) {
+	if (sys_fake_answered(&c, NULL, 0, &ret)) {
 		return (int)ret;
 	}
 	if (d) {
 		sys_model_drop(d);
 	}
-	return (int)logged(c, d ? 0 : -EBADF);
+	return (int)sys_fake_logged(c, d ? 0 : -EBADF);
 }
 
 int ws_sys_open(const char *path, int flags, mode_t mode)
@@ -404,7 +417,7 @@ int ws_sys_open(const char *path, int flags, mode_t mode)
 	ssize_t ret;
 
 	strncpy(c.path, path, sizeof(c.path) - 1);
-	return (int)(answered(&c, NULL, 0, &ret) ? ret : logged(c, -ENOENT));
+	return (int)(sys_fake_answered(&c, NULL, 0, &ret) ? ret : sys_fake_logged(c, -ENOENT));
 }
 
 ssize_t ws_sys_read(int fd, void *buf, size_t len)
@@ -412,7 +425,7 @@ ssize_t ws_sys_read(int fd, void *buf, size_t len)
 	struct sys_fake_call c = {.fn = SYS_FAKE_READ, .fd = fd, .len = len};
 	ssize_t ret;
 
-	return answered(&c, buf, len, &ret) ? ret : logged(c, 0);
+	return sys_fake_answered(&c, buf, len, &ret) ? ret : sys_fake_logged(c, 0);
 }
 
 ssize_t ws_sys_write(int fd, const void *buf, size_t len)
@@ -421,7 +434,7 @@ ssize_t ws_sys_write(int fd, const void *buf, size_t len)
 	ssize_t ret;
 
 	(void)buf;
-	return answered(&c, NULL, 0, &ret) ? ret : logged(c, (ssize_t)len);
+	return sys_fake_answered(&c, NULL, 0, &ret) ? ret : sys_fake_logged(c, (ssize_t)len);
 }
 
 /* Calls that take numbers only, and that nothing in the model depends on. */
@@ -430,7 +443,7 @@ static int plain(enum sys_fake_fn fn, int fd, int name, int64_t value)
 	struct sys_fake_call c = {.fn = fn, .fd = fd, .name = name, .value = value};
 	ssize_t ret;
 
-	return (int)(answered(&c, NULL, 0, &ret) ? ret : logged(c, 0));
+	return (int)(sys_fake_answered(&c, NULL, 0, &ret) ? ret : sys_fake_logged(c, 0));
 }
 
 int ws_sys_unshare(int flags)
@@ -445,7 +458,16 @@ int ws_sys_setns(int fd, int type)
 
 int ws_sys_prctl(int option, unsigned long arg)
 {
-	return plain(SYS_FAKE_PRCTL, -1, option, (int64_t)arg);
+	struct sys_fake_call c = {
+		.fn = SYS_FAKE_PRCTL, .fd = -1, .name = option, .value = (int64_t)arg};
+	int done = 0;
+	ssize_t ret;
+
+	if (sys_fake_answered(&c, NULL, 0, &ret)) {
+		return (int)ret;
+	}
+	sys_rights_prctl(option, arg, &done);
+	return (int)sys_fake_logged(c, done);
 }
 
 int ws_sys_uname(struct utsname *ret)
@@ -456,7 +478,7 @@ int ws_sys_uname(struct utsname *ret)
 	memset(ret, 0, sizeof(*ret));
 	memcpy(ret->sysname, "Linux", sizeof("Linux"));
 	memcpy(ret->release, "6.13.0", sizeof("6.13.0"));
-	return (int)(answered(&c, ret, sizeof(*ret), &r) ? r : logged(c, 0));
+	return (int)(sys_fake_answered(&c, ret, sizeof(*ret), &r) ? r : sys_fake_logged(c, 0));
 }
 
 int64_t ws_sys_clock(int clock)

@@ -18,6 +18,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "host/restore.h"
+#include "host/sys.h"
+
 enum sys_fake_fn {
 	SYS_FAKE_SOCKET,
 	SYS_FAKE_BIND,
@@ -41,6 +44,26 @@ enum sys_fake_fn {
 	SYS_FAKE_SETNS,
 	SYS_FAKE_PRCTL,
 	SYS_FAKE_UNAME,
+	SYS_FAKE_SPAWN,
+	SYS_FAKE_WAITPID,
+	SYS_FAKE_SETSID,
+	SYS_FAKE_SOCKETPAIR,
+	SYS_FAKE_SHUTDOWN,
+	SYS_FAKE_CLOSE_RANGE,
+	SYS_FAKE_ACCESS,
+	SYS_FAKE_SETRESUID,
+	SYS_FAKE_SETRESGID,
+	SYS_FAKE_SETGROUPS,
+	SYS_FAKE_CAPGET,
+	SYS_FAKE_CAPSET,
+	SYS_FAKE_USER_BY_NAME,
+	SYS_FAKE_USER_BY_ID,
+	SYS_FAKE_USER_GROUPS,
+	SYS_FAKE_SETAFFINITY,
+	SYS_FAKE_SETSCHEDULER,
+	SYS_FAKE_GETRLIMIT,
+	SYS_FAKE_SETRLIMIT,
+	SYS_FAKE_MLOCKALL,
 };
 
 struct sys_fake_call {
@@ -48,12 +71,12 @@ struct sys_fake_call {
 	int fd;
 	int level; /* of an option; socket: the domain */
 	int name;  /* of an option; socket: the protocol; ioctl: the request; setns, prctl: type,
-		      option */
+		      option; of a limit: the resource; setscheduler: the policy */
 	/* What was passed: the first 4 bytes of an option's value, the flags of a call that has
 	 * some, the interface index of bind. */
 	int64_t value;
 	size_t len; /* of an option's value or a buffer; number of messages; length of a mapping */
-	char path[96]; /* of open */
+	char path[96]; /* of open and access, a user's name */
 	ssize_t ret;
 };
 
@@ -142,3 +165,56 @@ void *sys_fake_ring(int fd, size_t *ret_len);
 void sys_fake_link(bool up);
 /* Descriptors that are open. */
 unsigned sys_fake_open_descriptors(void);
+
+/*
+ * Rights as kernel/sys.c, kernel/groups.c and security/commoncap.c give and take them. A test may
+ * change them at any time; sys_fake_reset() makes the process root with all of them.
+ */
+#define SYS_FAKE_ALL_CAPS ((UINT64_C(1) << 41) - 1)
+#define SYS_FAKE_GROUPS	  16
+
+struct sys_fake_process {
+	uid_t uid[3]; /* real, effective, saved */
+	gid_t gid[3];
+	gid_t groups[SYS_FAKE_GROUPS];
+	size_t n_groups;
+	struct ws_sys_caps caps;
+	uint64_t bounding, ambient;
+	bool dumpable, no_new_privs, no_setgroups; /* the last: as in /proc/self/setgroups */
+	uid_t mapped_uids; /* of the user namespace, from 0 on; UINT32_MAX */
+	bool leads_session;
+	uint32_t closed_from, kept, closed_to; /* by the last two calls of close_range */
+	uint64_t memlock; /* RLIMIT_MEMLOCK, of which RLIM_INFINITY cannot be undone */
+};
+extern struct sys_fake_process sys_fake_process;
+
+/* The one directory that access() knows. Every path is this one. */
+struct sys_fake_directory {
+	uid_t uid;
+	gid_t gid;
+	mode_t mode;
+};
+extern struct sys_fake_directory sys_fake_directory;
+
+/*
+ * A child is kept until waitpid, and then runs with the rights that the process had when it was
+ * made, with what was sent to it by then, and with nobody at the other end. The process's rights
+ * are as before after that. Returns its exit status; -1 if there is no child.
+ */
+int sys_fake_run_child(void);
+/* The rights that the last child had when it ended. */
+extern struct sys_fake_process sys_fake_child;
+
+/* Hardware time stamps of the one interface; the driver has none unless a test says so. */
+struct sys_fake_stamps {
+	bool known;		  /* answers ETHTOOL_GET_TS_INFO */
+	uint32_t claims;	  /* SOF_TIMESTAMPING_* */
+	uint32_t filters;	  /* bit n: HWTSTAMP_FILTER_n */
+	int phc;		  /* -1 */
+	int get_error, set_error; /* or 0 */
+	unsigned set_error_times; /* 0: for ever */
+	int makes_of_all;	  /* the filter that is set when all is asked for */
+	bool lies;		  /* claims to have set what was asked for */
+	struct ws_restore_hwtstamp now;
+};
+extern struct sys_fake_stamps sys_fake_stamps;

@@ -51,3 +51,16 @@ int sys_model_set_option(struct descriptor *d, const struct sys_fake_call *c, co
 int sys_model_get_option(struct descriptor *d, int level, int name, void *value, socklen_t *len);
 /* What poll says. */
 short sys_model_events(const struct descriptor *d, short asked);
+
+/* Of sys_fake.c: logs the call with what it gave; true if a test has given an answer to it. */
+ssize_t sys_fake_logged(struct sys_fake_call call, ssize_t ret);
+bool sys_fake_answered(const struct sys_fake_call *call, void *out, size_t size, ssize_t *ret);
+
+/* Of sys_rights.c. */
+void sys_rights_reset(void);
+/* Ioctls about time stamps. -ENOTTY: another one. */
+int sys_rights_ioctl(unsigned long request, void *arg);
+/* What the two ends of a pair send to each other. -ENOTSOCK: another descriptor. */
+ssize_t sys_rights_send(int fd, const void *buf, size_t len);
+ssize_t sys_rights_recv(int fd, void *buf, size_t len);
+void sys_rights_prctl(int option, unsigned long arg, int *ret);
