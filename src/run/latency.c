@@ -3,7 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +15,7 @@
 #include "host/netns.h"
 #include "host/nic.h"
 #include "host/sys.h"
+#include "host/thread.h"
 #include "run/receiver.h"
 #include "run/sender.h"
 #include "run/verdict.h"
@@ -397,32 +398,51 @@ static int prepare(struct run *r, struct ws_latency_granted *granted,
 	return ws_sender_new(&r->sender, &sender);
 }
 
+/* What a thread is told, and what it tells before it begins. */
+struct start {
+	struct run *run;
+	void *(*body)(void *);
+	int cpu, rc;
+	sem_t placed;
+};
+
+static void *begin(void *arg)
+{
+	struct start *s = arg;
+	void *(*body)(void *) = s->body;
+	struct run *r = s->run;
+	int rc = s->cpu >= 0 ? ws_thread_pin(s->cpu, NULL, 0) : 0;
+
+	s->rc = rc;
+	sem_post(&s->placed);
+	return rc < 0 ? NULL : body(r);
+}
+
 static int start_thread(pthread_t *thread, void *(*body)(void *), struct run *r, enum ws_end end)
 {
-	int cpu = r->setup->end[end].cpu;
+	struct start s = {.run = r, .body = body, .cpu = r->setup->end[end].cpu};
 	sigset_t all, before;
-	pthread_attr_t attr;
-	cpu_set_t set;
 	int rc;
 
-	rc = pthread_attr_init(&attr);
-	if (rc) {
-		return -rc;
+	if (sem_init(&s.placed, 0, 0) < 0) {
+		return -errno;
 	}
-	if (cpu >= 0) {
-		CPU_ZERO(&set);
-		CPU_SET((unsigned)cpu, &set);
-		rc = pthread_attr_setaffinity_np(&attr, sizeof(set), &set);
-	}
+	/* Signals are the main thread's. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	rc = -pthread_create(thread, NULL, begin, &s);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (!rc) {
-		/* Signals are the main thread's. */
-		sigfillset(&all);
-		pthread_sigmask(SIG_SETMASK, &all, &before);
-		rc = pthread_create(thread, &attr, body, r);
-		pthread_sigmask(SIG_SETMASK, &before, NULL);
+		while (sem_wait(&s.placed) < 0) {
+			; /* a signal came */
+		}
+		rc = s.rc;
+		if (rc < 0) {
+			pthread_join(*thread, NULL);
+		}
 	}
-	pthread_attr_destroy(&attr);
-	return -rc;
+	sem_destroy(&s.placed);
+	return rc;
 }
 
 static int64_t error_bound(const struct run *r)
