@@ -5,9 +5,9 @@
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/filter.h>
-#include <linux/if_arp.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <pcap/pcap.h>
 #include <stdio.h>
 #include <stdlib.h>
