@@ -3,8 +3,8 @@
 
 #include <errno.h>
 #include <linux/filter.h>
-#include <linux/if_arp.h>
 #include <linux/if_packet.h>
+#include <net/if_arp.h>
 #include <stdio.h>
 #include <stdlib.h>
 
