@@ -8,12 +8,11 @@
 #include <linux/if_packet.h>
 
 #define VLAN_TPID_DEFAULT 0x8100 /* IEEE 802.1Q */
-#define VLAN_TAG_LEN	  4
-#define MAC_ADDRS_LEN	  12
 /* The kernel aligns every packet header in a block so (V3_ALIGNMENT in net/packet/af_packet.c). */
 #define HEADER_ALIGN 8
 /* tpacket_rcv() puts a struct sockaddr_ll behind the packet's header, and the frame behind both. */
-#define FRAME_MIN_OFF (TPACKET_ALIGN(sizeof(struct tpacket3_hdr)) + sizeof(struct sockaddr_ll))
+#define ADDRESS_OFF   TPACKET_ALIGN(sizeof(struct tpacket3_hdr))
+#define FRAME_MIN_OFF (ADDRESS_OFF + sizeof(struct sockaddr_ll))
 
 /* No header can be here: the walk has found that the chain of packets is broken. */
 #define NEXT_BROKEN 0
@@ -92,6 +91,7 @@ int ws_block3_next(struct ws_block3_walk *w, struct ws_ring_packet *ret)
 		.status = h.tp_status,
 		.sec = h.tp_sec,
 		.nsec = h.tp_nsec,
+		.address = (const void *)(w->block + at + ADDRESS_OFF),
 	};
 	if (h.tp_status & TP_STATUS_VLAN_VALID) {
 		ret->vlan_tci = (uint16_t)h.hv1.tp_vlan_tci;
@@ -101,34 +101,4 @@ int ws_block3_next(struct ws_block3_walk *w, struct ws_ring_packet *ret)
 	w->next = (uint32_t)next;
 	w->left--;
 	return 1;
-}
-
-static void put_be16(uint8_t *p, uint16_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-bool ws_ring_packet_restore_vlan(struct ws_ring_packet *p)
-{
-	if (!(p->status & TP_STATUS_VLAN_VALID)) {
-		return true;
-	}
-	/* A packet cut off before the place of the tag lacks only the tag's share of its length. */
-	if (p->len >= MAC_ADDRS_LEN) {
-		bool has_tpid = p->status & TP_STATUS_VLAN_TPID_VALID;
-
-		if (p->headroom < VLAN_TAG_LEN) {
-			return false;
-		}
-		memmove(p->data - VLAN_TAG_LEN, p->data, MAC_ADDRS_LEN);
-		p->data -= VLAN_TAG_LEN;
-		p->headroom -= VLAN_TAG_LEN;
-		p->len += VLAN_TAG_LEN;
-		put_be16(p->data + MAC_ADDRS_LEN, has_tpid ? p->vlan_tpid : VLAN_TPID_DEFAULT);
-		put_be16(p->data + MAC_ADDRS_LEN + 2, p->vlan_tci);
-	}
-	p->wire_len += VLAN_TAG_LEN;
-	p->status &= ~(uint32_t)(TP_STATUS_VLAN_VALID | TP_STATUS_VLAN_TPID_VALID);
-	return true;
 }

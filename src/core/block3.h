@@ -9,21 +9,7 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-/* One packet of a ring, its kernel fields made independent of the ring's version. */
-struct ws_ring_packet {
-	uint8_t *data;	   /* first byte of the Ethernet header; inside the block */
-	uint32_t len;	   /* bytes present at data (tp_snaplen) */
-	uint32_t wire_len; /* bytes on the wire, without FCS (tp_len); at least len */
-	uint32_t
-		headroom; /* bytes before data, after the kernel's headers, that may be overwritten */
-	uint32_t status; /* TP_STATUS_* of the packet */
-	uint32_t sec, nsec;
-	uint16_t vlan_tci, vlan_tpid; /* 0 without a tag; 0x8100 if the kernel does not say */
-};
+#include "core/ringpkt.h"
 
 struct ws_block3_walk {
 	uint8_t *block;
@@ -55,12 +41,3 @@ int ws_block3_begin(struct ws_block3_walk *w, void *block, uint32_t size);
  * returned.
  */
 int ws_block3_next(struct ws_block3_walk *w, struct ws_ring_packet *ret);
-
-/*
- * The kernel strips the outermost VLAN tag into the ring's header; this puts it back, by moving the
- * 12 address bytes 4 bytes towards the front. Does nothing unless p->status says that there is a
- * tag. Returns false, with *p unchanged, if there is a tag but less than 4 bytes of headroom.
- * Afterwards p->status has no tag any more. A packet of less than 12 bytes was cut off before the
- * place of the tag: only its wire_len grows.
- */
-bool ws_ring_packet_restore_vlan(struct ws_ring_packet *p);

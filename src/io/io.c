@@ -5,10 +5,12 @@
 #include <string.h>
 
 extern const struct ws_io_ops ws_io_tpacket3;
+extern const struct ws_io_ops ws_io_tpacket2;
 extern const struct ws_io_ops ws_io_socket;
 
 const struct ws_io_ops *const ws_io_backends[] = {
 	&ws_io_tpacket3,
+	&ws_io_tpacket2,
 	&ws_io_socket,
 	NULL,
 };

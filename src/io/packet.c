@@ -12,10 +12,16 @@
 #include <sys/ioctl.h>
 #include <time.h>
 
+#include "core/ringpkt.h"
 #include "host/sys.h"
 
 /* Packets that the kernel is handing over at this moment are counted at the latest after this. */
 #define STOP_GRACE_NS 2000000
+/* A packet merged by GRO or not yet split by TSO; larger ones (BIG TCP) have to be allowed on an
+ * interface by hand. */
+#define MERGED_MAX (65536u + PACKET_MTU_EXTRA)
+
+_Static_assert(WS_IO_COOKED_LEN == WS_COOKED_LEN, "one cooked header");
 
 int packet_socket(void)
 {
@@ -54,6 +60,16 @@ uint32_t packet_frame_max(const struct ws_io_config *config, uint32_t mtu)
 	return config->frame_max && config->frame_max < largest ? config->frame_max : largest;
 }
 
+uint32_t packet_rx_frame_max(const struct ws_io_config *config, uint32_t usual)
+{
+	uint32_t largest = usual > MERGED_MAX ? usual : MERGED_MAX;
+
+	if (!config->frame_max) {
+		return usual;
+	}
+	return config->frame_max < largest ? config->frame_max : largest;
+}
+
 uint64_t packet_rcvbuf(int fd, uint64_t bytes)
 {
 	/* The kernel doubles what it is asked for, and reports the doubled value. */
@@ -89,13 +105,45 @@ int packet_set_filter(int fd, const struct sock_filter *insns, unsigned n)
 	return r == -ENOENT ? 0 : r; /* there was none */
 }
 
-int packet_rx_options(int fd, const struct ws_io_config *config)
+/* Sets the user's filter, behind our own if what goes out must be hidden. */
+static int set_filter(const struct packet_io *p, const struct sock_filter *insns, unsigned n)
 {
-	const int on = 1;
+	const struct sock_filter hide[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PACKET_OUTGOING, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+	};
+	const struct sock_filter all = BPF_STMT(BPF_RET | BPF_K, UINT32_MAX);
+	const size_t before = sizeof(hide) / sizeof(hide[0]);
+	struct sock_filter *both;
 	int r;
 
-	if (config->filter_len) {
-		r = packet_set_filter(fd, config->filter, config->filter_len);
+	if (!p->hide_outgoing) {
+		return packet_set_filter(p->fd, insns, n);
+	}
+	if (n > BPF_MAXINSNS - before) {
+		return -EINVAL;
+	}
+	both = calloc(before + n + 1, sizeof(*both));
+	if (!both) {
+		return -ENOMEM;
+	}
+	memcpy(both, hide, sizeof(hide));
+	memcpy(both + before, n ? insns : &all, (n ? n : 1) * sizeof(*both));
+	r = packet_set_filter(p->fd, both, (unsigned)before + (n ? n : 1));
+	free(both);
+	return r;
+}
+
+int packet_rx_options(struct packet_io *p, const struct ws_io_config *config)
+{
+	const int on = 1;
+	int fd = p->fd;
+	int r;
+
+	p->hide_outgoing = config->fanout && !config->rx_outgoing;
+	if (config->filter_len || p->hide_outgoing) {
+		r = set_filter(p, config->filter, config->filter_len);
 		if (r < 0) {
 			return r;
 		}
@@ -122,8 +170,44 @@ int packet_rx_options(int fd, const struct ws_io_config *config)
 	return 0;
 }
 
-int packet_rx_bind(int fd, const struct ws_io_config *config)
+/*
+ * Joins the fanout group, or makes one. Packets of a flow go to one member, or to another one while
+ * that one is full. The members of a group have the same flags: who joins one that was made without
+ * ROLLOVER finds out in the way in which the first did.
+ */
+static int join_fanout(int fd, uint32_t group, uint32_t *ret_group)
 {
+	const uint32_t type = PACKET_FANOUT_HASH << 16;
+	/* The kernel counts groups from 0, which means none to us. */
+	uint32_t id = group == WS_IO_FANOUT_NEW ? 0 : group - 1;
+	uint32_t flags = group == WS_IO_FANOUT_NEW ? PACKET_FANOUT_FLAG_UNIQUEID << 16 : 0;
+	uint32_t joined;
+	socklen_t len = sizeof(joined);
+	int r;
+
+	if (id > UINT16_MAX) {
+		return -EINVAL;
+	}
+	joined = id | type | flags | PACKET_FANOUT_FLAG_ROLLOVER << 16;
+	r = ws_sys_setsockopt(fd, SOL_PACKET, PACKET_FANOUT, &joined, sizeof(joined));
+	if (r == -EINVAL) {
+		joined = id | type | flags;
+		r = ws_sys_setsockopt(fd, SOL_PACKET, PACKET_FANOUT, &joined, sizeof(joined));
+	}
+	if (r < 0) {
+		return r;
+	}
+	r = ws_sys_getsockopt(fd, SOL_PACKET, PACKET_FANOUT, &joined, &len);
+	if (r < 0) {
+		return r;
+	}
+	*ret_group = (joined & UINT16_MAX) + 1;
+	return 0;
+}
+
+int packet_rx_bind(struct packet_io *p, const struct ws_io_config *config)
+{
+	int fd = p->fd;
 	const struct sockaddr_ll addr = {
 		.sll_family = AF_PACKET,
 		.sll_protocol = __builtin_bswap16(ETH_P_ALL),
@@ -140,7 +224,7 @@ int packet_rx_bind(int fd, const struct ws_io_config *config)
 	if (r < 0) {
 		return r;
 	}
-	if (config->promiscuous) {
+	if (config->promiscuous && config->ifindex) {
 		/* Bound to the socket: the kernel undoes it however this program ends. */
 		const struct packet_mreq mreq = {
 			.mr_ifindex = config->ifindex,
@@ -152,7 +236,7 @@ int packet_rx_bind(int fd, const struct ws_io_config *config)
 			return r;
 		}
 	}
-	return 0;
+	return config->fanout ? join_fanout(fd, config->fanout, &p->io.caps.fanout) : 0;
 }
 
 int packet_stop(int fd)
@@ -176,7 +260,7 @@ int packet_stop(int fd)
 void packet_statistics(struct packet_io *p)
 {
 	union tpacket_stats_u st = {0};
-	socklen_t len = p->ring ? sizeof(st.stats3) : sizeof(st.stats1);
+	socklen_t len = p->v3 ? sizeof(st.stats3) : sizeof(st.stats1);
 
 	if (ws_sys_getsockopt(p->fd, SOL_PACKET, PACKET_STATISTICS, &st, &len) < 0) {
 		return;
@@ -184,7 +268,7 @@ void packet_statistics(struct packet_io *p)
 	/* tp_packets includes tp_drops. */
 	p->stats.rx_offered += st.stats1.tp_packets;
 	p->stats.rx_dropped += st.stats1.tp_drops;
-	if (p->ring) {
+	if (p->v3) {
 		p->stats.rx_freezes += st.stats3.tp_freeze_q_cnt;
 	}
 }
@@ -195,7 +279,7 @@ void packet_received(struct packet_io *p, unsigned n)
 	if (p->stats.rx_received >= p->statistics_due) {
 		/* Even if 100 times as many are dropped as are received. */
 		p->statistics_due = p->stats.rx_received + (1u << 25);
-		packet_statistics(p);
+		p->update(p);
 	}
 }
 
@@ -227,7 +311,7 @@ int packet_pending_error(int fd)
 	return -err;
 }
 
-int packet_wait(int rx_fd, const struct packet_tx *tx, int64_t deadline_ns)
+int packet_poll(int rx_fd, short events, const struct packet_tx *tx, int64_t deadline_ns)
 {
 	struct pollfd p[2];
 	unsigned n = 0;
@@ -235,17 +319,14 @@ int packet_wait(int rx_fd, const struct packet_tx *tx, int64_t deadline_ns)
 	int r;
 
 	if (rx_fd >= 0) {
-		p[n++] = (struct pollfd){.fd = rx_fd, .events = POLLIN};
+		p[n++] = (struct pollfd){.fd = rx_fd, .events = events};
 	}
 	if (tx) {
 		/* POLLERR, which says that the error queue holds a stamp, need not be asked for. */
 		p[n++] = (struct pollfd){.fd = packet_tx_fd(tx)};
 	}
 	r = ws_sys_poll(p, n, left > 0 ? left : 0);
-	if (r == -EINTR || r == 0) {
-		return 0;
-	}
-	if (r < 0) {
+	if (r <= 0) {
 		return r;
 	}
 	if (rx_fd >= 0 && p[0].revents & POLLERR) {
@@ -257,21 +338,29 @@ int packet_wait(int rx_fd, const struct packet_tx *tx, int64_t deadline_ns)
 	return 1;
 }
 
+int packet_wait(int rx_fd, const struct packet_tx *tx, int64_t deadline_ns)
+{
+	int r = packet_poll(rx_fd, POLLIN, tx, deadline_ns);
+
+	return r == -EINTR ? 0 : r;
+}
+
 int packet_rx_socket(struct packet_io *p, const struct ws_io_config *config)
 {
-	uint32_t mtu;
 	int r;
 
-	p->fd = packet_socket();
+	p->fd = config->cooked ? ws_sys_socket(AF_PACKET, SOCK_DGRAM, 0) : packet_socket();
 	if (p->fd < 0) {
 		return p->fd;
 	}
-	r = packet_link(p->fd, config->ifindex, &mtu);
-	if (r < 0) {
-		return r;
+	if (config->ifindex) {
+		r = packet_link(p->fd, config->ifindex, &p->mtu);
+		if (r < 0) {
+			return r;
+		}
 	}
+	p->cooked = config->cooked;
 	p->hw_clock = config->rx_hw_clock;
-	p->io.caps.frame_max = packet_frame_max(config, mtu);
 	p->io.caps.rx_stamps = config->rx_stamps;
 	return 0;
 }
@@ -290,6 +379,7 @@ int packet_open(struct ws_io **ret, const struct ws_io_config *config, const str
 	p->io.caps.backend = ops->name;
 	p->io.caps.dirs = config->dirs;
 	p->statistics_due = 1u << 25;
+	p->update = packet_statistics;
 	if (config->dirs & WS_IO_RX) {
 		r = open_rx(p, config);
 	}
@@ -316,7 +406,7 @@ int packet_op_set_filter(struct ws_io *io, const struct sock_filter *insns, unsi
 {
 	struct packet_io *p = (struct packet_io *)io;
 
-	return p->fd >= 0 ? packet_set_filter(p->fd, insns, n) : -EOPNOTSUPP;
+	return p->fd >= 0 ? set_filter(p, insns, n) : -EOPNOTSUPP;
 }
 
 int packet_op_tx_reserve(struct ws_io *io, struct ws_io_slot *slots, unsigned max)
@@ -351,9 +441,13 @@ void packet_op_stats(struct ws_io *io, struct ws_io_stats *ret)
 {
 	struct packet_io *p = (struct packet_io *)io;
 
+	uint64_t lost;
+
 	if (p->fd >= 0) {
-		packet_statistics(p);
+		p->update(p);
 	}
+	lost = p->stats.rx_dropped;
+	p->stats.rx_untold = lost > p->lost_told ? lost - p->lost_told : 0;
 	*ret = p->stats;
 	if (p->tx) {
 		packet_tx_stats(p->tx, ret);

@@ -11,14 +11,25 @@
 
 struct packet_tx;
 
+#define PACKET_VLAN_ROOM 4 /* in front of a packet, for the tag that the kernel took out */
+/* And for the cooked header. */
+#define PACKET_ROOM(config) (PACKET_VLAN_ROOM + ((config)->cooked ? WS_IO_COOKED_LEN : 0u))
+#define PACKET_MTU_EXTRA    (14 + 4) /* the Ethernet header and a VLAN tag */
+
 /* Every AF_PACKET backend's instance begins with this; the ops below serve all of them. */
 struct packet_io {
 	struct ws_io io;
 	struct packet_tx *tx; /* NULL if it does not transmit */
 	int fd;		      /* receiving; -1 if it does not */
-	bool ring;	      /* PACKET_STATISTICS has the larger form of TPACKET_V3 */
+	bool v3;	      /* PACKET_STATISTICS has the larger form of TPACKET_V3 */
+	bool cooked;
+	bool hide_outgoing; /* by the filter: in a fanout group PACKET_IGNORE_OUTGOING is ignored */
+	uint32_t mtu;	    /* 0: not known, since it receives from all interfaces */
 	enum ws_clock hw_clock;
+	/* Reads the kernel's counters without blurring where packets were lost. */
+	void (*update)(struct packet_io *p);
 	struct ws_io_stats stats; /* of the receiving half */
+	uint64_t lost_told;	  /* by lost_before of the views */
 	uint64_t
 		statistics_due; /* stats.rx_received at which the kernel's counters are read next */
 };
@@ -49,6 +60,12 @@ int packet_link(int fd, int ifindex, uint32_t *ret_mtu);
 /* Largest frame with a VLAN tag, without FCS, for an MTU. */
 uint32_t packet_frame_max(const struct ws_io_config *config, uint32_t mtu);
 
+/*
+ * Largest frame that a receiver should have room for. Other than on the way out the MTU is no limit:
+ * the kernel merges packets. What is asked for, up to the largest of those, or else `usual`.
+ */
+uint32_t packet_rx_frame_max(const struct ws_io_config *config, uint32_t usual);
+
 /* An AF_PACKET socket that receives nothing until it is bound. The descriptor or -errno. */
 int packet_socket(void);
 /* The receiving socket: p->fd and what is common of its caps. The interface must be up. 0 or
@@ -61,9 +78,10 @@ uint64_t packet_rcvbuf(int fd, uint64_t bytes);
 
 /* The options that receiving sockets of every backend have: filter, direction, stamps. Before
  * binding. */
-int packet_rx_options(int fd, const struct ws_io_config *config);
-/* Starts receiving: binds to the interface, then joins promiscuous mode. 0, -ENODEV, -ENETDOWN... */
-int packet_rx_bind(int fd, const struct ws_io_config *config);
+int packet_rx_options(struct packet_io *p, const struct ws_io_config *config);
+/* Starts receiving: binds to the interface, or to all; then joins promiscuous mode and the fanout
+ * group. 0, -ENODEV, -ENETDOWN... */
+int packet_rx_bind(struct packet_io *p, const struct ws_io_config *config);
 
 int packet_set_filter(int fd, const struct sock_filter *insns, unsigned n);
 /* Lets nothing more in, and waits until what is on its way in has been counted. */
@@ -77,6 +95,8 @@ void packet_statistics(struct packet_io *p);
  * -ENETDOWN: the receiving interface went down; -ENODEV: it is gone.
  */
 int packet_wait(int rx_fd, const struct packet_tx *tx, int64_t deadline_ns);
+/* The same with what to ask of rx_fd, POLLIN or 0; -EINTR when a signal came. */
+int packet_poll(int rx_fd, short events, const struct packet_tx *tx, int64_t deadline_ns);
 /* After ENETDOWN: -ENETDOWN if the interface still exists, -ENODEV if not. */
 int packet_down_or_gone(int fd);
 /* What a pending error on the socket means: 0, -ENETDOWN, -ENODEV or another. */
