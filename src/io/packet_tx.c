@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The transmitting half of the AF_PACKET backends: sendmmsg from buffers of our own, stamps from
- * the error queue (linux/Documentation/networking/timestamping.rst).
- *
- * Stamp keys. From Linux 6.13 on, a control message gives each packet its key (SCM_TS_OPT_ID).
- * Before, the kernel counts, and a batch that was cut short does not say whether the packet that
- * stopped it used up a key (ENOBUFS) or not (EAGAIN): sendmmsg drops that error when it has sent
- * something. So there one packet a call is sent when stamps are wanted, and every call's error is
- * seen.
+ * The transmitting half of the AF_PACKET backends, as far as it is the same for every way to hand
+ * frames to the kernel: slots, accounts, keys, and stamps from the error queue
+ * (linux/Documentation/networking/timestamping.rst).
  */
+#include "io/packet_tx.h"
+
 #include <errno.h>
 #include <linux/if_packet.h>
 #include <linux/net_tstamp.h>
@@ -16,16 +13,13 @@
 #include <string.h>
 #include <time.h>
 
-#include "core/txkeys.h"
 #include "host/sys.h"
 #include "host/uapi.h"
-#include "io/packet.h"
 
 #define DEFAULT_BATCH	      64
 #define MAX_BATCH	      1024
 #define DEFAULT_STAMP_BUFFER  (8u << 20)
 #define DEFAULT_STAMP_TIMEOUT 1000000000LL
-#define STAMP_BATCH	      64
 
 /*
  * What one unread stamp takes of the receive buffer. Measured on 6.18: 212992 bytes of buffer hold
@@ -33,33 +27,10 @@
  */
 #define STAMP_TRUESIZE 1040
 
-/* Two control messages: which stamps to record, and under which key. */
-#define SEND_CONTROL_LEN  (2 * CMSG_SPACE(sizeof(uint32_t)))
-#define STAMP_CONTROL_LEN 256
-
-struct packet_tx {
-	int fd;
-	struct ws_io_caps *caps; /* of the instance that this is a half of */
-	enum ws_clock hw_clock;
-	unsigned stages;
-	uint32_t record_flags;
-	bool keys_explicit;
-	bool keys_proven; /* the kernel has taken an explicit key */
-	bool keys_unsure; /* the kernel's count and ours may differ */
-	uint32_t stamp_flags;
-	int64_t stamp_timeout_ns;
-	struct ws_txkeys *keys; /* NULL if no stamps are wanted */
-	struct ws_io_stats stats;
-	/* slots: a ring, reserved ones begin at head */
-	uint32_t batch, slot_size;
-	uint32_t head, reserved;
-	uint8_t *buffers;
-	struct mmsghdr *msgs;
-	struct iovec *iovs;
-	uint8_t *controls;
-	/* reading stamps */
-	struct mmsghdr stamp_msgs[STAMP_BATCH];
-	uint8_t stamp_controls[STAMP_BATCH][STAMP_CONTROL_LEN] __attribute__((aligned(8)));
+static const struct packet_tx_way *const ways[] = {
+	&packet_tx_mmsg,
+	&packet_tx_ring2,
+	&packet_tx_ring3,
 };
 
 static int enable_stamps(
@@ -112,28 +83,15 @@ static int enable_stamps(
 	return 0;
 }
 
-static int make_slots(struct packet_tx *tx, const struct ws_io_config *config, uint32_t frame_max)
+/* A backend that has none of its own sends by sendmmsg. */
+static const struct packet_tx_way *way_of(const char *backend)
 {
-	tx->batch = config->tx_batch ? config->tx_batch : DEFAULT_BATCH;
-	if (tx->batch > MAX_BATCH) {
-		tx->batch = MAX_BATCH;
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		if (!strcmp(ways[i]->backend, backend)) {
+			return ways[i];
+		}
 	}
-	tx->slot_size = (frame_max + 63) & ~63u;
-	tx->buffers = aligned_alloc(64, (size_t)tx->batch * tx->slot_size);
-	tx->msgs = calloc(tx->batch, sizeof(*tx->msgs));
-	tx->iovs = calloc(tx->batch, sizeof(*tx->iovs));
-	tx->controls = aligned_alloc(64, ((size_t)tx->batch * SEND_CONTROL_LEN + 63) & ~(size_t)63);
-	if (!tx->buffers || !tx->msgs || !tx->iovs || !tx->controls) {
-		return -ENOMEM;
-	}
-	memset(tx->buffers, 0, (size_t)tx->batch * tx->slot_size);
-	memset(tx->controls, 0, (size_t)tx->batch * SEND_CONTROL_LEN);
-	for (uint32_t i = 0; i < tx->batch; i++) {
-		tx->iovs[i].iov_base = tx->buffers + (size_t)i * tx->slot_size;
-		tx->msgs[i].msg_hdr.msg_iov = &tx->iovs[i];
-		tx->msgs[i].msg_hdr.msg_iovlen = 1;
-	}
-	return 0;
+	return &packet_tx_mmsg;
 }
 
 int packet_tx_open(
@@ -143,14 +101,16 @@ int packet_tx_open(
 		.sll_family = AF_PACKET,
 		.sll_ifindex = config->ifindex,
 	};
+	const struct packet_tx_way *way = way_of(caps->backend);
 	struct packet_tx *tx;
 	uint32_t mtu, frame_max;
 	int r;
 
-	tx = calloc(1, sizeof(*tx));
+	tx = calloc(1, way->size);
 	if (!tx) {
 		return -ENOMEM;
 	}
+	tx->way = way;
 	tx->caps = caps;
 	tx->fd = packet_socket();
 	if (tx->fd < 0) {
@@ -174,17 +134,24 @@ int packet_tx_open(
 			goto fail;
 		}
 	}
+	tx->batch = config->tx_batch ? config->tx_batch : DEFAULT_BATCH;
+	if (tx->batch > MAX_BATCH) {
+		tx->batch = MAX_BATCH;
+	}
+	frame_max = packet_frame_max(config, mtu);
+	r = way->open(tx, mtu, &frame_max);
+	if (r < 0) {
+		goto fail;
+	}
 	/* Protocol 0: this socket only sends, so the receive buffer is all for stamps. */
 	r = ws_sys_bind(tx->fd, (const struct sockaddr *)&addr, sizeof(addr));
 	if (r < 0) {
 		goto fail;
 	}
-	frame_max = packet_frame_max(config, mtu);
-	r = make_slots(tx, config, frame_max);
-	if (r < 0) {
-		goto fail;
+	/* An instance may receive more than it can send. */
+	if (!(config->dirs & WS_IO_RX) || frame_max < caps->frame_max) {
+		caps->frame_max = frame_max;
 	}
-	caps->frame_max = frame_max;
 	caps->tx_batch = tx->batch;
 	caps->tx_stages = tx->stages;
 	caps->tx_keys_explicit = tx->keys_explicit;
@@ -200,14 +167,11 @@ void packet_tx_close(struct packet_tx *tx)
 	if (!tx) {
 		return;
 	}
+	tx->way->close(tx);
 	if (tx->fd >= 0) {
 		ws_sys_close(tx->fd);
 	}
 	ws_txkeys_free(tx->keys);
-	free(tx->buffers);
-	free(tx->msgs);
-	free(tx->iovs);
-	free(tx->controls);
 	free(tx);
 }
 
@@ -236,10 +200,13 @@ int packet_tx_reserve(struct packet_tx *tx, struct ws_io_slot *slots, unsigned m
 {
 	unsigned n = 0;
 
-	while (n < max && tx->reserved < tx->batch) {
-		uint32_t i = (tx->head + tx->reserved) % tx->batch;
+	while (n < max && tx->reserved < tx->batch && tx->gap + tx->reserved < tx->slots) {
+		uint8_t *data = tx->way->slot(tx, (tx->head + tx->gap + tx->reserved) % tx->slots);
 
-		slots[n].data = tx->iovs[i].iov_base;
+		if (!data) {
+			break;
+		}
+		slots[n].data = data;
 		slots[n].size = tx->slot_size;
 		tx->reserved++;
 		n++;
@@ -258,21 +225,18 @@ static uint8_t *put_control(uint8_t *at, int type, uint32_t value)
 	return at + CMSG_SPACE(sizeof(value));
 }
 
-static void prepare(struct packet_tx *tx, uint32_t slot, const struct ws_io_tx *frame, uint32_t key)
+size_t packet_tx_control(
+	const struct packet_tx *tx, uint8_t *control, const struct ws_io_tx *frame, uint32_t key)
 {
-	struct msghdr *m = &tx->msgs[slot].msg_hdr;
-	uint8_t *control = tx->controls + (size_t)slot * SEND_CONTROL_LEN;
 	uint8_t *end = control;
 
-	tx->iovs[slot].iov_len = frame->len;
 	if (frame->want_stamp && tx->keys) {
 		end = put_control(end, SO_TIMESTAMPING, tx->record_flags);
 		if (tx->keys_explicit) {
 			end = put_control(end, WS_SCM_TS_OPT_ID, key);
 		}
 	}
-	m->msg_control = end > control ? control : NULL;
-	m->msg_controllen = (size_t)(end - control);
+	return (size_t)(end - control);
 }
 
 /* Switching keys off and on makes the kernel count from 0 again. */
@@ -289,13 +253,15 @@ static void restart_keys(struct packet_tx *tx)
 }
 
 /*
- * Prepares messages from the head on, as many as one call may take: up to the end of the ring of
- * slots, up to the bound on stamps under way, and a single one where the kernel counts the keys.
+ * How many frames one call may take: up to the end of the slots, up to the bound on stamps under
+ * way, and a single one with a stamp where the kernel counts the keys or the way asks for that.
  */
-static unsigned prepare_run(struct packet_tx *tx, const struct ws_io_tx *frames, unsigned n)
+static unsigned plan_run(struct packet_tx *tx, const struct ws_io_tx *frames, unsigned n)
 {
-	unsigned run = tx->batch - tx->head;
-	uint32_t wanted = 0, room = 0, key = 0;
+	unsigned run = tx->slots - tx->head;
+	uint32_t wanted = 0, room = 0;
+	/* A first explicit key goes alone: an old kernel's refusal must be seen. */
+	bool alone = tx->way->stamps_alone || !tx->keys_explicit || !tx->keys_proven;
 
 	if (run > n) {
 		run = n;
@@ -305,7 +271,6 @@ static unsigned prepare_run(struct packet_tx *tx, const struct ws_io_tx *frames,
 			restart_keys(tx);
 		}
 		room = tx->keys_unsure ? 0 : ws_txkeys_room(tx->keys);
-		key = ws_txkeys_next(tx->keys);
 	}
 	for (unsigned i = 0; i < run; i++) {
 		bool stamped = frames[i].want_stamp && tx->keys;
@@ -313,20 +278,26 @@ static unsigned prepare_run(struct packet_tx *tx, const struct ws_io_tx *frames,
 		if (stamped && wanted == room) {
 			return i;
 		}
-		prepare(tx, tx->head + i, &frames[i], key + wanted);
 		wanted += stamped;
-		/* A first explicit key goes alone: an old kernel's refusal must be seen. */
-		if (stamped && (!tx->keys_explicit || !tx->keys_proven)) {
+		if (stamped && alone) {
 			return i ? i : 1;
 		}
 	}
 	return run;
 }
 
-static void consume(struct packet_tx *tx, unsigned n)
+/* The oldest n reserved slots are done with. */
+static void consume(struct packet_tx *tx, unsigned n, bool stays)
 {
-	tx->head = (tx->head + n) % tx->batch;
+	if (stays) {
+		tx->gap += n;
+	} else {
+		tx->head = (tx->head + n) % tx->slots;
+	}
 	tx->reserved -= n;
+	if (!tx->reserved) {
+		tx->gap = 0; /* the next one can be built where the kernel wants it */
+	}
 }
 
 static void accepted(struct packet_tx *tx, struct ws_io_tx *frames, unsigned n)
@@ -341,7 +312,7 @@ static void accepted(struct packet_tx *tx, struct ws_io_tx *frames, unsigned n)
 		}
 	}
 	tx->stats.tx_accepted += n;
-	consume(tx, n);
+	consume(tx, n, false);
 }
 
 static void refused(struct packet_tx *tx, struct ws_io_tx *frame, int status)
@@ -358,7 +329,7 @@ static void refused(struct packet_tx *tx, struct ws_io_tx *frame, int status)
 		}
 	}
 	tx->stats.tx_refused++;
-	consume(tx, 1);
+	consume(tx, 1, tx->way->refused_stays);
 }
 
 int packet_tx_submit(struct packet_tx *tx, struct ws_io_tx *frames, unsigned n)
@@ -369,34 +340,32 @@ int packet_tx_submit(struct packet_tx *tx, struct ws_io_tx *frames, unsigned n)
 		return -EINVAL;
 	}
 	while (done < n) {
-		unsigned run = prepare_run(tx, frames + done, n - done);
-		int r;
+		unsigned run = plan_run(tx, frames + done, n - done);
+		struct packet_tx_sent sent = {0};
 
 		if (!run) {
 			break;
 		}
-		tx->stats.tx_calls++;
-		if (run == 1) {
-			r = (int)ws_sys_sendmsg(tx->fd, &tx->msgs[tx->head].msg_hdr, MSG_DONTWAIT);
-			r = r >= 0 ? 1 : r;
-		} else {
-			r = ws_sys_sendmmsg(tx->fd, &tx->msgs[tx->head], run, MSG_DONTWAIT);
+		tx->way->send(
+			tx, frames + done, run, tx->keys ? ws_txkeys_next(tx->keys) : 0, &sent);
+		if (sent.taken) {
+			accepted(tx, frames + done, sent.taken);
+			done += sent.taken;
 		}
-		if (r > 0) {
-			accepted(tx, frames + done, (unsigned)r);
-			done += (unsigned)r;
-			if ((unsigned)r < run && frames[done].want_stamp && tx->keys) {
+		if (sent.taken == run) {
+			continue;
+		}
+		switch (sent.error) {
+		case 0:
+			if (frames[done].want_stamp && tx->keys) {
 				/* The next one was refused, but how is not told. If the driver
 				 * stamped it before it dropped it, that stamp must not be the next
 				 * try's. */
 				ws_txkeys_refused(tx->keys);
 			}
 			continue;
-		}
-		switch (r) {
 		case -EINTR:
 			continue;
-		case 0:
 		case -EAGAIN:
 			tx->stats.tx_again++;
 			return (int)done;
@@ -406,7 +375,8 @@ int packet_tx_submit(struct packet_tx *tx, struct ws_io_tx *frames, unsigned n)
 		case -ENODEV:
 			return done ? (int)done : -ENODEV;
 		case -EINVAL:
-			if (tx->keys_explicit && !tx->keys_proven && frames[done].want_stamp) {
+			if (!sent.wrong && tx->keys_explicit && !tx->keys_proven &&
+				frames[done].want_stamp) {
 				tx->keys_explicit = false; /* before 6.13 */
 				tx->caps->tx_keys_explicit = false;
 				continue;
@@ -415,7 +385,7 @@ int packet_tx_submit(struct packet_tx *tx, struct ws_io_tx *frames, unsigned n)
 		default:
 			break;
 		}
-		refused(tx, &frames[done], r);
+		refused(tx, &frames[done], sent.error);
 		done++;
 	}
 	return (int)done;
@@ -444,7 +414,7 @@ static unsigned give_up(struct packet_tx *tx, struct ws_io_tx_stamp *stamps, uns
 
 int packet_tx_stamps(struct packet_tx *tx, struct ws_io_tx_stamp *stamps, unsigned max)
 {
-	unsigned want = max < STAMP_BATCH ? max : STAMP_BATCH;
+	unsigned want = max < PACKET_TX_STAMP_BATCH ? max : PACKET_TX_STAMP_BATCH;
 	unsigned n = 0;
 	int got;
 
@@ -454,7 +424,7 @@ int packet_tx_stamps(struct packet_tx *tx, struct ws_io_tx_stamp *stamps, unsign
 	for (unsigned i = 0; i < want; i++) {
 		tx->stamp_msgs[i].msg_hdr = (struct msghdr){
 			.msg_control = tx->stamp_controls[i],
-			.msg_controllen = STAMP_CONTROL_LEN,
+			.msg_controllen = PACKET_TX_STAMP_LEN,
 		};
 	}
 	got = ws_sys_recvmmsg(tx->fd, tx->stamp_msgs, want, MSG_ERRQUEUE | MSG_DONTWAIT);

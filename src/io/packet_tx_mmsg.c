@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Transmits by sendmmsg, from buffers of our own: the kernel has copied them when it returns. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/sys.h"
+#include "io/packet_tx.h"
+
+struct mmsg_tx {
+	struct packet_tx tx;
+	uint8_t *buffers;
+	struct mmsghdr *msgs;
+	struct iovec *iovs;
+	uint8_t *controls;
+};
+
+static int mmsg_open(struct packet_tx *tx, uint32_t mtu, uint32_t *frame_max)
+{
+	struct mmsg_tx *s = (struct mmsg_tx *)tx;
+
+	(void)mtu;
+	tx->slots = tx->batch;
+	tx->slot_size = (*frame_max + 63) & ~63u;
+	s->buffers = aligned_alloc(64, (size_t)tx->slots * tx->slot_size);
+	s->msgs = calloc(tx->slots, sizeof(*s->msgs));
+	s->iovs = calloc(tx->slots, sizeof(*s->iovs));
+	s->controls =
+		aligned_alloc(64, ((size_t)tx->slots * PACKET_TX_CONTROL_LEN + 63) & ~(size_t)63);
+	if (!s->buffers || !s->msgs || !s->iovs || !s->controls) {
+		return -ENOMEM;
+	}
+	memset(s->buffers, 0, (size_t)tx->slots * tx->slot_size);
+	memset(s->controls, 0, (size_t)tx->slots * PACKET_TX_CONTROL_LEN);
+	for (uint32_t i = 0; i < tx->slots; i++) {
+		s->iovs[i].iov_base = s->buffers + (size_t)i * tx->slot_size;
+		s->msgs[i].msg_hdr.msg_iov = &s->iovs[i];
+		s->msgs[i].msg_hdr.msg_iovlen = 1;
+	}
+	return 0;
+}
+
+static void mmsg_close(struct packet_tx *tx)
+{
+	struct mmsg_tx *s = (struct mmsg_tx *)tx;
+
+	free(s->buffers);
+	free(s->msgs);
+	free(s->iovs);
+	free(s->controls);
+}
+
+static uint8_t *mmsg_slot(const struct packet_tx *tx, uint32_t i)
+{
+	const struct mmsg_tx *s = (const struct mmsg_tx *)tx;
+
+	return s->iovs[i].iov_base;
+}
+
+static void mmsg_send(struct packet_tx *tx, const struct ws_io_tx *frames, unsigned n, uint32_t key,
+	struct packet_tx_sent *ret)
+{
+	struct mmsg_tx *s = (struct mmsg_tx *)tx;
+	int r;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct msghdr *m = &s->msgs[tx->head + i].msg_hdr;
+		uint8_t *control = s->controls + (size_t)(tx->head + i) * PACKET_TX_CONTROL_LEN;
+
+		s->iovs[tx->head + i].iov_len = frames[i].len;
+		m->msg_controllen = packet_tx_control(tx, control, &frames[i], key);
+		m->msg_control = m->msg_controllen ? control : NULL;
+		key += m->msg_controllen != 0;
+	}
+	tx->stats.tx_calls++;
+	if (n == 1) {
+		r = (int)ws_sys_sendmsg(tx->fd, &s->msgs[tx->head].msg_hdr, MSG_DONTWAIT);
+		r = r >= 0 ? 1 : r;
+	} else {
+		r = ws_sys_sendmmsg(tx->fd, &s->msgs[tx->head], n, MSG_DONTWAIT);
+	}
+	if (r > 0) {
+		ret->taken = (unsigned)r;
+	} else {
+		ret->error = r ? r : -EAGAIN;
+	}
+}
+
+const struct packet_tx_way packet_tx_mmsg = {
+	.backend = "socket",
+	.size = sizeof(struct mmsg_tx),
+	.open = mmsg_open,
+	.close = mmsg_close,
+	.slot = mmsg_slot,
+	.send = mmsg_send,
+};
