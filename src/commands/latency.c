@@ -334,6 +334,7 @@ static int run_rates(struct state *s, const struct ws_plan *plans)
 		}
 		r->run_count = i + 1;
 		r->io = granted.backend;
+		r->io_tx = granted.tx_backend;
 		r->rx_buffer = granted.rx_buffer;
 		r->stamp_buffer = granted.stamp_buffer;
 		r->stamps_outstanding = granted.stamps_outstanding;

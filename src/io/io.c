@@ -25,6 +25,12 @@ const struct ws_io_ops *ws_io_find(const char *name)
 	return NULL;
 }
 
+/* Another backend helps only where this one is not to be had. */
+static bool to_be_had_elsewhere(int r)
+{
+	return r == -EOPNOTSUPP || r == -ENOPROTOOPT;
+}
+
 int ws_io_open(struct ws_io **ret, const struct ws_io_config *config)
 {
 	const struct ws_io_ops *ops;
@@ -40,10 +46,17 @@ int ws_io_open(struct ws_io **ret, const struct ws_io_config *config)
 		ops = ws_io_find(config->backend);
 		return ops ? ops->open(ret, config) : -ENOENT;
 	}
+	/* The table is in the order of receiving. sendmmsg sends frames with stamps faster than a
+	 * ring, in which each of them needs a call of its own. */
+	if (config->dirs == WS_IO_TX) {
+		r = ws_io_socket.open(ret, config);
+		if (!to_be_had_elsewhere(r)) {
+			return r;
+		}
+	}
 	for (const struct ws_io_ops *const *o = ws_io_backends; *o; o++) {
 		r = (*o)->open(ret, config);
-		/* Another backend helps only where this one is not to be had. */
-		if (r != -EOPNOTSUPP && r != -ENOPROTOOPT) {
+		if (!to_be_had_elsewhere(r)) {
 			break;
 		}
 	}

@@ -31,7 +31,8 @@ enum ws_io_dir { WS_IO_RX = 1 << 0, WS_IO_TX = 1 << 1 };
 /* What is asked for. What was granted stands in ws_io_caps. 0 means the backend's default
  * everywhere. */
 struct ws_io_config {
-	const char *backend; /* a name from the table; NULL or "auto": the best that opens */
+	const char *backend; /* a name from the table; NULL or "auto": the best that opens,
+				for sending alone `socket` */
 	unsigned dirs;	     /* WS_IO_RX | WS_IO_TX */
 	int ifindex;	     /* in the network namespace of the thread that calls open; 0, with
 				cooked alone: all interfaces */
@@ -212,7 +213,7 @@ int ws_io_stop(struct ws_io *io);
 /* Accepts NULL. Views and slots are gone. */
 void ws_io_close(struct ws_io *io);
 
-/* The backends, best first, ends with NULL. */
+/* The backends, the best for receiving first, ends with NULL. */
 struct ws_io_ops {
 	const char *name;
 	const char *summary;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What all AF_PACKET backends share: opening and closing sockets in the right order, and the
- * transmitting half (sendmmsg, stamps from the error queue).
+ * transmitting half (by sendmmsg or a ring, stamps from the error queue).
  */
 #pragma once
 
@@ -102,7 +102,11 @@ int packet_down_or_gone(int fd);
 /* What a pending error on the socket means: 0, -ENETDOWN, -ENODEV or another. */
 int packet_pending_error(int fd);
 
-/* The transmitting half. It fills in its part of caps, which must live as long as it does. */
+/*
+ * The transmitting half. caps->backend decides how frames are handed over: `tpacket2` and
+ * `tpacket3` have a ring on a socket of its own, any other sends by sendmmsg. It fills in its part
+ * of caps, which must live as long as it does.
+ */
 int packet_tx_open(
 	struct packet_tx **ret, const struct ws_io_config *config, struct ws_io_caps *caps);
 void packet_tx_close(struct packet_tx *tx);

@@ -139,7 +139,7 @@ int packet_tx_open(
 		tx->batch = MAX_BATCH;
 	}
 	frame_max = packet_frame_max(config, mtu);
-	r = way->open(tx, mtu, &frame_max);
+	r = way->open(tx, mtu, frame_max);
 	if (r < 0) {
 		goto fail;
 	}
@@ -148,10 +148,7 @@ int packet_tx_open(
 	if (r < 0) {
 		goto fail;
 	}
-	/* An instance may receive more than it can send. */
-	if (!(config->dirs & WS_IO_RX) || frame_max < caps->frame_max) {
-		caps->frame_max = frame_max;
-	}
+	caps->frame_max = frame_max;
 	caps->tx_batch = tx->batch;
 	caps->tx_stages = tx->stages;
 	caps->tx_keys_explicit = tx->keys_explicit;

@@ -69,9 +69,9 @@ struct packet_tx_way {
 	int version;	     /* of the ring */
 	bool stamps_alone;   /* a frame that wants a stamp needs a call of its own */
 	bool refused_stays;  /* the kernel's place is still at the slot of a refused frame */
-	/* The socket is open, but not bound. Sets slots, slot_size; may lower *frame_max. 0 or
-	 * -errno, and then close is called, too. */
-	int (*open)(struct packet_tx *tx, uint32_t mtu, uint32_t *frame_max);
+	/* The socket is open, but not bound. Sets slots and slot_size. 0 or -errno; close is called
+	 * after that, too. */
+	int (*open)(struct packet_tx *tx, uint32_t mtu, uint32_t frame_max);
 	void (*close)(struct packet_tx *tx);
 	/* Where to build a frame; NULL while the kernel still has that slot. */
 	uint8_t *(*slot)(const struct packet_tx *tx, uint32_t i);

@@ -15,13 +15,13 @@ struct mmsg_tx {
 	uint8_t *controls;
 };
 
-static int mmsg_open(struct packet_tx *tx, uint32_t mtu, uint32_t *frame_max)
+static int mmsg_open(struct packet_tx *tx, uint32_t mtu, uint32_t frame_max)
 {
 	struct mmsg_tx *s = (struct mmsg_tx *)tx;
 
 	(void)mtu;
 	tx->slots = tx->batch;
-	tx->slot_size = (*frame_max + 63) & ~63u;
+	tx->slot_size = (frame_max + 63) & ~63u;
 	s->buffers = aligned_alloc(64, (size_t)tx->slots * tx->slot_size);
 	s->msgs = calloc(tx->slots, sizeof(*s->msgs));
 	s->iovs = calloc(tx->slots, sizeof(*s->iovs));

@@ -2,7 +2,7 @@
 /*
  * Backend `tpacket3`: receives from a TPACKET_V3 ring that the kernel fills block by block; nothing
  * is copied and a block of packets costs one wake-up. Packets of any size up to a block are whole.
- * Transmits by sendmmsg.
+ * Transmits through a ring, too.
  *
  * Source: linux/Documentation/networking/packet_mmap.rst, net/packet/af_packet.c.
  */
@@ -255,7 +255,7 @@ static void blocks_release(struct ws_io *io, unsigned n)
 
 const struct ws_io_ops ws_io_tpacket3 = {
 	.name = "tpacket3",
-	.summary = "TPACKET_V3 receive ring, sendmmsg",
+	.summary = "TPACKET_V3 rings",
 	.open = blocks_open,
 	.set_filter = packet_op_set_filter,
 	.wait = packet_ring_op_wait,

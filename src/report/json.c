@@ -201,6 +201,7 @@ static json_t *run_object(
 	}
 	put_load(d, o, run);
 	ws_doc_put(d, o, "io", ws_doc_string(r->io));
+	ws_doc_put(d, o, "io_tx", ws_doc_string(r->io_tx));
 	ws_doc_put(d, o, "workers", json_integer(1));
 	ws_doc_put(d, o, "seed", json_null());
 	ws_doc_put(d, o, "schedule_hash", ws_doc_known(hash));

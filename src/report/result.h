@@ -91,7 +91,8 @@ struct ws_latency_report {
 	struct ws_host_facts host;
 	struct ws_endpoint tx, rx;
 	bool lab;
-	const char *io;	     /* backend in use */
+	const char *io;	     /* backend in use, of the receiving end */
+	const char *io_tx;   /* of the sending end */
 	const char *carrier; /* "udp", "l2" */
 	const char *payload; /* "short", "full" */
 	uint32_t run_id;

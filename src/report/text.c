@@ -53,6 +53,9 @@ static void header(struct ws_page *p, const struct ws_latency_report *r)
 	ws_text_add(&t, "carrier %s", r->carrier ? r->carrier : "-");
 	ws_text_add(&t, ", %s payload", r->payload ? r->payload : "-");
 	ws_text_add(&t, ", backend %s", r->io ? r->io : "-");
+	if (r->io && r->io_tx && strcmp(r->io, r->io_tx) != 0) {
+		ws_text_add(&t, " (sends by %s)", r->io_tx);
+	}
 	ws_text_add(&t, ", window %s", ws_format_ns(buf, sizeof(buf), (double)r->window_ns));
 	ws_page_wrap(p, NULL, 0, 2, t.buf);
 

@@ -103,6 +103,7 @@ static int open_end(struct run *r, enum ws_end end, struct ws_latency_granted *g
 		config.rx_buffer = rx_buffer_for(r->setup);
 	} else {
 		config.dirs = WS_IO_TX;
+		config.frame_max = r->setup->frame.len;
 		config.tx_stages = e->origin == WS_ORIGIN_SOFTWARE ? WS_STAGE_DRIVER : 0;
 		config.stamp_timeout_ns = STAMP_TIMEOUT_NS;
 	}
@@ -120,6 +121,7 @@ static int open_end(struct run *r, enum ws_end end, struct ws_latency_granted *g
 		granted->backend = caps->backend;
 		granted->rx_buffer = caps->rx_buffer;
 	} else {
+		granted->tx_backend = caps->backend;
 		granted->stamp_buffer = caps->stamp_buffer;
 		granted->stamps_outstanding = caps->stamps_outstanding;
 	}

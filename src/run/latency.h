@@ -46,7 +46,7 @@ struct ws_latency_setup {
 
 /* What the kernel granted; for the report. */
 struct ws_latency_granted {
-	const char *backend;
+	const char *backend, *tx_backend; /* of the receiving end, of the sending one */
 	uint64_t rx_buffer, stamp_buffer;
 	uint32_t stamps_outstanding;
 	bool tx_keys_explicit;

@@ -95,6 +95,7 @@ struct sys_fake_kernel {
 	bool tx_hardware;	    /* gives hardware transmit stamps; false */
 	uint32_t mtu;		    /* 1500 */
 	unsigned sendmmsg_max;	    /* messages that one call takes; 0, no limit */
+	bool holds;		    /* frames sent through a ring stay in a queue; false */
 	int64_t send_ns; /* a message moves the clock on by this before it is stamped; 0 */
 	uid_t euid;	 /* 0 */
 };
@@ -148,6 +149,8 @@ void sys_fake_send_fails(size_t n, int error);
 void sys_fake_lose_stamps(size_t n, unsigned stages);
 /* Puts a stamp on the error queue that belongs to no message. scm: SCM_TSTAMP_*. */
 void sys_fake_stray_stamp(int fd, uint32_t key, uint32_t scm);
+/* Frames of the socket's transmit ring that are in a queue leave it, oldest first. */
+void sys_fake_complete(int fd, unsigned n);
 /* Stamps on the error queue, the most there ever were, and those that found it full. */
 struct sys_fake_errqueue {
 	unsigned now, most, dropped;

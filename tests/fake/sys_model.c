@@ -125,6 +125,7 @@ void sys_model_drop(struct descriptor *d)
 	empty(&d->received);
 	empty(&d->stamps);
 	free(d->ring);
+	free(d->tx_ring.mem);
 	*d = (struct descriptor){0};
 }
 
@@ -334,16 +335,28 @@ static void stamp_sent(struct descriptor *d, const struct sys_fake_sent *r, unsi
 	}
 }
 
-/* packet_snd: the order of its checks decides which failures use up a key. */
+int sys_model_check_control(const struct descriptor *d, const struct msghdr *m)
+{
+	return read_control(d, m, &(struct sys_fake_sent){0});
+}
+
 ssize_t sys_model_transmit(int fd, const struct msghdr *m)
 {
 	struct descriptor *d = sys_model_socket(fd);
-	struct sys_fake_sent r = {.fd = fd};
-	struct fate fate = known_fate(s.n_sent);
 
 	if (!d) {
 		return -EBADF;
 	}
+	return d->tx_ring.mem ? sys_model_transmit_ring(fd, d, m)
+			      : sys_model_transmit_frame(fd, d, m);
+}
+
+/* packet_snd: the order of its checks decides which failures use up a key. */
+ssize_t sys_model_transmit_frame(int fd, struct descriptor *d, const struct msghdr *m)
+{
+	struct sys_fake_sent r = {.fd = fd};
+	struct fate fate = known_fate(s.n_sent);
+
 	sys_model_clock += sys_fake_kernel.send_ns;
 	r.time_ns = sys_model_clock + sys_fake_kernel.realtime_offset_ns;
 	for (size_t i = 0; i < m->msg_iovlen; i++) {
@@ -357,7 +370,7 @@ ssize_t sys_model_transmit(int fd, const struct msghdr *m)
 	if (!r.status) {
 		r.status = read_control(d, m, &r);
 	}
-	if (!r.status && r.len > sys_fake_kernel.mtu + ETHER_HEADER + VLAN_TAG) {
+	if (!r.status && !d->vnet_hdr && r.len > sys_fake_kernel.mtu + ETHER_HEADER + VLAN_TAG) {
 		r.status = -EMSGSIZE;
 	}
 	if (!r.status && d->so_error) {
@@ -496,11 +509,14 @@ int sys_model_set_option(struct descriptor *d, const struct sys_fake_call *c, co
 		case PACKET_VERSION:
 		case PACKET_RESERVE:
 		case PACKET_VNET_HDR:
-			if (d->ring) {
+			if (d->ring || d->tx_ring.mem) {
 				return -EBUSY;
 			}
 			d->version = c->name == PACKET_VERSION ? (int)v : d->version;
+			d->vnet_hdr = c->name == PACKET_VNET_HDR ? v != 0 : d->vnet_hdr;
 			return 0;
+		case PACKET_TX_RING:
+			return sys_model_make_tx_ring(d, value, (socklen_t)c->len);
 		case PACKET_RX_RING:
 			return make_ring(d, value, (socklen_t)c->len);
 		default:

@@ -19,6 +19,13 @@ struct queue {
 	unsigned n;
 };
 
+/* PACKET_TX_RING: frames of one size in blocks, and the one that the kernel looks at next. */
+struct tx_ring {
+	uint8_t *mem;
+	size_t len, block_size, frame_size;
+	uint32_t frames, head, oldest_held;
+};
+
 struct descriptor {
 	bool open, is_socket, filtered, bound;
 	int so_error, ifindex, version, protocol;
@@ -28,6 +35,8 @@ struct descriptor {
 	struct tpacket_stats_v3 statistics;
 	uint8_t *ring;
 	size_t ring_len, block_size;
+	struct tx_ring tx_ring;
+	bool vnet_hdr; /* frames of rings begin with a virtio header */
 };
 
 /* CLOCK_MONOTONIC. */
@@ -45,6 +54,13 @@ void sys_model_drop(struct descriptor *d);
 
 /* The length or -errno. */
 ssize_t sys_model_transmit(int fd, const struct msghdr *m);
+/* The same for one frame, past any ring; what the control messages say has been looked at before
+ * there. */
+ssize_t sys_model_transmit_frame(int fd, struct descriptor *d, const struct msghdr *m);
+int sys_model_check_control(const struct descriptor *d, const struct msghdr *m);
+/* sys_model_ring.c */
+int sys_model_make_tx_ring(struct descriptor *d, const void *value, socklen_t len);
+ssize_t sys_model_transmit_ring(int fd, struct descriptor *d, const struct msghdr *m);
 /* 0 or -errno. */
 int sys_model_receive(struct descriptor *d, struct msghdr *m, int flags, size_t *ret_len);
 int sys_model_set_option(struct descriptor *d, const struct sys_fake_call *c, const void *value);

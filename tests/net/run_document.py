@@ -12,6 +12,7 @@ COUNTS = """attempted sent failed received matched unstamped_tx unstamped_rx uns
     late_arrivals duplicated foreign malformed reordered beyond_history negative below_range
     above_range late elapsed_ns stamps_missing stamps_stray rx_freezes""".split()
 CAUSES = ("none", "link", "backpressure", "cpu", "rate-control", "unknown")
+BACKENDS = ("tpacket3", "tpacket2", "socket")
 ORIGINS = ("hardware", "software", "at_copy", "user", "none", None)
 
 
@@ -43,7 +44,10 @@ def check_document(document, runs=None):
         check(value is None or value, f"host.{name} is {value!r}: unknown has to be null")
     if runs is not None:
         check_equal(len(document["runs"]), runs, "number of runs")
+    for name in ("io", "io_tx"):
+        check(document[name] in BACKENDS, f"{name} is {document[name]!r}")
     for run in document["runs"]:
+        check_equal((run["io"], run["io_tx"]), (document["io"], document["io_tx"]), "io of a run")
         check_run(run)
 
 

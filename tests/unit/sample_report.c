@@ -39,6 +39,7 @@ struct ws_latency_report *sample_report_new(size_t runs)
 	r->rx.mac[5] = 0xa2;
 	r->lab = true;
 	r->io = "tpacket3";
+	r->io_tx = "socket";
 	r->carrier = "udp";
 	r->payload = "short";
 	r->run_id = 0xdeadbeef;

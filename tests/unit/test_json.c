@@ -129,14 +129,14 @@ static void test_keys(void **state)
 	sample_matched(r->runs, 500, 1);
 	o = document(r);
 	assert_keys_at(o, "",
-		"format version command argv started host tx rx lab io carrier payload run_id "
+		"format version command argv started host tx rx lab io io_tx carrier payload run_id "
 		"window_ns buffers warnings runs");
 	assert_keys_at(o, "host", "hostname kernel arch cpu cpus governor clocksource");
 	assert_keys_at(o, "tx", "name driver mac mtu link_bps qdisc");
 	assert_keys_at(o, "buffers", "rx_bytes stamp_bytes stamps_outstanding stamp_keys_explicit");
 	assert_keys_at(o, "runs.0",
 		"rate requested_pps attempted_pps accepted_pps wire_pps requested_bps accepted_bps "
-		"len size planned complete ended_by fault sent failed late again elapsed_ns io "
+		"len size planned complete ended_by fault sent failed late again elapsed_ns io io_tx "
 		"workers seed schedule_hash gaps_ns limit attempted received matched unstamped_tx "
 		"unstamped_rx unstamped_both lost late_arrivals duplicated foreign malformed "
 		"reordered beyond_history negative below_range above_range offered_rx dropped_rx "
@@ -181,6 +181,7 @@ static void test_document(void **state)
 	assert_null_at(o, "rx.driver");
 	assert_bool_at(o, "lab", true);
 	assert_text_at(o, "io", "tpacket3");
+	assert_text_at(o, "io_tx", "socket");
 	assert_int_at(o, "run_id", 0xdeadbeef);
 	assert_int_at(o, "window_ns", 100000000);
 	assert_int_at(o, "buffers.rx_bytes", 4194304);
@@ -242,6 +243,7 @@ static void test_run(void **state)
 	assert_int_at(o, "runs.0.late", 11);
 	assert_int_at(o, "runs.0.elapsed_ns", 500000000);
 	assert_text_at(o, "runs.0.io", "tpacket3");
+	assert_text_at(o, "runs.0.io_tx", "socket");
 	assert_int_at(o, "runs.0.workers", 1);
 	assert_null_at(o, "runs.0.seed");
 	assert_text_at(o, "runs.0.schedule_hash", "0123456789abcdef");
@@ -304,7 +306,7 @@ static void test_unknown(void **state)
 	size_t i;
 
 	(void)state;
-	r->version = r->io = r->carrier = r->payload = NULL;
+	r->version = r->io = r->io_tx = r->carrier = r->payload = NULL;
 	memset(&r->host, 0, sizeof(r->host));
 	run->rate.unit = WS_RATE_MAX;
 	run->pps = (struct ws_ratio){0, 1};
@@ -324,6 +326,7 @@ static void test_unknown(void **state)
 	}
 	assert_null_at(o, "version");
 	assert_null_at(o, "io");
+	assert_null_at(o, "io_tx");
 	assert_null_at(o, "host.kernel");
 	assert_null_at(o, "host.cpus");
 	assert_text_at(o, "runs.0.rate", "max");

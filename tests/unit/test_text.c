@@ -189,17 +189,24 @@ static void test_width(void **state)
 
 static void test_header(void **state)
 {
-	char *text = render(sample(SAMPLE_TAILS), 100, false);
+	struct ws_latency_report *one;
+	char *text = render(sample(SAMPLE_TAILS), 120, false);
 
 	(void)state;
 	assert_int_equal(strncmp(text,
 				 "latency from ws0 (veth) to ws1 (veth), the lab's private pair\n"
 				 "64-byte frames (with FCS), carrier udp, short payload, backend "
-				 "tpacket3, window 100 ms\n"
+				 "tpacket3 (sends by socket), window 100 ms\n"
 				 "wirestamp 1.2.3 on bench1, kernel 6.1.0 x86_64",
-				 180),
+				 198),
 		0);
 	assert_has(squeeze(text), "2026-01-02T03:04:05Z");
+	free(text);
+	/* One name for both ends is said once. */
+	one = sample(SAMPLE_TAILS);
+	one->io_tx = one->io;
+	text = render(one, 120, false);
+	assert_has(text, "backend tpacket3, window");
 	free(text);
 }
 
