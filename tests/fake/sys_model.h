@@ -23,7 +23,7 @@ struct queue {
 struct tx_ring {
 	uint8_t *mem;
 	size_t len, block_size, frame_size;
-	uint32_t frames, head, oldest_held;
+	uint32_t frames, head;
 };
 
 struct descriptor {

@@ -135,8 +135,13 @@ void sys_fake_complete(int fd, unsigned n)
 	struct descriptor *d = sys_model_at(fd);
 	struct tx_ring *t = &d->tx_ring;
 
-	for (; n && *status_of(d, t->oldest_held) == TP_STATUS_SENDING; n--) {
-		*status_of(d, t->oldest_held) = TP_STATUS_AVAILABLE;
-		t->oldest_held = (t->oldest_held + 1) % t->frames;
+	/* What comes after the one that is looked at next was sent the longest ago. */
+	for (uint32_t i = 0; i < t->frames && n; i++) {
+		uint32_t *status = status_of(d, (t->head + i) % t->frames);
+
+		if (*status == TP_STATUS_SENDING) {
+			*status = TP_STATUS_AVAILABLE;
+			n--;
+		}
 	}
 }
