@@ -213,9 +213,10 @@ static int start(const struct look *l, struct ws_restore **ret, enum ws_clock *r
 	if (err) {
 		/* Whatever the driver did instead is undone. */
 		int undone = ws_restore_close(restore);
-		size_t have = strnlen(l->why, l->why_size);
 
-		if (undone) {
+		if (undone && l->why_size) {
+			size_t have = strlen(l->why);
+
 			snprintf(l->why + have, l->why_size - have,
 				"; it could not be put back: %s", strerror(-undone));
 		}

@@ -38,9 +38,13 @@ struct wish {
 __attribute__((format(printf, 3, 4))) static void say(
 	char *said, size_t size, const char *format, ...)
 {
-	size_t have = strnlen(said, size);
+	size_t have;
 	va_list args;
 
+	if (!size) {
+		return;
+	}
+	have = strnlen(said, size);
 	va_start(args, format);
 	vsnprintf(said + have, size - have, format, args);
 	va_end(args);

@@ -211,6 +211,8 @@ static void cannot_be_put_back(void **state)
 	sys_fake_stamps.makes_of_all = HWTSTAMP_FILTER_NONE;
 	assert_int_equal(open_it(&h, &clock), -ERANGE);
 	assert_non_null(strstr(why, "set none instead; it could not be put back: Input/output"));
+	sys_fake_answer(&refused);
+	assert_int_equal(ws_hwtstamp_open(&h, "fake0", &clock, NULL, 0), -ERANGE);
 
 	reset(state);
 	assert_int_equal(open_it(&h, &clock), 0);
