@@ -88,7 +88,8 @@ int ws_capture_read(const struct ws_capture_options *o, int argc, char **argv)
 	report.filtered = ws_capread_filtered(r);
 	if (rc < 0) {
 		report.complete = false;
-		snprintf(report.ended_by, sizeof(report.ended_by), "%s", why);
+		snprintf(report.ended_by, sizeof(report.ended_by), "%.*s",
+			(int)sizeof(report.ended_by) - 1, why);
 		ws_error("%s: %s (what stands before is good)", o->read, why);
 		status = WS_EXIT_FAIL;
 	}

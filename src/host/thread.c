@@ -107,6 +107,23 @@ static void explain_realtime(int err, int priority, char *said, size_t size)
 	}
 }
 
+int ws_thread_realtime_allow(int priority, char *said, size_t size)
+{
+	struct rlimit limit;
+	int err = ws_sys_getrlimit(RLIMIT_RTPRIO, &limit);
+
+	snprintf(said, size, "%s", "");
+	if (err == 0 && limit.rlim_cur < (rlim_t)priority) {
+		limit.rlim_cur = (rlim_t)priority;
+		limit.rlim_max = limit.rlim_max < (rlim_t)priority ? (rlim_t)priority : limit.rlim_max;
+		err = ws_sys_setrlimit(RLIMIT_RTPRIO, &limit);
+	}
+	if (err < 0) {
+		explain_realtime(err, priority, said, size);
+	}
+	return err;
+}
+
 int ws_thread_realtime(int priority, char *said, size_t size)
 {
 	int64_t runtime, period;

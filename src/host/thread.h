@@ -22,6 +22,12 @@ int ws_thread_pin(int cpu, char *said, size_t size);
 int ws_thread_realtime(int priority, char *said, size_t size);
 
 /*
+ * Raises RLIMIT_RTPRIO, so that threads may take this priority after rights have been given up. -EPERM:
+ * the limit is lower and may not be raised.
+ */
+int ws_thread_realtime_allow(int priority, char *said, size_t size);
+
+/*
  * The time that the kernel leaves to real-time threads of a CPU within each period, in microseconds
  * (sched_rt_runtime_us, sched_rt_period_us). *ret_runtime_us is -1 without a limit. 0 or -errno;
  * then they are unknown.

@@ -321,13 +321,14 @@ int ws_capture_open(struct ws_capture **ret, const struct ws_capture_setup *setu
 	}
 	fill_interfaces(c);
 	c->started_ns = ws_sys_clock(CLOCK_REALTIME);
-	c->began_ns = ws_sys_clock(CLOCK_MONOTONIC);
 	for (unsigned i = 0; i < c->group_count; i++) {
 		rc = open_group(c, i, ret_fault);
 		if (rc < 0) {
 			goto fail;
 		}
 	}
+	/* Large rings take a while to make. */
+	c->began_ns = ws_sys_clock(CLOCK_MONOTONIC);
 	*ret = c;
 	return 0;
 fail:

@@ -491,7 +491,7 @@ static void idle(struct ws_writer *w)
 				return;
 			}
 		}
-		if (now >= o->boundary_ns + QUIET_NS) {
+		if (w->c.rotate_ns && now >= o->boundary_ns + QUIET_NS) {
 			int64_t wall = now - now % w->c.rotate_ns;
 
 			o->boundary_ns = wall + w->c.rotate_ns;
