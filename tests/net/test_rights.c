@@ -55,7 +55,8 @@
 static struct shared {
 	bool has_card;
 	struct hwtstamp_config now;
-	pid_t child; /* the last that was started */
+	pid_t child;  /* the last that was started */
+	pid_t holder; /* of the other side's namespace: without that side ws0 is gone, too */
 	char why[400];
 } * shared;
 
@@ -524,7 +525,18 @@ static int ready[2], output[2];
 
 static void subject_waits_to_be_killed(void)
 {
+	pid_t holder;
+
 	(void)change_it();
+	holder = fork();
+	MUST(holder >= 0);
+	if (holder == 0) {
+		MUST(ws_sys_close_range(3, UINT32_MAX) == 0);
+		for (;;) {
+			pause();
+		}
+	}
+	shared->holder = holder;
 	/* From here on nobody but the child could hold it. */
 	close(output[1]);
 	MUST(write(ready[1], "r", 1) == 1);
@@ -605,6 +617,8 @@ static void restored_after_sigkill(void **state)
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 0);
 	assert_restored();
+	assert_int_equal(kill(shared->holder, SIGKILL), 0);
+	assert_int_equal(waitpid(shared->holder, &status, 0), shared->holder);
 	assert_int_equal(waitpid(-1, NULL, 0), -1);
 	assert_int_equal(errno, ECHILD);
 	close(pidfd);
