@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Backend `tpacket2`: receives from a TPACKET_V2 ring, in which each packet has a frame of fixed
- * size: visible at once, never held back. Transmits by sendmmsg.
+ * size: visible at once, never held back. Transmits through a ring, too.
  *
  * The size of a frame. A packet that does not fit is cut off by the kernel, which says so in its
  * wire_len. Without another wish frames hold what the interface's MTU allows: 2 KiB for 1500. Merged
@@ -220,7 +220,7 @@ static void frames_release(struct ws_io *io, unsigned n)
 
 const struct ws_io_ops ws_io_tpacket2 = {
 	.name = "tpacket2",
-	.summary = "TPACKET_V2 receive ring, sendmmsg",
+	.summary = "TPACKET_V2 rings",
 	.open = frames_open,
 	.set_filter = packet_op_set_filter,
 	.wait = packet_ring_op_wait,

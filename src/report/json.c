@@ -263,6 +263,7 @@ static json_t *document(struct ws_doc *d, const struct ws_latency_report *r)
 	ws_doc_put(d, o, "rx", endpoint(d, &r->rx));
 	ws_doc_put(d, o, "lab", json_boolean(r->lab));
 	ws_doc_put(d, o, "io", ws_doc_string(r->io));
+	ws_doc_put(d, o, "io_tx", ws_doc_string(r->io_tx));
 	ws_doc_put(d, o, "carrier", ws_doc_string(r->carrier));
 	ws_doc_put(d, o, "payload", ws_doc_string(r->payload));
 	ws_doc_put(d, o, "run_id", ws_doc_count(r->run_id));
