@@ -157,11 +157,14 @@ def one_packet():
 def backend(name):
     document = measure(*SMALL, "--io", name)
     check_equal(document["io"], name, "io")
+    check_equal(document["io_tx"], name, "io_tx")
     check_equal(document["runs"][0]["io"], name, "runs[0].io")
 
 
 def backend_auto():
-    check(measure(*SMALL, "--io", "auto")["io"] in ("socket", "tpacket3"), "io names a backend")
+    document = measure(*SMALL, "--io", "auto")
+    check(document["io"] in ("socket", "tpacket3"), "io names a backend")
+    check_equal(document["io_tx"], "socket", "io_tx")
 
 
 def carrier(name):
@@ -646,7 +649,7 @@ def main():
     tap.case("as fast as it goes, for a while", flat_out_for_a_while)
     tap.case("five packets", few_packets)
     tap.case("one packet", one_packet)
-    for name in ("socket", "tpacket3"):
+    for name in ("socket", "tpacket2", "tpacket3"):
         tap.case(f"backend {name}", backend, name)
     tap.case("backend auto", backend_auto)
     for name in ("udp", "l2"):

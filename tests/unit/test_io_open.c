@@ -237,6 +237,35 @@ static void test_any_call_may_fail(void **state)
 	assert_true(failures > 30);
 }
 
+/* The best for what is asked for, and another one only where that is not to be had. */
+static void test_auto_by_direction(void **state)
+{
+	static const char *const best[] = {"tpacket3", "socket", "tpacket3"};
+	const struct sys_fake_answer no_rings = {
+		.fn = SYS_FAKE_SETSOCKOPT,
+		.level = SOL_PACKET,
+		.name = PACKET_VERSION,
+		.times = 100,
+		.ret = -EINVAL,
+	};
+
+	(void)state;
+	for (size_t i = 0; i < 6; i++) {
+		struct ws_io_config config;
+
+		sys_fake_reset();
+		if (i >= 3) {
+			sys_fake_answer(&no_rings);
+		}
+		config = any_config(i % 3);
+		config.backend = i % 2 ? "auto" : NULL;
+		assert_int_equal(ws_io_open(&io, &config), 0);
+		assert_string_equal(ws_io_caps(io)->backend, i < 3 ? best[i] : "socket");
+		ws_io_close(io);
+		io = NULL;
+	}
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, reset, forget)
 
 int main(void)
@@ -247,6 +276,7 @@ int main(void)
 		CASE(test_ring_shrinks_without_memory),
 		CASE(test_open_says_why_not),
 		CASE(test_any_call_may_fail),
+		CASE(test_auto_by_direction),
 	};
 
 	return cmocka_run_group_tests_name("open on a modelled kernel", tests, NULL, NULL);
