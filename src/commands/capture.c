@@ -106,8 +106,7 @@ static int find_interfaces(struct state *s)
 			ws_error("--lab: %s", why);
 			return -1;
 		}
-		return ws_end_nic_look_in(
-			&s->ifaces[0].end, ws_lab_ifname[1], s->lab.ns[1]);
+		return ws_end_nic_look_in(&s->ifaces[0].end, ws_lab_ifname[1], s->lab.ns[1]);
 	}
 	for (unsigned i = 0; i < s->count; i++) {
 		struct iface *f = &s->ifaces[i];
@@ -165,8 +164,9 @@ static int check_linktypes(struct state *s)
 
 		in->linktype = f->any ? WS_LINKTYPE_LINUX_SLL2 : linktype_of(f->end.nic.type);
 		if (!in->linktype) {
-			ws_error("%s: its kind of frames (ARPHRD %u) is not known (capture any sees "
-				 "them without their link-layer header)",
+			ws_error(
+				"%s: its kind of frames (ARPHRD %u) is not known (capture any sees "
+				"them without their link-layer header)",
 				f->end.text, f->end.nic.type);
 			return -1;
 		}
@@ -203,7 +203,8 @@ static int compile_filter(struct state *s, unsigned i)
 	r = ws_filter_compile(&f->filter, &spec, why, sizeof(why));
 	ws_netns_leave(saved);
 	if (r == -EPERM || r == -EACCES) {
-		ws_error("%s: capturing needs CAP_NET_RAW (run as root, or try --lab)", f->end.text);
+		ws_error(
+			"%s: capturing needs CAP_NET_RAW (run as root, or try --lab)", f->end.text);
 	} else if (r == -EINVAL) {
 		ws_error("filter: %s (see pcap-filter(7))", why);
 	} else if (r < 0) {
@@ -441,7 +442,8 @@ static void say_fault(const struct state *s, int r, const struct ws_capture_faul
 			name, s->o.backend ? s->o.backend : "auto");
 		break;
 	case -ENOMEM:
-		ws_error("%s: the kernel has no memory for the ring (give a smaller --buffer)", name);
+		ws_error("%s: the kernel has no memory for the ring (give a smaller --buffer)",
+			name);
 		break;
 	default:
 		ws_error("%s: cannot be captured on: %s (dmesg may say more)", name, strerror(-r));
@@ -526,8 +528,8 @@ static int make_files(struct state *s, const struct ws_invoker *invoker)
 			.gid = invoker->gid,
 		};
 
-		s->file_names[i] = o->split ? split_name(path, s->ifaces[i].end.text)
-					    : need(strdup(path));
+		s->file_names[i] =
+			o->split ? split_name(path, s->ifaces[i].end.text) : need(strdup(path));
 		config.path = s->file_names[i];
 		r = ws_capfile_new(&s->files[i], &config);
 		if (r == -EINVAL) {
@@ -714,8 +716,8 @@ static int start_demo(struct state *s)
 }
 
 /* With all rights: everything up to packets in the ring. */
-static int open_all(struct state *s, const atomic_int *stop, struct ws_requests requests, int argc,
-	char **argv)
+static int open_all(
+	struct state *s, const atomic_int *stop, struct ws_requests requests, int argc, char **argv)
 {
 	struct ws_capture_fault fault;
 	char said[200];
@@ -768,7 +770,8 @@ static int capture(struct state *s, int argc, char **argv)
 	int r, status;
 
 	if (s->o.write && !strcmp(s->o.write, "-") && isatty(STDOUT_FILENO)) {
-		ws_error("-w -: standard output is a terminal (pipe it somewhere, say | tshark -r -)");
+		ws_error(
+			"-w -: standard output is a terminal (pipe it somewhere, say | tshark -r -)");
 		return WS_EXIT_FAIL;
 	}
 	if (open_all(s, stop, requests, argc, argv) < 0 || give_up_rights(s, &invoker) < 0 ||

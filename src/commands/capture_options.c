@@ -21,12 +21,12 @@
 #define WHY(...) (snprintf(why, why_size, __VA_ARGS__), -1)
 
 /* An option that only says yes. */
-#define FLAG(NAME)                                                                             \
-	static int take_##NAME(void *p, const char *arg, char *why, size_t why_size)               \
-	{                                                                                          \
-		(void)arg, (void)why, (void)why_size;                                              \
-		((struct ws_capture_options *)p)->NAME = true;                                     \
-		return 0;                                                                          \
+#define FLAG(NAME)                                                                   \
+	static int take_##NAME(void *p, const char *arg, char *why, size_t why_size) \
+	{                                                                            \
+		(void)arg, (void)why, (void)why_size;                                \
+		((struct ws_capture_options *)p)->NAME = true;                       \
+		return 0;                                                            \
 	}
 
 FLAG(promiscuous)
@@ -171,7 +171,8 @@ static int take_bytes(uint64_t *ret, const char *arg, char *why, size_t why_size
 	case -ERANGE:
 		return WHY("out of range (whole bytes, at least 1)");
 	default:
-		return WHY("no size (a number of bytes, with one of %s if need be)", WS_BYTES_UNITS);
+		return WHY(
+			"no size (a number of bytes, with one of %s if need be)", WS_BYTES_UNITS);
 	}
 }
 
@@ -300,10 +301,10 @@ static const struct ws_option options[] = {
 	{"read", 'r', "FILE", "read packets from a file instead: print, count, filter", take_read},
 	{"count", 'c', "N", "end after N packets", take_count},
 	{"duration", 'd', "TIME", "end after this time: 500ms, 10s, 5m", take_duration},
-	{"snaplen", 's', "BYTES",
-		"keep this much of each packet; the kernel cuts (default 0: all)", take_snaplen},
-	{"promisc", 'p', NULL,
-		"packets for other hosts, too (promiscuous mode); undone at the end", take_promiscuous},
+	{"snaplen", 's', "BYTES", "keep this much of each packet; the kernel cuts (default 0: all)",
+		take_snaplen},
+	{"promisc", 'p', NULL, "packets for other hosts, too (promiscuous mode); undone at the end",
+		take_promiscuous},
 	{"direction", 'Q', "DIR", "in, out or both (default both)", take_direction},
 	{"io", 0, "BACKEND",
 		"tpacket3, tpacket2, socket, or auto, the best that opens\n"
@@ -314,13 +315,14 @@ static const struct ws_option options[] = {
 		"speed, 16 to 256 MiB)",
 		take_buffer},
 	{"block-timeout", 0, "TIME",
-		"a packet is shown or written no later than this (default 60ms)", take_block_timeout},
-	{"workers", 0, "N",
-		"read with N threads (PACKET_FANOUT), merged by time (default 1)", take_workers},
+		"a packet is shown or written no later than this (default 60ms)",
+		take_block_timeout},
+	{"workers", 0, "N", "read with N threads (PACKET_FANOUT), merged by time (default 1)",
+		take_workers},
 	{"rotate-size", 'C', "SIZE", "begin a new file before one exceeds SIZE: 100MB",
 		take_rotate_size},
-	{"rotate-time", 'G', "TIME",
-		"begin a new file when UTC is a multiple of TIME: 10s, 1m, 1h", take_rotate_time},
+	{"rotate-time", 'G', "TIME", "begin a new file when UTC is a multiple of TIME: 10s, 1m, 1h",
+		take_rotate_time},
 	{"keep", 0, "N", "remove the oldest file when there are more than N", take_keep},
 	{"split", 0, NULL, "a file for each interface: FILE-IFACE", take_split},
 	{"compress", 0, "zstd", "compress the file", take_compress},
@@ -335,8 +337,10 @@ static const struct ws_option options[] = {
 	{"cpu", 0, "LIST", "run the readers, then the writer, on these CPUs", take_cpu},
 	{"realtime", 0, NULL, "run the readers with real-time priority, memory locked",
 		take_realtime},
-	{"out", 'o', "DIR", "keep the result in DIR/run.json, and without -w the packets in\n"
-		"DIR/capture.pcapng; DIR must not exist", take_out},
+	{"out", 'o', "DIR",
+		"keep the result in DIR/run.json, and without -w the packets in\n"
+		"DIR/capture.pcapng; DIR must not exist",
+		take_out},
 	{"json", 'j', NULL, "print one JSON document on stdout, and nothing else there", take_json},
 	{"quiet", 'q', NULL, "no progress on stderr", take_quiet},
 	{0},
@@ -346,9 +350,10 @@ static const struct ws_command_help help = {
 	.usage = "capture IFACE[,IFACE...] [options] [filter...]\n"
 		 "       wirestamp capture --lab [options] [filter...]\n"
 		 "       wirestamp capture -r FILE [options] [filter...]",
-	.about = "Records packets to pcapng with nanoseconds, and accounts for every one. IFACE is NAME,\n"
-		 "NAME@NETNS or any; filters are tcpdump's (pcap-filter(7)).\n"
-		 "SIGUSR1 prints the ledger so far, SIGHUP begins a new file.",
+	.about =
+		"Records packets to pcapng with nanoseconds, and accounts for every one. IFACE is NAME,\n"
+		"NAME@NETNS or any; filters are tcpdump's (pcap-filter(7)).\n"
+		"SIGUSR1 prints the ledger so far, SIGHUP begins a new file.",
 	.examples = "  wirestamp capture eth0 -w trace.pcapng udp port 53\n"
 		    "  wirestamp capture eth0,eth1 -w all.pcapng --rotate-time 1m --keep 60\n"
 		    "  wirestamp capture any -w - not port 22 | tshark -r -\n"
@@ -389,12 +394,13 @@ static int take_interfaces(struct ws_capture_options *o, const char *text)
 		char *name = strsep(&rest, ",");
 
 		if (!*name) {
-			ws_error("%s: an empty name of an interface (say eth0, or eth0,eth1)", text);
+			ws_error(
+				"%s: an empty name of an interface (say eth0, or eth0,eth1)", text);
 			return -1;
 		}
 		if (o->interface_count == WS_CAPTURE_INTERFACES) {
-			ws_error("%s: more than %d interfaces (capture any takes all there are)", text,
-				WS_CAPTURE_INTERFACES);
+			ws_error("%s: more than %d interfaces (capture any takes all there are)",
+				text, WS_CAPTURE_INTERFACES);
 			return -1;
 		}
 		for (unsigned i = 0; i < o->interface_count; i++) {
@@ -422,14 +428,17 @@ static bool has_any(const struct ws_capture_options *o)
 static int check(const struct ws_capture_options *o)
 {
 	bool writes = o->write || o->out;
-	const char *without_file = o->rotate_size || o->rotate_ns ? "--rotate-size and --rotate-time"
-				   : o->keep			  ? "--keep"
-				   : o->split			  ? "--split"
-				   : o->compress		  ? "--compress"
-								  : NULL;
+	const char *without_file = o->rotate_size || o->rotate_ns
+					   ? "--rotate-size and --rotate-time"
+				   : o->keep	 ? "--keep"
+				   : o->split	 ? "--split"
+				   : o->compress ? "--compress"
+						 : NULL;
 
 	if (o->read && (o->write || o->out || o->lab)) {
-		ws_error("-r: only reads (leave out %s)", o->write ? "-w" : o->out ? "--out" : "--lab");
+		ws_error("-r: only reads (leave out %s)", o->write ? "-w"
+							  : o->out ? "--out"
+								   : "--lab");
 		return -1;
 	}
 	if (o->read && (o->promiscuous || o->workers || o->buffer || o->backend || o->realtime ||
@@ -445,13 +454,15 @@ static int check(const struct ws_capture_options *o)
 	}
 	if (o->write && !strcmp(o->write, "-")) {
 		if (o->json) {
-			ws_error("-w - --json: both want standard output (write to a file, or leave "
-				 "out --json)");
+			ws_error(
+				"-w - --json: both want standard output (write to a file, or leave "
+				"out --json)");
 			return -1;
 		}
 		if (o->rotate_size || o->rotate_ns || o->keep || o->split) {
-			ws_error("-w -: standard output is one stream (rotation, --keep and --split "
-				 "need -w FILE)");
+			ws_error(
+				"-w -: standard output is one stream (rotation, --keep and --split "
+				"need -w FILE)");
 			return -1;
 		}
 	}
@@ -460,7 +471,8 @@ static int check(const struct ws_capture_options *o)
 		return -1;
 	}
 	if (has_any(o) && o->interface_count > 1 && !o->split) {
-		ws_error("any: takes in all interfaces, the others too (give it alone, or --split)");
+		ws_error(
+			"any: takes in all interfaces, the others too (give it alone, or --split)");
 		return -1;
 	}
 	if (has_any(o) && o->promiscuous) {
@@ -485,8 +497,9 @@ int ws_capture_options_parse(struct ws_capture_options *o, int argc, char **argv
 	}
 	if (!o->read && !o->lab) {
 		if (first == argc) {
-			ws_error("capture: needs an interface (wirestamp capture eth0; any for all; "
-				 "--lab for a private pair; -r FILE to read a file)");
+			ws_error(
+				"capture: needs an interface (wirestamp capture eth0; any for all; "
+				"--lab for a private pair; -r FILE to read a file)");
 			return -1;
 		}
 		if (take_interfaces(o, argv[first++]) < 0) {

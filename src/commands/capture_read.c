@@ -9,8 +9,8 @@
 #include "commands/facts.h"
 #include "commands/stop.h"
 #include "file/capread.h"
-#include "report/report.h"
 #include "report/read_report.h"
+#include "report/report.h"
 
 static int print_line(const struct ws_capread *r, const struct ws_capread_packet *p)
 {

@@ -99,7 +99,8 @@ static json_t *document(struct ws_doc *d, const struct ws_capture_report *r)
 	ws_doc_put(d, o, "direction", ws_doc_string(r->direction));
 	ws_doc_put(d, o, "stamp", ws_doc_string(r->stamp));
 	ws_doc_put(d, o, "block_timeout_ns",
-		r->block_timeout_ms ? ws_doc_integer(r->block_timeout_ms * 1000000LL) : json_null());
+		r->block_timeout_ms ? ws_doc_integer(r->block_timeout_ms * 1000000LL)
+				    : json_null());
 	ws_doc_put(d, o, "rights", ws_doc_known(r->rights));
 	ws_doc_put(d, o, "elapsed_ns", ws_doc_integer(r->elapsed_ns));
 	ws_doc_put(d, o, "complete", json_boolean(r->complete));

@@ -13,10 +13,10 @@ struct column {
 	bool always; /* shown even if it is nothing everywhere */
 };
 
-#define VALUE(NAME, EXPRESSION)                                                                    \
-	static uint64_t value_##NAME(const struct ws_capture_counts *c)                            \
-	{                                                                                          \
-		return EXPRESSION;                                                                 \
+#define VALUE(NAME, EXPRESSION)                                         \
+	static uint64_t value_##NAME(const struct ws_capture_counts *c) \
+	{                                                               \
+		return EXPRESSION;                                      \
 	}
 
 VALUE(offered, c->offered)
@@ -216,8 +216,7 @@ static void header(struct ws_page *p, const struct ws_capture_report *r)
 	fputc('\n', p->out);
 }
 
-int ws_capture_text(
-	FILE *out, const struct ws_capture_report *r, const struct ws_text_style *style)
+int ws_capture_text(FILE *out, const struct ws_capture_report *r, const struct ws_text_style *style)
 {
 	struct ws_page p = {.out = out, .colour = style->colour, .columns = style->columns};
 

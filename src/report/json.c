@@ -27,7 +27,8 @@ static json_t *summary(
 	ws_doc_put(d, o, "min", h->count > 0 ? ws_doc_integer(h->min) : json_null());
 	ws_doc_put(d, o, "mean", ws_hist_mean(h, &value) ? ws_doc_real(value) : json_null());
 	if (stddev) {
-		ws_doc_put(d, o, "stddev", ws_hist_stddev(h, &value) ? ws_doc_real(value) : json_null());
+		ws_doc_put(d, o, "stddev",
+			ws_hist_stddev(h, &value) ? ws_doc_real(value) : json_null());
 	}
 	for (; quantiles->name; quantiles++) {
 		ws_doc_put(d, o, quantiles->name,
@@ -61,7 +62,8 @@ static json_t *gaps(struct ws_doc *d, const struct ws_run_result *run)
 	for (i = 0; i < WS_GAP_WITHIN; i++) {
 		snprintf(name, sizeof(name), "%d", ws_gap_within_ns[i]);
 		/* Flat out, no gap is intended. */
-		ws_doc_put(d, within, name, run->pps.num ? ws_doc_count(g->within[i]) : json_null());
+		ws_doc_put(
+			d, within, name, run->pps.num ? ws_doc_count(g->within[i]) : json_null());
 	}
 	ws_doc_put(d, o, "within", within);
 	return o;

@@ -20,6 +20,7 @@ int ws_outdir_create(struct ws_outdir *dir, const char *path);
  * Writes run.json by print (0 or -errno): complete or not at all (a temporary file, then rename), so that what a former
  * call wrote is not lost. 0 or -errno (-ENOSPC...).
  */
-int ws_outdir_write(struct ws_outdir *dir, int (*print)(FILE *out, const void *report), const void *report);
+int ws_outdir_write(
+	struct ws_outdir *dir, int (*print)(FILE *out, const void *report), const void *report);
 /* Closes it; removes it if nothing was written. */
 void ws_outdir_close(struct ws_outdir *dir);

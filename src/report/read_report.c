@@ -27,8 +27,8 @@ int ws_read_text(FILE *out, const struct ws_read_report *r)
 }
 
 /* An absolute time in two parts, as doubles cannot hold it in one. */
-static void put_time(struct ws_doc *d, json_t *o, const char *seconds, const char *ns, int64_t time,
-	bool known)
+static void put_time(
+	struct ws_doc *d, json_t *o, const char *seconds, const char *ns, int64_t time, bool known)
 {
 	int64_t rest = time % 1000000000;
 

@@ -194,8 +194,8 @@ static int make_header(struct ws_capture *c, struct group *g)
 	return 0;
 }
 
-static int open_reader(
-	struct ws_capture *c, unsigned n, struct group *g, uint32_t *fanout, struct ws_capture_fault *f)
+static int open_reader(struct ws_capture *c, unsigned n, struct group *g, uint32_t *fanout,
+	struct ws_capture_fault *f)
 {
 	const struct ws_capture_setup *s = c->setup;
 	uint64_t bytes = WRITER_BYTES / g->reader_count;
@@ -259,7 +259,8 @@ static int open_group(struct ws_capture *c, unsigned n, struct ws_capture_fault 
 		uint32_t fanout = s->workers > 1 ? WS_IO_FANOUT_NEW : 0;
 
 		for (unsigned w = 0; w < s->workers; w++) {
-			rc = open_reader(c, (g->first_interface + i) * s->workers + w, g, &fanout, f);
+			rc = open_reader(
+				c, (g->first_interface + i) * s->workers + w, g, &fanout, f);
 			if (rc < 0) {
 				return rc;
 			}
@@ -395,8 +396,8 @@ static void collect(struct ws_capture *c)
 		struct ws_writer *w = &c->groups[g].writer;
 
 		for (unsigned n = 0; w->own && n < c->groups[g].reader_count; n++) {
-			struct ws_capture_counts *o =
-				&r->interfaces[c->groups[g].first_interface + n / c->setup->workers];
+			struct ws_capture_counts *o = &r->interfaces[c->groups[g].first_interface +
+								     n / c->setup->workers];
 
 			/* Before the reader's counts: what is under way is never negative then. */
 			o->written += atomic_load(&w->written[n]);
@@ -537,8 +538,8 @@ static int start_writers(struct ws_capture *c, struct ws_capfile *const *files)
 		if (rc < 0) {
 			return rc;
 		}
-		rc = start_thread(
-			c, &g->thread, writer_thread, &g->writer, "ws-writer", c->reader_count + i, false);
+		rc = start_thread(c, &g->thread, writer_thread, &g->writer, "ws-writer",
+			c->reader_count + i, false);
 		if (rc < 0) {
 			return rc;
 		}
@@ -547,7 +548,8 @@ static int start_writers(struct ws_capture *c, struct ws_capfile *const *files)
 	return 0;
 }
 
-static void say(struct ws_capture *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void say(struct ws_capture *c, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 static void say(struct ws_capture *c, const char *format, ...)
 {
 	char text[256];
@@ -632,8 +634,9 @@ static bool look_at_writers(struct ws_capture *c, struct ws_capfile *const *file
 	}
 	if (failures != c->rotate_failures_told) {
 		if (!c->rotate_failures_told) {
-			say(c, "the next file cannot be made: %s (goes on in the current one, and "
-			       "tries again)",
+			say(c,
+				"the next file cannot be made: %s (goes on in the current one, and "
+				"tries again)",
 				strerror(-rotate_error));
 		}
 		c->rotate_failures_told = failures;

@@ -16,10 +16,10 @@
 #define WS_CAPTURE_WORKERS    64
 
 struct ws_capture_interface {
-	const char *name; /* as the user gave it */
+	const char *name;  /* as the user gave it */
 	const char *label; /* in the file: if_name */
-	int netns;	  /* descriptor, -1: the current one */
-	int ifindex;	  /* 0: all, cooked */
+	int netns;	   /* descriptor, -1: the current one */
+	int ifindex;	   /* 0: all, cooked */
 	uint16_t linktype;
 	uint64_t link_bps; /* 0: unknown */
 	bool has_mac;
@@ -35,12 +35,12 @@ struct ws_capture_setup {
 	unsigned count;
 	unsigned workers; /* for each interface */
 	const char *backend;
-	uint64_t buffer; /* bytes for each interface; 0: by the link's speed */
+	uint64_t buffer;  /* bytes for each interface; 0: by the link's speed */
 	uint32_t snaplen; /* 0: all */
 	uint32_t block_timeout_ms;
 	bool promiscuous, outgoing;
-	bool user_stamps; /* this program's own time, not the kernel's */
-	const char *filter_text; /* for the file; NULL: none */
+	bool user_stamps;			 /* this program's own time, not the kernel's */
+	const char *filter_text;		 /* for the file; NULL: none */
 	const char *hardware, *os, *application; /* for the file */
 	const int *cpus; /* readers first, then writers; the list is used round and round */
 	unsigned cpu_count;
@@ -49,9 +49,9 @@ struct ws_capture_setup {
 	int64_t duration_ns; /* 0: until stopped */
 	uint64_t rotate_size;
 	int64_t rotate_ns;
-	bool split;				/* a file for each interface */
-	const struct ws_block_printer *printer; /* instead of files */
-	const atomic_int *stop;			/* level, as in commands/stop.h */
+	bool split;					  /* a file for each interface */
+	const struct ws_block_printer *printer;		  /* instead of files */
+	const atomic_int *stop;				  /* level, as in commands/stop.h */
 	const atomic_uint *ledger_wanted, *rotate_wanted; /* count requests */
 	/* From the calling thread; may be NULL. */
 	void (*progress)(void *arg, const struct ws_capture_report *report); /* each second */
@@ -83,8 +83,8 @@ int ws_capture_open(struct ws_capture **ret, const struct ws_capture_setup *setu
  * interfaces with setup->split, else one; NULL with a printer. 0 when there is a result (report->failed
  * says whether a fault ended it), -errno when it could not begin.
  */
-int ws_capture_run(struct ws_capture *c, struct ws_capfile *const *files,
-	struct ws_capture_fault *ret_fault);
+int ws_capture_run(
+	struct ws_capture *c, struct ws_capfile *const *files, struct ws_capture_fault *ret_fault);
 
 /* Accepts NULL. */
 void ws_capture_close(struct ws_capture *c);

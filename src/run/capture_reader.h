@@ -15,8 +15,8 @@
 
 /* What the threads of a capture share. */
 struct ws_capture_shared {
-	atomic_int stop;	       /* no more packets: read what is there, and end */
-	_Atomic int64_t packets_left;  /* of a limit over all readers; INT64_MAX: none */
+	atomic_int stop;	      /* no more packets: read what is there, and end */
+	_Atomic int64_t packets_left; /* of a limit over all readers; INT64_MAX: none */
 };
 
 struct ws_reader_config {
@@ -25,25 +25,26 @@ struct ws_reader_config {
 	struct ws_capture_shared *shared;
 	/* Interface descriptions of the file: for stamps of the system's clock, and of the NIC's. */
 	uint32_t system_id, hardware_id;
-	bool has_hardware;   /* hardware stamps were asked for */
-	bool flags;	     /* write epb_flags */
-	bool user_stamps;    /* this program's own time, not the kernel's */
-	uint32_t snaplen;    /* bytes of a packet that are kept; 0: all */
-	int64_t flush_ns;    /* a packet waits for company no longer than this */
-	bool merged;	     /* the writer merges several readers, and needs watermarks */
+	bool has_hardware; /* hardware stamps were asked for */
+	bool flags;	   /* write epb_flags */
+	bool user_stamps;  /* this program's own time, not the kernel's */
+	uint32_t snaplen;  /* bytes of a packet that are kept; 0: all */
+	int64_t flush_ns;  /* a packet waits for company no longer than this */
+	bool merged;	   /* the writer merges several readers, and needs watermarks */
 };
 
 /* Counts, each written by the reader alone; good for a look while it runs, exact once it has ended. */
 struct ws_reader_counts {
 	_Atomic uint64_t offered, dropped, received, bytes, freezes, losing, damaged;
-	_Atomic uint64_t untold_kernel, untold_writer; /* lost, and no packet's drop count says it */
+	_Atomic uint64_t untold_kernel,
+		untold_writer;	    /* lost, and no packet's drop count says it */
 	_Atomic uint64_t truncated; /* by the snap length, or because they did not fit the ring */
 	_Atomic uint64_t filtered;  /* came after the limit was reached */
 	_Atomic uint64_t dropped_writer; /* no chunk was free */
-	_Atomic uint64_t late;	    /* stamped before one that had been handed over already */
+	_Atomic uint64_t late;		 /* stamped before one that had been handed over already */
 	_Atomic uint64_t origins[WS_ORIGIN_COUNT];
 	_Atomic uint64_t lost_spread; /* drop counts that are sums over several losses */
-	atomic_uint fill;	    /* of the ring, in thousandths */
+	atomic_uint fill;	      /* of the ring, in thousandths */
 };
 
 struct ws_reader {

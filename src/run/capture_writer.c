@@ -9,13 +9,13 @@
 
 #include "host/sys.h"
 
-#define OUT_SIZE  (1u << 20) /* of merged blocks; more than the largest block */
-#define WAIT_NS	  100000000
-#define HOLD_NS	  5000000 /* the same while packets of one reader wait for another's */
-#define FLUSH_NS  1000000000
+#define OUT_SIZE    (1u << 20) /* of merged blocks; more than the largest block */
+#define WAIT_NS	    100000000
+#define HOLD_NS	    5000000 /* the same while packets of one reader wait for another's */
+#define FLUSH_NS    1000000000
 #define RECENT_SIZE (3u << 20)
 #define FRAME_MAX   (1u << 20) /* see ws_capfile_write() */
-#define FOOTER_ID 160 /* bytes of one interface's statistics at most */
+#define FOOTER_ID   160	       /* bytes of one interface's statistics at most */
 /* A quiet link's file ends this long after its time at the latest. */
 #define QUIET_NS 1000000000
 
@@ -34,9 +34,9 @@ struct source {
 
 struct ws_writer_own {
 	struct source sources[WS_WRITER_SOURCES];
-	struct tally *tally;	/* of the current file, by description */
-	uint32_t *id_source;	/* description -> first of its readers */
-	int64_t *last_ns;	/* by description: the youngest that was written */
+	struct tally *tally; /* of the current file, by description */
+	uint32_t *id_source; /* description -> first of its readers */
+	int64_t *last_ns;    /* by description: the youngest that was written */
 	uint8_t *out;
 	uint32_t out_used;
 	int64_t file_start_ns;
@@ -300,7 +300,8 @@ static void flush_out(struct ws_writer *w)
 }
 
 /* True if this block must not stand in the current file any more. */
-static bool is_for_next_file(struct ws_writer *w, const struct ws_pcapng_block *b, bool system_clock)
+static bool is_for_next_file(
+	struct ws_writer *w, const struct ws_pcapng_block *b, bool system_clock)
 {
 	struct ws_writer_own *o = w->own;
 
@@ -309,10 +310,9 @@ static bool is_for_next_file(struct ws_writer *w, const struct ws_pcapng_block *
 		return system_clock && b->ns >= o->boundary_ns;
 	}
 	return (system_clock && b->ns >= o->boundary_ns) ||
-	       (o->size_limit != UINT64_MAX &&
-		       ws_capfile_bytes(w->c.file) + o->out_used + b->len +
-				       (uint64_t)w->c.ids * FOOTER_ID >
-			       o->size_limit);
+	       (o->size_limit != UINT64_MAX && ws_capfile_bytes(w->c.file) + o->out_used + b->len +
+							       (uint64_t)w->c.ids * FOOTER_ID >
+						       o->size_limit);
 }
 
 static void change_file_for(struct ws_writer *w, const struct ws_pcapng_block *b, bool system_clock)

@@ -44,16 +44,16 @@ struct ws_writer {
 	/* each written by the writer alone */
 	_Atomic uint64_t written[WS_WRITER_SOURCES]; /* packets of each reader in files */
 	_Atomic uint64_t lost[WS_WRITER_SOURCES];    /* packets of each that could not be written */
-	_Atomic uint64_t late;	       /* merged behind a younger packet of the same interface */
-	_Atomic uint64_t bytes;	       /* in all files */
-	atomic_int error;	       /* writing has failed: nothing more is written */
-	atomic_int rotate_error;       /* the last attempt to begin a file failed */
+	_Atomic uint64_t late;	 /* merged behind a younger packet of the same interface */
+	_Atomic uint64_t bytes;	 /* in all files */
+	atomic_int error;	 /* writing has failed: nothing more is written */
+	atomic_int rotate_error; /* the last attempt to begin a file failed */
 	atomic_uint rotate_failures, rotations;
 	atomic_int done;
 	/* asked for by others */
-	atomic_uint rotate_now;	       /* counts requests */
-	atomic_int finish;	       /* the readers have ended and nic_dropped is filled in */
-	uint64_t *nic_dropped;	       /* for each id; UINT64_MAX: unknown; NULL: all unknown */
+	atomic_uint rotate_now; /* counts requests */
+	atomic_int finish;	/* the readers have ended and nic_dropped is filled in */
+	uint64_t *nic_dropped;	/* for each id; UINT64_MAX: unknown; NULL: all unknown */
 	/* the writer's own */
 	struct ws_writer_own *own;
 };

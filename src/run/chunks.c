@@ -14,6 +14,8 @@ struct ws_chunks {
 	void *memory;
 	uint32_t count;
 	uint32_t fresh; /* chunks from here on were never used: their memory is not there yet */
+	struct ws_chunk **idle; /* the reader's stack: the one used last is on top */
+	uint32_t idle_count;
 	int wake_fd;
 };
 
@@ -47,7 +49,8 @@ int ws_chunks_new(struct ws_chunks **ret, uint64_t bytes, int wake_fd)
 			MAP_PRIVATE | MAP_ANONYMOUS, -1);
 	}
 	c->all = calloc(c->count, sizeof(*c->all));
-	if (r == 0 && !c->all) {
+	c->idle = calloc(c->count, sizeof(struct ws_chunk *));
+	if (r == 0 && (!c->all || !c->idle)) {
 		r = -ENOMEM;
 	}
 	if (r < 0) {
@@ -72,6 +75,7 @@ void ws_chunks_free(struct ws_chunks *c)
 	ws_spsc_free(c->full);
 	ws_spsc_free(c->empty);
 	free(c->all);
+	free(c->idle);
 	free(c);
 }
 
@@ -82,12 +86,15 @@ uint64_t ws_chunks_bytes(const struct ws_chunks *c)
 
 struct ws_chunk *ws_chunks_take(struct ws_chunks *c)
 {
-	struct ws_chunk *const *front = ws_spsc_front(c->empty);
+	struct ws_chunk *const *front;
 	struct ws_chunk *chunk;
 
-	if (front) {
-		chunk = *front;
+	while ((front = ws_spsc_front(c->empty)) != NULL) {
+		c->idle[c->idle_count++] = *front;
 		ws_spsc_pop(c->empty);
+	}
+	if (c->idle_count) {
+		chunk = c->idle[--c->idle_count];
 	} else if (c->fresh < c->count) {
 		chunk = &c->all[c->fresh++];
 	} else {

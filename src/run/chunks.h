@@ -11,6 +11,9 @@
 #include <stdint.h>
 
 #define WS_CHUNK_SIZE (512u << 10)
+/* A chunk that holds as much is handed over: what was just copied is still in the cache when it is
+ * written. The rest is room for the largest packet. */
+#define WS_CHUNK_FULL (256u << 10)
 /* A reader has at most this many interface descriptions: one for each clock. */
 #define WS_CHUNK_IDS 2
 
