@@ -15,6 +15,7 @@ struct ws_nic_drops {
 /*
  * Reads IFLA_STATS64 (rx_missed_errors, rx_fifo_errors, rx_over_errors) and the driver's own
  * statistics (ETHTOOL_GSTATS), in the calling thread's network namespace. One loss that stands in
- * several counters counts once. 0, or -ENODEV and other errors.
+ * several counters counts once. IFLA_STATS64 alone counts only if it is not 0: a driver that does
+ * not count says 0, too. So what was unknown may become known. 0, or -ENODEV and other errors.
  */
 int ws_nic_drops_get(const char *name, struct ws_nic_drops *ret);

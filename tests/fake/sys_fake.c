@@ -2,6 +2,8 @@
 #include "fake/sys_fake.h"
 
 #include <errno.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -23,6 +25,7 @@ static struct {
 	size_t n_log;
 	struct sys_fake_answer answers[MAX_ANSWERS];
 	unsigned n_answers;
+	const struct sys_fake_statistics *statistics;
 } s;
 
 void sys_fake_reset(void)
@@ -307,6 +310,45 @@ int ws_sys_recvmmsg(int fd, struct mmsghdr *msgs, unsigned n, int flags)
 	return (int)sys_fake_logged(c, done ? (ssize_t)done : ret);
 }
 
+void sys_fake_ethtool(const struct sys_fake_statistics *statistics)
+{
+	s.statistics = statistics;
+}
+
+/* net/ethtool/ioctl.c: the kernel writes as many as there are, whatever room there is. */
+static int driver_statistics(void *command)
+{
+	const struct sys_fake_statistics *st = s.statistics;
+	struct ethtool_gstrings *strings = command;
+	struct ethtool_sset_info *info = command;
+	struct ethtool_stats *stats = command;
+	uint32_t n = st ? st->n + st->added : 0;
+
+	switch (*(const uint32_t *)command) {
+	case ETHTOOL_GSSET_INFO:
+		info->sset_mask = st ? info->sset_mask & 1u << ETH_SS_STATS : 0;
+		if (info->sset_mask) {
+			info->data[0] = st->n;
+		}
+		return 0;
+	case ETHTOOL_GSTRINGS:
+		strings->len = n;
+		for (uint32_t i = 0; i < n; i++) {
+			strncpy((char *)strings->data + i * ETH_GSTRING_LEN,
+				i < st->n ? st->names[i] : "added", ETH_GSTRING_LEN);
+		}
+		return st ? 0 : -EOPNOTSUPP;
+	case ETHTOOL_GSTATS:
+		stats->n_stats = n;
+		for (uint32_t i = 0; i < n; i++) {
+			stats->data[i] = i < st->n ? st->values[i] : 1;
+		}
+		return st ? 0 : -EOPNOTSUPP;
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+
 int ws_sys_ioctl(int fd, unsigned long request, void *arg)
 {
 	struct sys_fake_call c = {.fn = SYS_FAKE_IOCTL, .fd = fd, .name = (int)request};
@@ -318,6 +360,8 @@ int ws_sys_ioctl(int fd, unsigned long request, void *arg)
 		return (int)ret;
 	}
 	switch (request) {
+	case SIOCETHTOOL:
+		return (int)logged(c, driver_statistics(ifr->ifr_data));
 	case SIOCGIFNAME:
 		if (sys_fake_kernel.removed || ifr->ifr_ifindex != sys_fake_kernel.ifindex) {
 			return (int)sys_fake_logged(c, -ENODEV);

@@ -164,6 +164,14 @@ void sys_fake_receive(
 void sys_fake_statistics(int fd, unsigned packets, unsigned drops, unsigned freezes);
 /* The memory of a socket's receive ring; NULL: it has none. */
 void *sys_fake_ring(int fd, size_t *ret_len);
+/* What a driver's own statistics are, to the requests of ethtool's ioctl; NULL: it has none. */
+struct sys_fake_statistics {
+	const char *const *names;
+	const uint64_t *values;
+	uint32_t n;
+	uint32_t added; /* come up after they were counted */
+};
+void sys_fake_ethtool(const struct sys_fake_statistics *statistics);
 /* Takes the interface down, or up again, as sockets get to see it. */
 void sys_fake_link(bool up);
 /* Descriptors that are open. */
