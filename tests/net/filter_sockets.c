@@ -6,8 +6,8 @@
  *
  *   filter_sockets raw|cooked|out|cooked-out|cooked-on INTERFACE SNAPLEN FILTER...
  *
- * cooked: on all interfaces; cooked-on: on the one named. A filter that does not compile is a line
- * "error NUMBER WHY".
+ * cooked: on all interfaces; cooked-on: on the one named. A filter that does not compile ends it with
+ * the line "error NUMBER WHY".
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -108,17 +108,21 @@ int main(int argc, char **argv)
 	for (n = 0; n < argc - 4; n++) {
 		spec.text = argv[4 + n];
 		fds[n] = open_socket(&spec, bind_to);
+		if (fds[n] < 0) {
+			return 1;
+		}
 	}
 	spec.text = NULL;
 	spec.snaplen = 0;
 	fds[n] = open_socket(&spec, bind_to);
+	if (fds[n] < 0) {
+		return 1;
+	}
 	printf("ready\n");
 	/* This one has no filter: what came before the last frame is in all of them then. */
 	good = drain(fds[n], true, false);
 	for (int i = 0; i < n; i++) {
-		if (fds[i] >= 0) {
-			drain(fds[i], false, true);
-		}
+		drain(fds[i], false, true);
 	}
 	return good ? 0 : 1;
 }
