@@ -360,3 +360,33 @@ enum ws_probe_class ws_probe_parse(
 	}
 	return WS_PROBE_OURS;
 }
+
+bool ws_probe_look(const uint8_t *payload, uint32_t len, uint32_t *ret_run_id, struct ws_probe *ret)
+{
+	enum ws_payload kind;
+	bool whole;
+
+	if (len < PROBE_SHORT_LEN || payload[0] != PROBE_MAGIC ||
+		payload[PROBE_KIND_OFF] >> 4 != WS_PROBE_VERSION) {
+		return false;
+	}
+	kind = payload[PROBE_KIND_OFF] & 0xf;
+	whole = len >= PROBE_FULL_LEN;
+	if (kind != WS_PAYLOAD_SHORT && kind != WS_PAYLOAD_FULL) {
+		return false;
+	}
+	if (kind == WS_PAYLOAD_FULL && whole &&
+		get_be32(payload + PROBE_CRC_OFF) != ws_crc32c(payload, PROBE_CRC_OFF)) {
+		return false;
+	}
+	*ret_run_id = get_be32(payload + PROBE_RUN_OFF);
+	*ret = (struct ws_probe){
+		.seq = get_be64(payload + PROBE_SEQ_OFF),
+		.stream = get_be16(payload + PROBE_STREAM_OFF),
+		.payload = kind,
+	};
+	if (kind == WS_PAYLOAD_FULL && whole) {
+		ret->intended_ns = (int64_t)get_be64(payload + PROBE_INTENDED_OFF);
+	}
+	return true;
+}

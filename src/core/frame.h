@@ -16,6 +16,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -90,6 +91,14 @@ struct ws_probe {
  */
 enum ws_probe_class ws_probe_parse(const uint8_t *data, uint32_t len, uint32_t run_id,
 	uint16_t dst_port, struct ws_probe *ret);
+
+/*
+ * Whether a payload, which is what follows the UDP header or the ethertype, is a probe of anybody's
+ * run. Of a full one that is cut off only the beginning has to be there; a whole one's CRC is right.
+ * Writes *ret_run_id and *ret only for probes.
+ */
+bool ws_probe_look(
+	const uint8_t *payload, uint32_t len, uint32_t *ret_run_id, struct ws_probe *ret);
 
 /* CRC-32C (Castagnoli), as iSCSI (RFC 3720) and SCTP use it. */
 uint32_t ws_crc32c(const void *data, size_t len);
