@@ -179,7 +179,7 @@ static void text_udp(struct text *t, struct bytes b)
 	if (len) {
 		limit(&b, len);
 	}
-	skip(&b, 8);
+	advance(&b, 8);
 	if ((dst == WS_UDP_PORT || src == WS_UDP_PORT) && text_probe(t, &b)) {
 		return;
 	}
@@ -421,7 +421,7 @@ static bool skip_ah(struct text *t, struct ip *ip, struct bytes *b)
 	}
 	put(t, "AH ");
 	ip->protocol = b->p[0];
-	skip(b, len);
+	advance(b, len);
 	return true;
 }
 
@@ -455,7 +455,7 @@ void text_ipv4(struct text *t, struct bytes b)
 	ip.fragment = ip.more || ip.offset;
 	ip.id = be16(b.p + 4);
 	ip.extended = header > 20;
-	skip(&b, header < b.len ? header : b.len);
+	advance(&b, header < b.len ? header : b.len);
 	if (ip.protocol == AH && !ip.offset) {
 		skip_ah(t, &ip, &b);
 	}
@@ -495,7 +495,7 @@ static void skip_extensions(struct text *t, struct ip *ip, struct bytes *b)
 			return;
 		}
 		ip->protocol = b->p[0];
-		skip(b, len);
+		advance(b, len);
 		if (ip->offset) {
 			return; /* what follows is the middle of something */
 		}
@@ -519,7 +519,7 @@ void text_ipv6(struct text *t, struct bytes b)
 	ip.src = b.p + 8;
 	ip.dst = b.p + 24;
 	ip.protocol = b.p[6];
-	skip(&b, 40);
+	advance(&b, 40);
 	/* 0: a jumbogram (RFC 2675), or made by offloading */
 	if (len) {
 		ip.missing = len > b.wire ? len - b.wire : 0;

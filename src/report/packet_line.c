@@ -143,7 +143,7 @@ static void text_mpls(struct text *t, struct bytes b)
 		uint32_t entry = be32(b.p);
 
 		put_field(t, "label", entry >> 12);
-		skip(&b, 4);
+		advance(&b, 4);
 		if (entry >> 8 & 1) {
 			if (b.len && (b.p[0] >> 4 == 4 || b.p[0] >> 4 == 6)) {
 				put_char(t, ' ');
@@ -234,7 +234,7 @@ static void text_llc(struct text *t, struct bytes b, const struct link *link)
 	}
 	if (b.p[0] == 0x42 && b.p[1] == 0x42) {
 		put(t, "STP");
-		skip(&b, 3);
+		advance(&b, 3);
 		if (b.len >= 4) {
 			put(t, b.p[3] == 0x80 ? " topology change"
 				: b.p[3] == 2 ? " rapid"
@@ -245,7 +245,7 @@ static void text_llc(struct text *t, struct bytes b, const struct link *link)
 		uint32_t oui = be32(b.p + 2) & 0xffffff;
 		uint16_t type = be16(b.p + 6);
 
-		skip(&b, 8);
+		advance(&b, 8);
 		if (!oui) {
 			text_ethertype(t, type, b, link);
 			return;
@@ -291,7 +291,7 @@ static void text_tagged(struct text *t, uint16_t type, struct bytes b, const str
 		}
 		put_char(t, ' ');
 		type = be16(b.p + 2);
-		skip(&b, 4);
+		advance(&b, 4);
 	}
 	/* IEEE 802.3: up to 1500 it is a length, and LLC follows */
 	if (type <= 1500) {
@@ -310,7 +310,7 @@ static void text_ethernet(struct text *t, struct bytes b)
 		return;
 	}
 	link = (struct link){.dst = b.p, .src = b.p + 6};
-	skip(&b, 14);
+	advance(&b, 14);
 	text_tagged(t, be16(link.src + 6), b, &link);
 }
 
@@ -331,7 +331,7 @@ static void text_sll(struct text *t, struct bytes b, const struct sll *sll)
 	}
 	type = be16(b.p + sll->protocol);
 	link.src = b.p[sll->address_len] == 6 ? b.p + sll->address : NULL;
-	skip(&b, sll->len);
+	advance(&b, sll->len);
 	if (type == SLL_802_2) {
 		text_llc(t, b, &link);
 	} else if (type <= 1500) {
@@ -353,7 +353,7 @@ static void text_family(struct text *t, struct bytes b)
 	}
 	family = be32(b.p);
 	family = family > 0xffff ? __builtin_bswap32(family) : family;
-	skip(&b, 4);
+	advance(&b, 4);
 	switch (family) {
 	case 2:
 		text_ipv4(t, b);
@@ -429,7 +429,7 @@ size_t ws_packet_line(char *buf, size_t size, const struct ws_packet_text *p)
 	if (!size) {
 		return 0;
 	}
-	t = (struct text){.at = buf, .end = buf + size - 1};
+	t = (struct text){.begin = buf, .at = buf, .end = buf + size - 1};
 	b.wire = b.wire < b.len ? b.len : b.wire;
 	if (p->ns != INT64_MIN) {
 		put_time(&t, p->ns, p->clock);
@@ -442,9 +442,6 @@ size_t ws_packet_line(char *buf, size_t size, const struct ws_packet_text *p)
 	put_number(&t, b.wire);
 	put_char(&t, ' ');
 	text_link(&t, p->linktype, b);
-	while (t.at > buf && t.at[-1] == ' ') {
-		t.at--;
-	}
 	if (b.wire > b.len) {
 		put_field(&t, "truncated to", b.len);
 	}

@@ -10,7 +10,7 @@
 
 /* printf would take most of the time of a line. */
 struct text {
-	char *at, *end; /* end: where the final NUL goes at the latest */
+	char *begin, *at, *end; /* end: where the final NUL goes at the latest */
 };
 
 static inline void put_char(struct text *t, char c)
@@ -58,10 +58,18 @@ static inline void put_hex(struct text *t, uint32_t v, unsigned digits)
 	}
 }
 
+/* A space, if there is none yet. */
+static inline void put_space(struct text *t)
+{
+	if (t->at > t->begin && t->at[-1] != ' ') {
+		put_char(t, ' ');
+	}
+}
+
 /* " name 12" */
 static inline void put_field(struct text *t, const char *name, uint64_t v)
 {
-	put_char(t, ' ');
+	put_space(t);
 	put(t, name);
 	put_char(t, ' ');
 	put_number(t, v);
@@ -89,13 +97,14 @@ static inline bool need(struct text *t, const struct bytes *b, uint32_t n)
 		return true;
 	}
 	if (b->wire < n) {
-		put(t, " too short");
+		put_space(t);
+		put(t, "too short");
 	}
 	return false;
 }
 
 /* n: at most b->len */
-static inline void skip(struct bytes *b, uint32_t n)
+static inline void advance(struct bytes *b, uint32_t n)
 {
 	b->p += n;
 	b->len -= n;
