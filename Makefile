@@ -14,7 +14,7 @@ FORMATTED = $$(find src tests bench -name '*.[ch]')
 all:
 	@scripts/setup --check build
 	@test -e build/build.ninja || \
-		meson setup build --buildtype=release -Dtests=false -Dbench=false
+		meson setup build --buildtype=release -Db_lto=true -Dtests=false -Dbench=false
 	@ninja -C build wirestamp
 
 ## demo: install what the build needs, build, and measure over a private veth pair; needs no root
@@ -32,7 +32,7 @@ check:
 bench:
 	@scripts/setup build bench
 	@test -e build-bench/build.ninja || \
-		meson setup build-bench --buildtype=release -Dtests=false -Dbench=true
+		meson setup build-bench --buildtype=release -Db_lto=true -Dtests=false -Dbench=true
 	@ninja -C build-bench
 	@python3 bench/run.py build-bench
 

@@ -86,7 +86,7 @@ static bool has_text(const char *text)
 /* The text's length, cut to at most max bytes, at the beginning of a character of UTF-8. */
 static size_t text_len(const char *text, size_t max)
 {
-	size_t len = strnlen(text, max + 1);
+	size_t len = strlen(text);
 
 	if (len > max) {
 		len = max;

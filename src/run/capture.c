@@ -2,13 +2,13 @@
 #include "run/capture.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -33,7 +33,7 @@ struct group {
 	struct ws_reader **readers; /* within the capture's list */
 	unsigned reader_count;
 	unsigned first_interface, interface_count;
-	int wake_fd;
+	int wake[2]; /* a pipe, readers to writer: [0] is the writer's end */
 	uint8_t *header;
 	size_t header_len;
 	unsigned ids;
@@ -99,7 +99,7 @@ static int open_io(struct ws_capture *c, unsigned n, uint32_t *fanout, struct ws
 		.frame_max = s->snaplen,
 		.rx_buffer = buffer_for(s, i),
 		/* What is left of the time is for the way to the file. */
-		.block_timeout_ms = s->block_timeout_ms / (merged ? 6 : 2),
+		.block_timeout_ms = s->block_timeout_ms / (merged ? 6 : 3),
 		.rx_stamps = !s->user_stamps,
 		.rx_hw_clock = i->hw_clock,
 		.rx_outgoing = s->outgoing,
@@ -205,6 +205,7 @@ static int open_reader(struct ws_capture *c, unsigned n, struct group *g, uint32
 		.user_stamps = s->user_stamps,
 		.snaplen = s->snaplen,
 		.flush_ns = (int64_t)s->block_timeout_ms * 1000000 / 4,
+		.nap_max_ns = (int64_t)s->block_timeout_ms * 1000000 / 6,
 		.merged = g->reader_count > 1,
 	};
 	struct ws_reader *r;
@@ -218,7 +219,7 @@ static int open_reader(struct ws_capture *c, unsigned n, struct group *g, uint32
 	}
 	memset(r, 0, sizeof(*r));
 	c->readers[n] = r;
-	rc = ws_chunks_new(&c->chunks[n], bytes < MIN_CHUNKS ? MIN_CHUNKS : bytes, g->wake_fd);
+	rc = ws_chunks_new(&c->chunks[n], bytes < MIN_CHUNKS ? MIN_CHUNKS : bytes, g->wake[1]);
 	if (rc < 0) {
 		return rc;
 	}
@@ -251,8 +252,9 @@ static int open_group(struct ws_capture *c, unsigned n, struct ws_capture_fault 
 	g->readers = &c->readers[g->first_interface * s->workers];
 	g->reader_count = g->interface_count * s->workers;
 	f->step = "memory";
-	g->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (g->wake_fd < 0) {
+	/* A pipe's wake-up tells the scheduler that the waker is about to sleep: so the writer is likely
+	 * to run where what it writes is in the cache. */
+	if (pipe2(g->wake, O_CLOEXEC | O_NONBLOCK) < 0) {
 		return -errno;
 	}
 	for (unsigned i = 0; i < g->interface_count; i++) {
@@ -318,7 +320,7 @@ int ws_capture_open(struct ws_capture **ret, const struct ws_capture_setup *setu
 		goto fail;
 	}
 	for (unsigned i = 0; i < c->group_count; i++) {
-		c->groups[i].wake_fd = -1;
+		c->groups[i].wake[0] = c->groups[i].wake[1] = -1;
 	}
 	fill_interfaces(c);
 	c->started_ns = ws_sys_clock(CLOCK_REALTIME);
@@ -349,8 +351,10 @@ void ws_capture_close(struct ws_capture *c)
 			return; /* it still uses all of this; the program is about to end */
 		}
 		ws_writer_free(&g->writer);
-		if (g->wake_fd >= 0) {
-			ws_sys_close(g->wake_fd);
+		for (int end = 0; end < 2; end++) {
+			if (g->wake[end] >= 0) {
+				ws_sys_close(g->wake[end]);
+			}
 		}
 		free(g->header);
 		free(g->nic_dropped);
@@ -523,7 +527,7 @@ static int start_writers(struct ws_capture *c, struct ws_capfile *const *files)
 			.rotate_size = s->rotate_size,
 			.rotate_ns = s->rotate_ns,
 			.started_ns = c->started_ns,
-			.wake_fd = g->wake_fd,
+			.wake_fd = g->wake[0],
 			.compressed = c->report->compress != NULL,
 		};
 		int rc;
@@ -735,7 +739,7 @@ static void finish(struct ws_capture *c, struct ws_capfile *const *files)
 	}
 	for (unsigned i = 0; i < c->group_count; i++) {
 		struct group *g = &c->groups[i];
-		const uint64_t one = 1;
+		const char one = 1;
 
 		if (!g->started) {
 			continue;
@@ -751,7 +755,7 @@ static void finish(struct ws_capture *c, struct ws_capfile *const *files)
 		}
 		g->writer.nic_dropped = g->nic_dropped;
 		atomic_store_explicit(&g->writer.finish, 1, memory_order_release);
-		(void)ws_sys_write(g->wake_fd, &one, sizeof(one));
+		(void)ws_sys_write(g->wake[1], &one, 1);
 	}
 	for (unsigned i = 0; i < c->group_count; i++) {
 		struct group *g = &c->groups[i];

@@ -20,6 +20,13 @@
 #define LOOK_NS	   50000000
 #define MARK_NS	   8000000 /* the same when others' packets wait for this reader's watermark */
 #define PUBLISH_NS 100000000
+/* Where so many come between two looks, waking up for each or for each block would cost more than they
+ * do: they gather while the reader sleeps. */
+#define GATHER	   64
+#define NAP_MIN_NS 500000
+/* Thousandths of the ring: above the first, the nap becomes shorter, below the second longer. */
+#define FILL_HIGH 125
+#define FILL_LOW  40
 
 /*
  * Flags of a packet by its kind. None for the usual one, received for this host: they would make a file
@@ -37,13 +44,14 @@ int ws_reader_init(struct ws_reader *r, const struct ws_reader_config *config)
 {
 	memset(r, 0, sizeof(*r));
 	r->c = *config;
-	r->scratch = malloc(WS_CHUNK_SIZE / 2);
+	r->scratch = malloc(WS_CHUNK_SIZE);
 	if (!r->scratch) {
 		return -ENOMEM;
 	}
 	for (int i = 0; i < WS_CHUNK_IDS; i++) {
 		r->last_ns[i] = INT64_MIN;
 	}
+	r->nap_ns = NAP_MIN_NS;
 	atomic_init(&r->watermark_ns, INT64_MIN);
 	atomic_init(&r->counts.fill, WS_IO_FILL_UNKNOWN);
 	return 0;
@@ -256,6 +264,7 @@ static void take_all(struct ws_reader *r, const struct ws_io_view *views, unsign
 	unsigned wanted = within_limit(r, n);
 
 	r->received += n;
+	r->gathered += n;
 	r->filtered += n - wanted;
 	for (unsigned i = 0; i < n; i++) {
 		r->bytes += views[i].wire_len;
@@ -310,10 +319,36 @@ static bool is_over(struct ws_reader *r, int error)
 	return true;
 }
 
+/*
+ * Lets packets gather. The ring decides for how long: a rate that rises eightfold from one nap to the
+ * next still finds room.
+ */
+static void nap(struct ws_reader *r, int64_t now)
+{
+	unsigned fill;
+
+	(void)ws_sys_sleep_until(now + r->nap_ns);
+	fill = ws_io_rx_fill(r->c.io);
+	if (fill == WS_IO_FILL_UNKNOWN || fill > FILL_HIGH) {
+		r->nap_ns /= 2;
+	} else if (fill < FILL_LOW) {
+		r->nap_ns += r->nap_ns / 4;
+	}
+	r->nap_ns = r->nap_ns > r->c.nap_max_ns ? r->c.nap_max_ns : r->nap_ns;
+	r->nap_ns = r->nap_ns < NAP_MIN_NS ? NAP_MIN_NS : r->nap_ns;
+}
+
 /* Waits for packets, but no longer than those at hand may wait. */
 static int wait_for_packets(struct ws_reader *r, int64_t now)
 {
 	int64_t until = now + (r->c.merged ? MARK_NS : LOOK_NS);
+	bool many = r->gathered >= GATHER;
+
+	r->gathered = 0;
+	if (many) {
+		nap(r, now);
+		return 1;
+	}
 
 	if (r->chunk && r->chunk->used && until > r->chunk_since_ns + r->c.flush_ns) {
 		until = r->chunk_since_ns + r->c.flush_ns;

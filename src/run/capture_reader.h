@@ -25,12 +25,13 @@ struct ws_reader_config {
 	struct ws_capture_shared *shared;
 	/* Interface descriptions of the file: for stamps of the system's clock, and of the NIC's. */
 	uint32_t system_id, hardware_id;
-	bool has_hardware; /* hardware stamps were asked for */
-	bool flags;	   /* write epb_flags */
-	bool user_stamps;  /* this program's own time, not the kernel's */
-	uint32_t snaplen;  /* bytes of a packet that are kept; 0: all */
-	int64_t flush_ns;  /* a packet waits for company no longer than this */
-	bool merged;	   /* the writer merges several readers, and needs watermarks */
+	bool has_hardware;  /* hardware stamps were asked for */
+	bool flags;	    /* write epb_flags */
+	bool user_stamps;   /* this program's own time, not the kernel's */
+	uint32_t snaplen;   /* bytes of a packet that are kept; 0: all */
+	int64_t flush_ns;   /* a packet waits for company no longer than this */
+	int64_t nap_max_ns; /* when many come, the reader sleeps this long at most between looks */
+	bool merged;	    /* the writer merges several readers, and needs watermarks */
 };
 
 /* Counts, each written by the reader alone; good for a look while it runs, exact once it has ended. */
@@ -65,6 +66,8 @@ struct ws_reader {
 	uint64_t received, bytes, truncated, filtered, dropped_writer, late, lost_spread;
 	uint64_t origins[WS_ORIGIN_COUNT];
 	int64_t published_ns;
+	unsigned gathered; /* packets since there was last nothing to read */
+	int64_t nap_ns;	   /* how long packets may gather */
 	bool is_down;
 	uint8_t *scratch; /* one block */
 };

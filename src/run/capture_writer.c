@@ -473,7 +473,7 @@ static void idle(struct ws_writer *w)
 	struct ws_writer_own *o = w->own;
 	int64_t now = ws_sys_clock(CLOCK_REALTIME);
 	struct pollfd p = {.fd = w->c.wake_fd, .events = POLLIN};
-	uint64_t count;
+	char wakes[256];
 	int r;
 
 	if (w->c.printer) {
@@ -499,7 +499,7 @@ static void idle(struct ws_writer *w)
 		}
 	}
 	if (ws_sys_poll(&p, 1, o->holds ? HOLD_NS : WAIT_NS) > 0) {
-		(void)ws_sys_read(w->c.wake_fd, &count, sizeof(count));
+		(void)ws_sys_read(w->c.wake_fd, wakes, sizeof(wakes));
 	}
 }
 

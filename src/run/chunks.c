@@ -107,12 +107,13 @@ struct ws_chunk *ws_chunks_take(struct ws_chunks *c)
 
 void ws_chunks_put(struct ws_chunks *c, struct ws_chunk *chunk)
 {
-	const uint64_t one = 1;
+	const char one = 1;
 
 	/* There is room: the ring holds every chunk that exists. */
 	(void)ws_spsc_push(c->full, &chunk);
 	if (c->wake_fd >= 0) {
-		(void)ws_sys_write(c->wake_fd, &one, sizeof(one));
+		/* A full pipe wakes up as well. */
+		(void)ws_sys_write(c->wake_fd, &one, 1);
 	}
 }
 

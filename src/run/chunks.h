@@ -10,10 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WS_CHUNK_SIZE (512u << 10)
-/* A chunk that holds as much is handed over: what was just copied is still in the cache when it is
- * written. The rest is room for the largest packet. */
-#define WS_CHUNK_FULL (256u << 10)
+#define WS_CHUNK_SIZE (1280u << 10)
+/* A chunk that holds as much is handed over: few calls of write, and what was just copied may still be in
+ * the cache. The rest is room for the largest packet. */
+#define WS_CHUNK_FULL (1024u << 10)
 /* A reader has at most this many interface descriptions: one for each clock. */
 #define WS_CHUNK_IDS 2
 
@@ -31,7 +31,8 @@ struct ws_chunk {
 
 struct ws_chunks;
 
-/* bytes: of all chunks together, at least two. wake_fd: an eventfd that put() writes to. */
+/* bytes: of all chunks together, at least two. wake_fd: of a pipe, that put() writes a
+ * byte to; -1: none. */
 int ws_chunks_new(struct ws_chunks **ret, uint64_t bytes, int wake_fd);
 void ws_chunks_free(struct ws_chunks *c);
 uint64_t ws_chunks_bytes(const struct ws_chunks *c);
