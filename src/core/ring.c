@@ -64,7 +64,7 @@ static uint64_t last(const struct ws_ring *r)
 }
 
 /* What the kernel dropped since the last reading, seen from the spell that lasts now. */
-static struct ws_ring_loss read_drops(struct ws_ring *r, bool *ret_full)
+static struct ws_ring_loss read_drops(struct ws_ring *r)
 {
 	struct ws_ring_reading now = {0};
 	struct ws_ring_loss loss = {0};
@@ -77,16 +77,21 @@ static struct ws_ring_loss read_drops(struct ws_ring *r, bool *ret_full)
 		loss.spread = !now.full || !is_ready(r, last(r)) ||
 			      (r->ops->losing(r->arg, place(r, last(r))) && last(r) >= r->taken);
 	}
+	if (loss.spread) {
+		/* Those that were not taken at the last reading may have some of it before them. */
+		uint64_t first = r->taken > r->begun ? r->taken : r->begun;
+
+		for (uint64_t i = first; i <= last(r); i++) {
+			r->before[place(r, i)].spread = true;
+		}
+	}
 	r->taken = now.taken;
-	*ret_full = now.full;
 	return loss;
 }
 
 void ws_ring_update(struct ws_ring *r)
 {
-	bool full;
-
-	r->next = sum(r->next, read_drops(r, &full));
+	r->next = sum(r->next, read_drops(r));
 }
 
 bool ws_ring_ready(const struct ws_ring *r)
@@ -102,19 +107,17 @@ uint32_t ws_ring_begin(struct ws_ring *r, struct ws_ring_loss *ret_loss, bool *r
 
 	r->before[at] = (struct ws_ring_loss){0};
 	if (losing && r->begun >= r->taken) {
-		/* Something was dropped that no reading has found yet. */
-		bool full;
-		struct ws_ring_loss more = read_drops(r, &full);
+		/* Something was dropped that no reading has found yet, some of it before this unit.
+		 * That it is told too early would be worse than too late: the next spell's share of
+		 * it could not be told apart any more. */
+		struct ws_ring_loss more = read_drops(r);
 
 		more.spread = true;
-		/* Never told before it has happened. */
-		if (full) {
-			r->next = sum(r->next, more);
-		} else {
-			loss = sum(loss, more);
-		}
+		loss.spread = loss.spread || more.packets;
+		r->next = sum(r->next, more);
 	}
 	r->begun++;
+	loss.spread = loss.spread && loss.packets;
 	*ret_loss = loss;
 	*ret_losing = losing || loss.packets;
 	return at;

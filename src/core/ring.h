@@ -24,8 +24,7 @@
 /* What was lost before a unit. */
 struct ws_ring_loss {
 	uint32_t packets;
-	bool spread; /* some of them may have been lost further ahead, but after the last loss that
-			was told */
+	bool spread; /* some of them may have been lost elsewhere since the last loss told */
 };
 
 /* The kernel's counters, at one reading of them, which clears the count of drops. */

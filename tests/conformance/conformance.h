@@ -8,7 +8,11 @@
 
 #include "io/io.h"
 
-#define CONF_CASES 21
+#define CONF_CASES    21 /* for every pair */
+#define CONF_RX_CASES 10 /* for every receiver */
+
+/* An interface index of a receiver's configuration that stands for all interfaces. */
+#define CONF_ANY_IFINDEX (-1)
 
 struct CMUnitTest;
 
@@ -20,6 +24,10 @@ struct conf_fixture {
 	 * set. */
 	int (*open)(struct conf_fixture *fx, unsigned side, struct ws_io **ret,
 		const struct ws_io_config *config);
+	/* The index of a side's interface, as instances there see it. */
+	int (*ifindex)(struct conf_fixture *fx, unsigned side);
+	/* Bytes of a VLAN tag that are not there yet when a filter cuts a frame off. */
+	uint32_t tag_apart;
 	/* CLOCK_MONOTONIC of the instances. */
 	int64_t (*now)(struct conf_fixture *fx);
 	/* Takes the interface of a side down or up. 0 or -errno. */
@@ -34,7 +42,10 @@ struct conf_fixture {
 	/* The suite's own. */
 	struct ws_io *opened[8];
 	char names[CONF_CASES][64];
+	char rx_names[CONF_RX_CASES][64];
 };
 
 /* Fills in the cases, to be run as part of a group. fx is used until they are done. */
 void conf_cases(struct conf_fixture *fx, struct CMUnitTest ret[CONF_CASES]);
+/* Those that are about the receiving side alone. */
+void conf_rx_cases(struct conf_fixture *fx, struct CMUnitTest ret[CONF_RX_CASES]);

@@ -25,6 +25,9 @@ static int fixture_open(struct conf_fixture *fx, unsigned side, struct ws_io **r
 {
 	struct ws_io_config c = *config;
 
+	if (c.ifindex == CONF_ANY_IFINDEX) {
+		c.ifindex = 0; /* a wire has one interface on a side */
+	}
 	/* A name leads to the table, in which this backend is not. */
 	if (c.backend) {
 		c.ifindex = io_fake_ifindex(fx->arg, side);
@@ -32,6 +35,11 @@ static int fixture_open(struct conf_fixture *fx, unsigned side, struct ws_io **r
 	}
 	c.ifindex = c.ifindex ? c.ifindex : io_fake_ifindex(fx->arg, side);
 	return io_fake_ops.open(ret, &c);
+}
+
+static int fixture_ifindex(struct conf_fixture *fx, unsigned side)
+{
+	return io_fake_ifindex(fx->arg, side);
 }
 
 static int64_t fixture_now(struct conf_fixture *fx)
@@ -385,7 +393,8 @@ int main(void)
 		cmocka_unit_test(test_functions_decide),
 	};
 	enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
-	struct CMUnitTest cases[WIRES * CONF_CASES + COMMANDS];
+	enum { PER_WIRE = CONF_CASES + CONF_RX_CASES };
+	struct CMUnitTest cases[WIRES * PER_WIRE + COMMANDS];
 	int failed;
 
 	for (unsigned i = 0; i < WIRES; i++) {
@@ -394,6 +403,7 @@ int main(void)
 			.backends = {"fake", "fake"},
 			.mtu = MTU,
 			.open = fixture_open,
+			.ifindex = fixture_ifindex,
 			.now = fixture_now,
 			.link = fixture_link,
 			.remove = fixture_remove,
@@ -403,9 +413,10 @@ int main(void)
 		if (fixture_restore(&fixtures[i]) < 0) {
 			return 1;
 		}
-		conf_cases(&fixtures[i], &cases[i * CONF_CASES]);
+		conf_cases(&fixtures[i], &cases[i * PER_WIRE]);
+		conf_rx_cases(&fixtures[i], &cases[i * PER_WIRE + CONF_CASES]);
 	}
-	memcpy(&cases[WIRES * CONF_CASES], commands, sizeof(commands));
+	memcpy(&cases[WIRES * PER_WIRE], commands, sizeof(commands));
 	failed = cmocka_run_group_tests_name("conformance of the fake", cases, NULL, NULL);
 	for (unsigned i = 0; i < WIRES; i++) {
 		io_fake_free(fixtures[i].arg);

@@ -42,12 +42,28 @@ static int fixture_open(struct conf_fixture *fx, unsigned side, struct ws_io **r
 	if (!c.backend) {
 		c.backend = fx->backends[side];
 	}
-	if (!c.ifindex) {
+	if (c.ifindex == CONF_ANY_IFINDEX) {
+		c.ifindex = 0;
+	} else if (!c.ifindex) {
 		c.ifindex = (int)if_nametoindex(ws_lab_ifname[side]);
 	}
 	r = ws_io_open(ret, &c);
 	ws_netns_leave(saved);
 	return r;
+}
+
+static int fixture_ifindex(struct conf_fixture *fx, unsigned side)
+{
+	const struct ws_lab *lab = fx->arg;
+	int saved = ws_netns_enter(lab->ns[side]);
+	int index;
+
+	if (saved < 0) {
+		return saved;
+	}
+	index = (int)if_nametoindex(ws_lab_ifname[side]);
+	ws_netns_leave(saved);
+	return index;
 }
 
 static int64_t fixture_now(struct conf_fixture *fx)
@@ -170,12 +186,17 @@ static int skip_all(const struct CMUnitTest *cases, size_t n, const char *why)
 	return 0;
 }
 
+#define BACKENDS 3
+#define PAIRS	 (BACKENDS * BACKENDS)
+#define TESTS	 (PAIRS * CONF_CASES + BACKENDS * CONF_RX_CASES)
+
 int main(void)
 {
-	static const char *const backends[] = {"socket", "tpacket3"};
-	static struct conf_fixture fixtures[4];
-	static char names[4][32];
-	struct CMUnitTest cases[4 * CONF_CASES];
+	static const char *const backends[BACKENDS] = {"socket", "tpacket2", "tpacket3"};
+	static struct conf_fixture fixtures[PAIRS];
+	static char names[PAIRS][32];
+	static struct CMUnitTest cases[TESTS];
+	struct CMUnitTest *next = cases;
 	struct ws_lab lab;
 	char why[256] = "";
 	int failed, r;
@@ -184,23 +205,32 @@ int main(void)
 	unsetenv(WS_LAB_ENV "0");
 	unsetenv(WS_LAB_ENV "1");
 	r = ws_lab_enter(&lab, why, sizeof(why));
-	for (unsigned i = 0; i < 4; i++) {
-		snprintf(names[i], sizeof(names[i]), "%s to %s", backends[i / 2], backends[i % 2]);
+	for (unsigned i = 0; i < PAIRS; i++) {
+		const char *from = backends[i / BACKENDS], *to = backends[i % BACKENDS];
+
+		snprintf(names[i], sizeof(names[i]), "%s to %s", from, to);
 		fixtures[i] = (struct conf_fixture){
 			.name = names[i],
-			.backends = {backends[i / 2], backends[i % 2]},
+			.backends = {from, to},
 			.mtu = MTU,
 			.open = fixture_open,
+			.ifindex = fixture_ifindex,
+			.tag_apart = 4,
 			.now = fixture_now,
 			.link = fixture_link,
 			.remove = fixture_remove,
 			.restore = fixture_restore,
 			.arg = &lab,
 		};
-		conf_cases(&fixtures[i], &cases[i * CONF_CASES]);
+		conf_cases(&fixtures[i], next);
+		next += CONF_CASES;
+		if (i < BACKENDS) {
+			conf_rx_cases(&fixtures[i], next);
+			next += CONF_RX_CASES;
+		}
 	}
 	if (r < 0) {
-		return skip_all(cases, 4 * CONF_CASES, why[0] ? why : strerror(-r));
+		return skip_all(cases, TESTS, why[0] ? why : strerror(-r));
 	}
 	failed = cmocka_run_group_tests_name(
 		"conformance of the kernel's backends", cases, NULL, NULL);

@@ -3,13 +3,19 @@
 
 #include <errno.h>
 #include <linux/filter.h>
+#include <linux/if_packet.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
+#include "core/ringpkt.h"
 #include "fake/io_fake_wire.h"
 
-#define MAX_WIRES    8
-#define IFINDEX_BASE 1000
+#define MAX_WIRES     8
+#define IFINDEX_BASE  1000
+#define ETHER_HEADER  14
+#define ETHER_TYPE_AT 12
+#define VLAN_TPID     0x8100
 
 static struct io_fake_wire *wires[MAX_WIRES];
 
@@ -148,14 +154,29 @@ struct io_fake_truth io_fake_truth(const struct io_fake_wire *w, unsigned side, 
 	return w->truth[side][n];
 }
 
-/* Classic BPF, as far as filters on the bytes of a frame need it; an unknown instruction rejects.
- */
-static bool filter_accepts(const struct fake_io *f, const struct copy *c)
+static uint32_t be16_at(const struct copy *c, uint32_t at)
 {
+	return at + 2 <= c->len ? (uint32_t)c->data[at] << 8 | c->data[at + 1] : 0;
+}
+
+/* Of the packet, behind a VLAN tag if there is one: as the kernel says it. */
+static uint32_t protocol_of(const struct copy *c)
+{
+	uint32_t type = be16_at(c, ETHER_TYPE_AT);
+
+	return type == VLAN_TPID ? be16_at(c, ETHER_TYPE_AT + 4) : type;
+}
+
+/* Classic BPF, as far as filters on the bytes of a frame need it; an unknown instruction rejects.
+ * Returns how many bytes may stay. */
+static uint32_t filter_accepts(const struct fake_io *f, const struct copy *c)
+{
+	/* Without a link-layer header, packets begin behind it. */
+	uint32_t start = f->config.cooked ? ETHER_HEADER : 0;
 	uint32_t a = 0, x = 0;
 
 	if (!f->filter_len) {
-		return true;
+		return UINT32_MAX;
 	}
 	for (unsigned pc = 0; pc < f->filter_len; pc++) {
 		const struct sock_filter *i = &f->filter[pc];
@@ -172,9 +193,13 @@ static bool filter_accepts(const struct fake_io *f, const struct copy *c)
 				a = BPF_MODE(i->code) == BPF_LEN ? c->len : i->k;
 				break;
 			}
-			off += BPF_MODE(i->code) == BPF_IND ? x : 0;
+			if (i->k == (uint32_t)(SKF_AD_OFF + SKF_AD_PROTOCOL)) {
+				a = protocol_of(c);
+				break;
+			}
+			off += start + (BPF_MODE(i->code) == BPF_IND ? x : 0);
 			if (off + size > c->len) {
-				return false;
+				return 0;
 			}
 			a = 0;
 			for (uint32_t b = 0; b < size; b++) {
@@ -198,14 +223,15 @@ static bool filter_accepts(const struct fake_io *f, const struct copy *c)
 		}
 		case BPF_ALU:
 			if (BPF_OP(i->code) != BPF_AND) {
-				return false;
+				return 0;
 			}
 			a &= BPF_SRC(i->code) == BPF_X ? x : i->k;
 			break;
 		case BPF_LDX:
 			/* The length of an IPv4 header, as filters on ports want it. */
+			off += start;
 			if (BPF_MODE(i->code) != BPF_MSH || off >= c->len) {
-				return false;
+				return 0;
 			}
 			x = 4 * (c->data[off] & 0xfu);
 			break;
@@ -217,33 +243,113 @@ static bool filter_accepts(const struct fake_io *f, const struct copy *c)
 			}
 			break;
 		case BPF_RET:
-			return BPF_RVAL(i->code) == BPF_A ? a != 0 : i->k != 0;
+			return BPF_RVAL(i->code) == BPF_A ? a : i->k;
 		default:
-			return false;
+			return 0;
 		}
 	}
-	return false;
+	return 0;
+}
+
+static bool is_full(const struct fake_io *f)
+{
+	return f->n_rx >= f->rx_capacity;
+}
+
+static uint8_t pkttype_of(const struct fake_io *f, const struct copy *c)
+{
+	static const uint8_t broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+
+	if (f->side == c->side) {
+		return PACKET_OUTGOING;
+	}
+	if (c->len >= 6 && !memcmp(c->data, broadcast, 6)) {
+		return PACKET_BROADCAST;
+	}
+	return c->len && c->data[0] & 1 ? PACKET_MULTICAST : PACKET_HOST;
+}
+
+/* What an instance receives of a copy, of which `most` bytes may stay; NULL: no memory. */
+static struct copy *make_received(const struct fake_io *f, const struct copy *c, uint32_t most)
+{
+	bool cooked = f->config.cooked && c->len >= ETHER_HEADER;
+	uint32_t skip = cooked ? ETHER_HEADER : 0, room = cooked ? WS_COOKED_LEN : 0;
+	uint32_t len = c->len - skip < most ? c->len - skip : most;
+	struct copy *mine = malloc(sizeof(*c) + room + len);
+	struct sockaddr_ll address = {
+		.sll_ifindex = io_fake_ifindex(f->wire, f->side),
+		.sll_hatype = 1,
+		.sll_halen = 6,
+	};
+	struct ws_ring_packet p;
+
+	if (!mine) {
+		return NULL;
+	}
+	*mine = *c;
+	mine->next = NULL;
+	mine->lost_before = f->lost;
+	mine->pkttype = pkttype_of(f, c);
+	mine->len = room + len;
+	mine->wire_len = room + c->len - skip;
+	memcpy(mine->data + room, c->data + skip, len);
+	if (cooked) {
+		/* A tag is still in its place: it comes behind the header by itself. */
+		memcpy(address.sll_addr, c->data + 6, 6);
+		memcpy(&address.sll_protocol, c->data + ETHER_TYPE_AT, 2);
+		address.sll_pkttype = mine->pkttype;
+		p = (struct ws_ring_packet){
+			.data = mine->data + room,
+			.len = len,
+			.headroom = room,
+			.address = &address,
+		};
+		if (!ws_ring_packet_cook(&p)) {
+			abort();
+		}
+	}
+	return mine;
 }
 
 static void offer(struct fake_io *f, const struct copy *c)
 {
-	if (f->stopped || !filter_accepts(f, c)) {
+	uint32_t most = f->stopped ? 0 : filter_accepts(f, c);
+	struct copy *mine;
+
+	if (!most) {
 		return;
 	}
 	f->stats.rx_offered++;
-	struct copy *mine = f->n_rx < f->rx_capacity ? malloc(sizeof(*c) + c->len) : NULL;
+	mine = is_full(f) ? NULL : make_received(f, c, most);
 	if (!mine) {
 		f->stats.rx_dropped++;
 		f->lost++;
 		return;
 	}
-	memcpy(mine, c, sizeof(*c) + c->len);
-	mine->next = NULL;
-	mine->lost_before = f->lost;
 	f->lost = 0;
 	*f->rx_tail = mine;
 	f->rx_tail = &mine->next;
 	f->n_rx++;
+}
+
+/* One member of a group gets it: all packets are one flow, which moves on when a member is full. */
+static bool is_chosen(const struct io_fake_wire *w, unsigned n)
+{
+	const struct fake_io *f = w->instances[n];
+	unsigned first = IO_FAKE_INSTANCES, free_one = IO_FAKE_INSTANCES;
+
+	if (!f->io.caps.fanout) {
+		return true;
+	}
+	for (unsigned i = IO_FAKE_INSTANCES; i-- > 0;) {
+		const struct fake_io *other = w->instances[i];
+
+		if (other && other->io.caps.fanout == f->io.caps.fanout) {
+			first = i;
+			free_one = is_full(other) ? free_one : i;
+		}
+	}
+	return n == (free_one < IO_FAKE_INSTANCES ? free_one : first);
 }
 
 bool io_fake_sees(const struct fake_io *f, const struct copy *c)
@@ -259,8 +365,15 @@ void io_fake_deliver(struct io_fake_wire *w)
 		struct copy *c = w->under_way;
 
 		w->under_way = c->next;
+		bool gets[IO_FAKE_INSTANCES];
+
+		/* Before any of them has it. */
 		for (unsigned i = 0; i < IO_FAKE_INSTANCES; i++) {
-			if (w->instances[i] && io_fake_sees(w->instances[i], c)) {
+			gets[i] = w->instances[i] && io_fake_sees(w->instances[i], c) &&
+				  is_chosen(w, i);
+		}
+		for (unsigned i = 0; i < IO_FAKE_INSTANCES; i++) {
+			if (gets[i]) {
 				offer(w->instances[i], c);
 			}
 		}

@@ -111,6 +111,9 @@ static int fake_open(struct ws_io **ret, const struct ws_io_config *config)
 	if (!config->dirs || (config->dirs & ~(unsigned)(WS_IO_RX | WS_IO_TX))) {
 		return -EINVAL;
 	}
+	if (config->cooked && config->dirs != WS_IO_RX) {
+		return -EINVAL;
+	}
 	if (!w || w->removed) {
 		return -ENODEV;
 	}
@@ -142,6 +145,8 @@ static int fake_open(struct ws_io **ret, const struct ws_io_config *config)
 	}
 	if (!err) {
 		pthread_mutex_lock(&w->lock);
+		f->io.caps.fanout =
+			config->fanout == WS_IO_FANOUT_NEW ? ++w->groups : config->fanout;
 		err = io_fake_attach(w, f);
 		pthread_mutex_unlock(&w->lock);
 	}
@@ -233,6 +238,7 @@ static int fake_rx_peek(struct ws_io *io, struct ws_io_view *views, unsigned max
 
 	pthread_mutex_lock(&f->wire->lock);
 	io_fake_deliver(f->wire);
+	uint32_t most = io->caps.frame_max + (f->config.cooked ? WS_IO_COOKED_LEN : 0);
 	struct copy *c = f->rx;
 	for (unsigned i = 0; i < f->n_peeked; i++) {
 		c = c->next;
@@ -240,12 +246,14 @@ static int fake_rx_peek(struct ws_io *io, struct ws_io_view *views, unsigned max
 	for (; c && n < max; c = c->next, n++) {
 		views[n] = (struct ws_io_view){
 			.data = c->data,
-			.len = c->len < io->caps.frame_max ? c->len : io->caps.frame_max,
-			.wire_len = c->len,
+			.len = c->len < most ? c->len : most,
+			.wire_len = c->wire_len,
 			.lost_before = c->lost_before,
+			.pkttype = c->pkttype,
 			.stamp = rx_stamp(f, c),
 		};
-		f->stats.rx_bytes += c->len;
+		f->stats.rx_bytes += c->wire_len;
+		f->lost_told += c->lost_before;
 	}
 	f->n_peeked += n;
 	f->stats.rx_received += n;
@@ -481,8 +489,23 @@ static void fake_stats(struct ws_io *io, struct ws_io_stats *ret)
 
 	pthread_mutex_lock(&f->wire->lock);
 	io_fake_deliver(f->wire);
+	f->stats.rx_untold = f->stats.rx_dropped - f->lost_told;
 	*ret = f->stats;
 	pthread_mutex_unlock(&f->wire->lock);
+}
+
+static unsigned fake_rx_fill(struct ws_io *io)
+{
+	struct fake_io *f = fake_of(io);
+	unsigned fill = WS_IO_FILL_UNKNOWN;
+
+	pthread_mutex_lock(&f->wire->lock);
+	io_fake_deliver(f->wire);
+	if (f->config.dirs & WS_IO_RX) {
+		fill = f->n_rx * 1000 / f->rx_capacity;
+	}
+	pthread_mutex_unlock(&f->wire->lock);
+	return fill;
 }
 
 static int fake_stop(struct ws_io *io)
@@ -509,6 +532,7 @@ const struct ws_io_ops io_fake_ops = {
 	.tx_stamps = fake_tx_stamps,
 	.tx_outstanding = fake_tx_outstanding,
 	.stats = fake_stats,
+	.rx_fill = fake_rx_fill,
 	.stop = fake_stop,
 	.close = fake_close,
 };

@@ -17,6 +17,8 @@ struct copy {
 	unsigned side; /* that sent it */
 	bool stamped;
 	uint32_t len, lost_before;
+	uint32_t wire_len; /* more than len if a filter cut it off */
+	uint8_t pkttype;   /* as the receiving instance sees it */
 	uint8_t data[];
 };
 
@@ -44,6 +46,7 @@ struct io_fake_wire {
 	int64_t own_clock;
 	unsigned id;
 	bool down[IO_FAKE_SIDES], removed;
+	uint32_t groups;	/* fanout groups so far */
 	struct copy *under_way; /* by time of arrival; of equal ones the first sent comes first */
 	struct fake_io *instances[IO_FAKE_INSTANCES];
 	struct command *commands;
@@ -65,7 +68,7 @@ struct fake_io {
 	/* receive: the first n_peeked of the list are borrowed */
 	struct copy *rx, **rx_tail;
 	unsigned n_rx, n_peeked, rx_capacity;
-	uint32_t lost;
+	uint32_t lost, lost_told;
 	struct sock_filter *filter;
 	unsigned filter_len;
 	/* transmit: a ring of slots */
