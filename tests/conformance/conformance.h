@@ -9,7 +9,7 @@
 #include "io/io.h"
 
 #define CONF_CASES    21 /* for every pair */
-#define CONF_RX_CASES 10 /* for every receiver */
+#define CONF_RX_CASES 11 /* for every receiver */
 
 /* An interface index of a receiver's configuration that stands for all interfaces. */
 #define CONF_ANY_IFINDEX (-1)
@@ -28,6 +28,8 @@ struct conf_fixture {
 	int (*ifindex)(struct conf_fixture *fx, unsigned side);
 	/* Bytes of a VLAN tag that are not there yet when a filter cuts a frame off. */
 	uint32_t tag_apart;
+	/* Time goes on by itself, so that a thread can send while another one receives. */
+	bool concurrent;
 	/* CLOCK_MONOTONIC of the instances. */
 	int64_t (*now)(struct conf_fixture *fx);
 	/* Takes the interface of a side down or up. 0 or -errno. */

@@ -10,6 +10,8 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/if_packet.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -173,6 +175,82 @@ static void test_losses_are_placed(void **state)
 	assert_int_equal(stats.rx_dropped - g.missing, s.first + s.n - g.next);
 	assert_true(g.spread || stats.rx_untold == s.first + s.n - g.next);
 	conf_close(fx, tx);
+	conf_close(fx, rx);
+}
+
+#define LOAD_FRAMES 20000
+
+struct load {
+	struct conf_fixture *fx;
+	struct ws_io *tx;
+	bool done;
+};
+
+static void *send_load(void *arg)
+{
+	struct load *load = arg;
+	struct conf_series s = {.n = LOAD_FRAMES};
+
+	conf_send(load->fx, load->tx, &s, NULL, NULL, NULL);
+	__atomic_store_n(&load->done, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/* Frames come and are lost while the receiver takes some and gives them back. */
+static void test_losses_under_load(void **state)
+{
+	struct conf_fixture *fx = *state;
+	struct ws_io_config config = conf_rx_config(fx);
+	struct load load = {.fx = fx, .tx = conf_open_tx(fx)};
+	struct ws_io_stats stats;
+	struct gaps g = {0};
+	pthread_t thread;
+	uint64_t turn = 0;
+	struct ws_io *rx;
+
+	config.rx_buffer = SMALL_BUFFER;
+	rx = conf_open(fx, 1, &config);
+	if (fx->concurrent) {
+		/* On one processor: or else frames may overtake each other. */
+		pthread_attr_t attributes;
+		cpu_set_t allowed, one;
+		int cpu = 0;
+
+		assert_int_equal(sched_getaffinity(0, sizeof(allowed), &allowed), 0);
+		while (!CPU_ISSET(cpu, &allowed)) {
+			cpu++;
+		}
+		CPU_ZERO(&one);
+		CPU_SET(cpu, &one);
+		pthread_attr_init(&attributes);
+		pthread_attr_setaffinity_np(&attributes, sizeof(one), &one);
+		assert_int_equal(pthread_create(&thread, &attributes, send_load, &load), 0);
+		pthread_attr_destroy(&attributes);
+	} else {
+		send_load(&load);
+	}
+	while (!__atomic_load_n(&load.done, __ATOMIC_ACQUIRE)) {
+		/* At times fast, at times not at all. */
+		if (++turn % 128 < 64) {
+			take_checked(fx, rx, &g, 1 + turn % 37);
+		} else {
+			sched_yield();
+		}
+		if (turn % 1000 == 0) {
+			ws_io_stats(rx, &stats);
+		}
+	}
+	if (fx->concurrent) {
+		pthread_join(thread, NULL);
+	}
+	until_offered(fx, load.tx, rx, LOAD_FRAMES);
+	assert_int_equal(ws_io_stop(rx), 0);
+	drain_checked(fx, rx, &g);
+	ws_io_stats(rx, &stats);
+	assert_int_equal(stats.rx_received + stats.rx_dropped, LOAD_FRAMES);
+	assert_int_equal(stats.rx_dropped, g.missing + LOAD_FRAMES - g.next);
+	assert_int_equal(stats.rx_untold, stats.rx_dropped - g.told);
+	conf_close(fx, load.tx);
 	conf_close(fx, rx);
 }
 
@@ -533,6 +611,7 @@ void conf_rx_cases(struct conf_fixture *fx, struct CMUnitTest ret[CONF_RX_CASES]
 	} cases[CONF_RX_CASES] = {
 		{"packet_types", test_packet_types},
 		{"losses_are_placed", test_losses_are_placed},
+		{"losses_under_load", test_losses_under_load},
 		{"untold_losses", test_untold_losses},
 		{"fill", test_fill},
 		{"wait_while_holding", test_wait_while_holding},

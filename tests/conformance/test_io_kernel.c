@@ -216,6 +216,7 @@ int main(void)
 			.open = fixture_open,
 			.ifindex = fixture_ifindex,
 			.tag_apart = 4,
+			.concurrent = true,
 			.now = fixture_now,
 			.link = fixture_link,
 			.remove = fixture_remove,
