@@ -42,6 +42,13 @@ const struct sys_fake_call *sys_fake_log(size_t *ret_n)
 	return s.log;
 }
 
+void sys_fake_forget_log(void)
+{
+	free(s.log);
+	s.log = NULL;
+	s.n_log = 0;
+}
+
 int sys_fake_find(size_t from, enum sys_fake_fn fn, int level, int name)
 {
 	for (size_t i = from; i < s.n_log; i++) {
@@ -158,7 +165,8 @@ int ws_sys_bind(int fd, const struct sockaddr *addr, socklen_t len)
 	if (ll.sll_family != AF_PACKET) {
 		return (int)sys_fake_logged(c, 0);
 	}
-	if (sys_fake_kernel.removed || ll.sll_ifindex != sys_fake_kernel.ifindex) {
+	if (sys_fake_kernel.removed ||
+		(ll.sll_ifindex && ll.sll_ifindex != sys_fake_kernel.ifindex)) {
 		return (int)sys_fake_logged(c, -ENODEV);
 	}
 	d->bound = true;
@@ -180,6 +188,7 @@ int ws_sys_setsockopt(int fd, int level, int name, const void *value, socklen_t 
 	ssize_t ret;
 
 	memcpy(&v, value, len < sizeof(v) ? len : sizeof(v));
+	memcpy(c.start, value, len < sizeof(c.start) ? len : sizeof(c.start));
 	c.value = v;
 	if (sys_fake_answered(&c, NULL, 0, &ret)) {
 		return (int)ret;

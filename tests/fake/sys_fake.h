@@ -76,7 +76,8 @@ struct sys_fake_call {
 	 * some, the interface index of bind. */
 	int64_t value;
 	size_t len; /* of an option's value or a buffer; number of messages; length of a mapping */
-	char path[96]; /* of open and access, a user's name */
+	char path[96];	   /* of open and access, a user's name */
+	uint8_t start[32]; /* of an option's value, as much as fits */
 	ssize_t ret;
 };
 
@@ -96,8 +97,10 @@ struct sys_fake_kernel {
 	uint32_t mtu;		    /* 1500 */
 	unsigned sendmmsg_max;	    /* messages that one call takes; 0, no limit */
 	bool holds;		    /* frames sent through a ring stay in a queue; false */
-	int64_t send_ns; /* a message moves the clock on by this before it is stamped; 0 */
-	uid_t euid;	 /* 0 */
+	int64_t send_ns;      /* a message moves the clock on by this before it is stamped; 0 */
+	uid_t euid;	      /* 0 */
+	bool no_rollover;     /* refuses PACKET_FANOUT_FLAG_ROLLOVER; false */
+	uint32_t fanout_next; /* number of the next fanout group; 0 */
 };
 extern struct sys_fake_kernel sys_fake_kernel;
 
@@ -109,6 +112,8 @@ int64_t *sys_fake_clock(void);
 
 /* The calls so far, oldest first; valid until the next call. */
 const struct sys_fake_call *sys_fake_log(size_t *ret_n);
+/* Forgets the calls so far. */
+void sys_fake_forget_log(void);
 /* The first call at or after index `from` of the log; -1 if there is none. */
 #define SYS_FAKE_ANY (-1)
 int sys_fake_find(size_t from, enum sys_fake_fn fn, int level, int name);

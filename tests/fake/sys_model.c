@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <linux/net_tstamp.h>
+#include <linux/sock_diag.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,16 +14,18 @@
 
 #include "core/stamp.h"
 
-#define FIRST_FD	100
-#define MAX_FDS		64
-#define MAX_FATES	256
-#define PAGE		4096
-#define RCVBUF_MIN	2304
-#define SCM_TS_OPT_ID_	81 /* not in older headers */
-#define ETHER_HEADER	14
-#define VLAN_TAG	4
-#define NSEC_PER_SEC	1000000000LL
-#define RING_HEADER_MIN 48 /* sizeof(struct tpacket3_hdr) */
+#define FIRST_FD	  100
+#define MAX_FDS		  64
+#define MAX_FATES	  256
+#define PAGE		  4096
+#define RCVBUF_MIN	  2304
+#define SCM_TS_OPT_ID_	  81 /* not in older headers */
+#define ETHER_HEADER	  14
+#define VLAN_TAG	  4
+#define NSEC_PER_SEC	  1000000000LL
+#define RING_HEADER_MIN	  48 /* sizeof(struct tpacket3_hdr) */
+#define RECEIVED_TRUESIZE 2304
+#define IN_GROUP	  1u /* a flag that no user can set: tells group 0 from none */
 
 struct fate {
 	size_t n;
@@ -462,10 +465,37 @@ static int make_ring(struct descriptor *d, const void *value, socklen_t len)
 		req.tp_frame_nr != req.tp_block_size / req.tp_frame_size * req.tp_block_nr) {
 		return -EINVAL;
 	}
+	if (req.tp_frame_size < RING_HEADER_MIN + d->reserve) {
+		return -EINVAL;
+	}
 	d->block_size = req.tp_block_size;
+	d->frame_size = req.tp_frame_size;
 	d->ring_len = (size_t)req.tp_block_size * req.tp_block_nr;
 	d->ring = sys_model_must(aligned_alloc(PAGE, d->ring_len));
 	memset(d->ring, 0, d->ring_len);
+	return 0;
+}
+
+/* fanout_add(): only what receives may join; the members of a group have the same flags. */
+static int join_fanout(struct descriptor *d, uint32_t v)
+{
+	uint32_t unique = PACKET_FANOUT_FLAG_UNIQUEID << 16;
+	uint32_t id = v & UINT16_MAX, flags = (v & ~unique) >> 16;
+
+	if (!d->bound || !d->protocol || (v & unique && id) ||
+		(flags & PACKET_FANOUT_FLAG_ROLLOVER && sys_fake_kernel.no_rollover)) {
+		return -EINVAL;
+	}
+	if (v & unique) {
+		id = sys_fake_kernel.fanout_next++;
+	}
+	for (int i = 0; i < MAX_FDS; i++) {
+		if (s.fds[i].fanout && (s.fds[i].fanout & UINT16_MAX) == id &&
+			s.fds[i].fanout >> 16 != (flags | IN_GROUP)) {
+			return -EINVAL;
+		}
+	}
+	d->fanout = (flags | IN_GROUP) << 16 | id;
 	return 0;
 }
 
@@ -514,7 +544,10 @@ int sys_model_set_option(struct descriptor *d, const struct sys_fake_call *c, co
 			}
 			d->version = c->name == PACKET_VERSION ? (int)v : d->version;
 			d->vnet_hdr = c->name == PACKET_VNET_HDR ? v != 0 : d->vnet_hdr;
+			d->reserve = c->name == PACKET_RESERVE ? v : d->reserve;
 			return 0;
+		case PACKET_FANOUT:
+			return join_fanout(d, v);
 		case PACKET_TX_RING:
 			return sys_model_make_tx_ring(d, value, (socklen_t)c->len);
 		case PACKET_RX_RING:
@@ -529,6 +562,7 @@ int sys_model_set_option(struct descriptor *d, const struct sys_fake_call *c, co
 int sys_model_get_option(struct descriptor *d, int level, int name, void *value, socklen_t *len)
 {
 	struct tpacket_stats_v3 st = d->statistics;
+	uint32_t info[SK_MEMINFO_VARS] = {0};
 	const void *from;
 	socklen_t size = sizeof(int);
 	int v = 0;
@@ -543,6 +577,13 @@ int sys_model_get_option(struct descriptor *d, int level, int name, void *value,
 		v = (int)d->tsflags;
 	} else if (level == SOL_PACKET && name == PACKET_VERSION) {
 		v = d->version;
+	} else if (level == SOL_PACKET && name == PACKET_FANOUT) {
+		v = (int)(d->fanout & ~(IN_GROUP << 16));
+	} else if (level == SOL_SOCKET && name == SO_MEMINFO) {
+		info[SK_MEMINFO_RCVBUF] = d->rcvbuf;
+		info[SK_MEMINFO_RMEM_ALLOC] = d->received.n * RECEIVED_TRUESIZE;
+		from = info;
+		size = sizeof(info);
 	} else if (level == SOL_PACKET && name == PACKET_STATISTICS) {
 		from = &st;
 		size = d->version == TPACKET_V3 ? sizeof(st) : sizeof(struct tpacket_stats);
@@ -560,10 +601,14 @@ short sys_model_events(const struct descriptor *d, short asked)
 	short events = d->stamps.n || d->so_error ? POLLERR : 0;
 	bool readable = d->received.n || d->so_error;
 
-	for (size_t i = 0; d->ring && i < d->ring_len; i += d->block_size) {
+	for (size_t i = 0; d->ring && i < d->ring_len;
+		i += d->version == TPACKET_V3 ? d->block_size : d->frame_size) {
 		const struct tpacket_block_desc *b = (const void *)(d->ring + i);
+		const struct tpacket2_hdr *f = (const void *)(d->ring + i);
 
-		readable = readable || (b->hdr.bh1.block_status & TP_STATUS_USER);
+		readable = readable ||
+			   (TP_STATUS_USER & (d->version == TPACKET_V3 ? b->hdr.bh1.block_status
+								       : f->tp_status));
 	}
 	return (short)(events | (asked & ((readable ? POLLIN : 0) | POLLOUT)));
 }

@@ -34,7 +34,9 @@ struct descriptor {
 	struct queue received, stamps;
 	struct tpacket_stats_v3 statistics;
 	uint8_t *ring;
-	size_t ring_len, block_size;
+	size_t ring_len, block_size, frame_size;
+	uint32_t reserve;
+	uint32_t fanout; /* as getsockopt gives it; 0: in no group */
 	struct tx_ring tx_ring;
 	bool vnet_hdr; /* frames of rings begin with a virtio header */
 };
