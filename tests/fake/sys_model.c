@@ -17,15 +17,12 @@
 #define FIRST_FD	  100
 #define MAX_FDS		  64
 #define MAX_FATES	  256
-#define PAGE		  4096
 #define RCVBUF_MIN	  2304
 #define SCM_TS_OPT_ID_	  81 /* not in older headers */
 #define ETHER_HEADER	  14
 #define VLAN_TAG	  4
 #define NSEC_PER_SEC	  1000000000LL
-#define RING_HEADER_MIN	  48 /* sizeof(struct tpacket3_hdr) */
 #define RECEIVED_TRUESIZE 2304
-#define IN_GROUP	  1u /* a flag that no user can set: tells group 0 from none */
 
 struct fate {
 	size_t n;
@@ -442,63 +439,6 @@ int sys_model_receive(struct descriptor *d, struct msghdr *m, int flags, size_t 
 	return 0;
 }
 
-static int make_ring(struct descriptor *d, const void *value, socklen_t len)
-{
-	struct tpacket_req3 req;
-	size_t need = d->version == TPACKET_V3 ? sizeof(req) : sizeof(struct tpacket_req);
-
-	if (len < need) {
-		return -EINVAL;
-	}
-	memset(&req, 0, sizeof(req));
-	memcpy(&req, value, need);
-	if (d->ring && req.tp_block_nr) {
-		return -EBUSY;
-	}
-	if (!req.tp_block_nr) {
-		free(d->ring);
-		d->ring = NULL;
-		return 0;
-	}
-	if (!req.tp_block_size || req.tp_block_size % PAGE || req.tp_frame_size < RING_HEADER_MIN ||
-		req.tp_frame_size % TPACKET_ALIGNMENT ||
-		req.tp_frame_nr != req.tp_block_size / req.tp_frame_size * req.tp_block_nr) {
-		return -EINVAL;
-	}
-	if (req.tp_frame_size < RING_HEADER_MIN + d->reserve) {
-		return -EINVAL;
-	}
-	d->block_size = req.tp_block_size;
-	d->frame_size = req.tp_frame_size;
-	d->ring_len = (size_t)req.tp_block_size * req.tp_block_nr;
-	d->ring = sys_model_must(aligned_alloc(PAGE, d->ring_len));
-	memset(d->ring, 0, d->ring_len);
-	return 0;
-}
-
-/* fanout_add(): only what receives may join; the members of a group have the same flags. */
-static int join_fanout(struct descriptor *d, uint32_t v)
-{
-	uint32_t unique = PACKET_FANOUT_FLAG_UNIQUEID << 16;
-	uint32_t id = v & UINT16_MAX, flags = (v & ~unique) >> 16;
-
-	if (!d->bound || !d->protocol || (v & unique && id) ||
-		(flags & PACKET_FANOUT_FLAG_ROLLOVER && sys_fake_kernel.no_rollover)) {
-		return -EINVAL;
-	}
-	if (v & unique) {
-		id = sys_fake_kernel.fanout_next++;
-	}
-	for (int i = 0; i < MAX_FDS; i++) {
-		if (s.fds[i].fanout && (s.fds[i].fanout & UINT16_MAX) == id &&
-			s.fds[i].fanout >> 16 != (flags | IN_GROUP)) {
-			return -EINVAL;
-		}
-	}
-	d->fanout = (flags | IN_GROUP) << 16 | id;
-	return 0;
-}
-
 int sys_model_set_option(struct descriptor *d, const struct sys_fake_call *c, const void *value)
 {
 	uint32_t v = (uint32_t)c->value;
@@ -547,11 +487,11 @@ int sys_model_set_option(struct descriptor *d, const struct sys_fake_call *c, co
 			d->reserve = c->name == PACKET_RESERVE ? v : d->reserve;
 			return 0;
 		case PACKET_FANOUT:
-			return join_fanout(d, v);
+			return sys_model_join_fanout(d, v);
 		case PACKET_TX_RING:
 			return sys_model_make_tx_ring(d, value, (socklen_t)c->len);
 		case PACKET_RX_RING:
-			return make_ring(d, value, (socklen_t)c->len);
+			return sys_model_make_rx_ring(d, value, (socklen_t)c->len);
 		default:
 			return 0;
 		}
@@ -578,7 +518,7 @@ int sys_model_get_option(struct descriptor *d, int level, int name, void *value,
 	} else if (level == SOL_PACKET && name == PACKET_VERSION) {
 		v = d->version;
 	} else if (level == SOL_PACKET && name == PACKET_FANOUT) {
-		v = (int)(d->fanout & ~(IN_GROUP << 16));
+		v = (int)(d->fanout & ~(SYS_MODEL_IN_GROUP << 16));
 	} else if (level == SOL_SOCKET && name == SO_MEMINFO) {
 		info[SK_MEMINFO_RCVBUF] = d->rcvbuf;
 		info[SK_MEMINFO_RMEM_ALLOC] = d->received.n * RECEIVED_TRUESIZE;

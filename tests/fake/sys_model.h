@@ -60,6 +60,10 @@ ssize_t sys_model_transmit(int fd, const struct msghdr *m);
  * there. */
 ssize_t sys_model_transmit_frame(int fd, struct descriptor *d, const struct msghdr *m);
 int sys_model_check_control(const struct descriptor *d, const struct msghdr *m);
+/* sys_model_rx.c */
+#define SYS_MODEL_IN_GROUP 1u /* a flag of d->fanout that no user can set: group 0 is not none */
+int sys_model_make_rx_ring(struct descriptor *d, const void *value, socklen_t len);
+int sys_model_join_fanout(struct descriptor *d, uint32_t value);
 /* sys_model_ring.c */
 int sys_model_make_tx_ring(struct descriptor *d, const void *value, socklen_t len);
 ssize_t sys_model_transmit_ring(int fd, struct descriptor *d, const struct msghdr *m);
