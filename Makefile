@@ -6,8 +6,8 @@
 
 RATES	 = 1kpps,10kpps,100kpps
 DURATION = 5s
-# Seconds for each fuzzer.
-FUZZ_TIME = 60
+# Seconds for all fuzzers together.
+FUZZ_TIME = 600
 FORMATTED = $$(find src tests bench -name '*.[ch]')
 
 ## all: build build/wirestamp (the default)
@@ -40,7 +40,7 @@ bench:
 format:
 	@clang-format -i $(FORMATTED)
 
-## fuzz: run each fuzzer for FUZZ_TIME seconds
+## fuzz: run the fuzzers for FUZZ_TIME seconds
 fuzz:
 	@scripts/setup build test
 	@scripts/fuzz $(FUZZ_TIME)

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Runs a fuzzer's function over the files that are named: for inputs that once failed, with any
- * compiler. */
+/* Runs a fuzzer's function over files, and over those in directories: its corpus, and inputs that
+ * once failed, with any compiler. */
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,15 +31,38 @@ static bool run_file(const char *path)
 	return ok;
 }
 
+/* Returns false if it cannot be read, or is an empty directory. */
+static bool run(const char *path)
+{
+	DIR *dir = opendir(path);
+	unsigned n = 0;
+	bool ok = true;
+
+	if (dir == NULL) {
+		return errno == ENOTDIR && run_file(path);
+	}
+	for (struct dirent *entry; ok && (entry = readdir(dir)) != NULL;) {
+		char inside[PATH_MAX];
+
+		if (entry->d_name[0] != '.') {
+			snprintf(inside, sizeof(inside), "%s/%s", path, entry->d_name);
+			ok = run_file(inside);
+			n++;
+		}
+	}
+	closedir(dir);
+	return ok && n > 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc < 2) {
-		fprintf(stderr, "usage: %s FILE...\n", argv[0]);
+		fprintf(stderr, "usage: %s FILE|DIRECTORY...\n", argv[0]);
 		return 2;
 	}
 	for (int i = 1; i < argc; i++) {
-		if (!run_file(argv[i])) {
-			perror(argv[i]);
+		if (!run(argv[i])) {
+			fprintf(stderr, "%s: cannot be read, or is empty\n", argv[i]);
 			return 1;
 		}
 	}

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * The input is one block of a TPACKET_V3 ring. The walk must end, must stay inside, and its packets
- * must be in order without touching one another. Build with -DWS_LIBFUZZER -fsanitize=fuzzer to
- * fuzz, or plain to run files.
+ * must be in order without touching one another. Build with -fsanitize=fuzzer to fuzz, or
+ * with files.c to run files.
  */
 #include "core/block3.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <linux/if_packet.h>
 
@@ -57,6 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			check(--left == w.left);
 			check(p.len <= p.wire_len);
 			check(p.data - p.headroom >= end && p.data + p.len <= block + size);
+			check((const uint8_t *)(p.address + 1) <= p.data - p.headroom);
 			touch(&p);
 			if (ws_ring_packet_restore_vlan(&p)) {
 				check(!(p.status & TP_STATUS_VLAN_VALID));
