@@ -370,7 +370,7 @@ int ws_sys_ioctl(int fd, unsigned long request, void *arg)
 	}
 	switch (request) {
 	case SIOCETHTOOL:
-		return (int)logged(c, driver_statistics(ifr->ifr_data));
+		return (int)sys_fake_logged(c, driver_statistics(ifr->ifr_data));
 	case SIOCGIFNAME:
 		if (sys_fake_kernel.removed || ifr->ifr_ifindex != sys_fake_kernel.ifindex) {
 			return (int)sys_fake_logged(c, -ENODEV);
