@@ -354,7 +354,7 @@ static int driver_statistics(void *command)
 		}
 		return st ? 0 : -EOPNOTSUPP;
 	default:
-		return -EOPNOTSUPP;
+		return -ENOTTY;
 	}
 }
 
@@ -370,7 +370,9 @@ int ws_sys_ioctl(int fd, unsigned long request, void *arg)
 	}
 	switch (request) {
 	case SIOCETHTOOL:
-		return (int)sys_fake_logged(c, driver_statistics(ifr->ifr_data));
+		ret = driver_statistics(ifr->ifr_data);
+		return (int)sys_fake_logged(
+			c, ret == -ENOTTY ? sys_rights_ioctl(request, arg) : ret);
 	case SIOCGIFNAME:
 		if (sys_fake_kernel.removed || ifr->ifr_ifindex != sys_fake_kernel.ifindex) {
 			return (int)sys_fake_logged(c, -ENODEV);
