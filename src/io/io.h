@@ -36,8 +36,15 @@ struct ws_io_config {
 	unsigned dirs;	     /* WS_IO_RX | WS_IO_TX */
 	int ifindex;	     /* in the network namespace of the thread that calls open; 0, with
 				cooked alone: all interfaces */
-	uint32_t frame_max;  /* largest frame, without FCS, VLAN tags included */
-	uint32_t queue;	     /* of the interface, for backends that bind to one */
+	/*
+	 * Largest frame, without FCS, VLAN tags included. Receiving, it may be more than the MTU
+	 * allows, for packets that the kernel merges; larger packets than there is room for are cut
+	 * off, and their wire_len says so. 0: for sending what the MTU allows. For receiving tpacket3
+	 * and socket take merged packets whole, up to 64 KiB at least; tpacket2 cuts them off at the
+	 * MTU, for its frames are all of one size.
+	 */
+	uint32_t frame_max;
+	uint32_t queue; /* of the interface, for backends that bind to one */
 	/* receive */
 	uint64_t rx_buffer;	   /* bytes of ring or socket buffer */
 	uint32_t block_timeout_ms; /* longest that a packet may be held back on a quiet link */
@@ -45,16 +52,18 @@ struct ws_io_config {
 	enum ws_clock rx_hw_clock; /* clock of hardware receive stamps; WS_CLOCK_NONE: do not ask
 				      for them */
 	bool rx_outgoing;	   /* also see what this host sends on the interface */
-	bool promiscuous;
+	bool promiscuous; /* the one interface; without effect on all of them (ifindex 0) */
 	/*
 	 * Frames begin with a Linux cooked header, version 2 (LINKTYPE_LINUX_SLL2: 20 bytes, among
 	 * them the interface's index), in place of their own link-layer header: so interfaces of all
-	 * types look alike. Receiving only.
+	 * types look alike. Receiving only. The filter sees packets without that header, and what
+	 * it lets stay of them is counted from behind it.
 	 */
 	bool cooked;
 	/*
 	 * Several instances share the interface's packets (PACKET_FANOUT): 0 none; WS_IO_FANOUT_NEW
-	 * makes a group, whose number stands in caps.fanout; else that number.
+	 * makes a group, whose number stands in caps.fanout; else that number. A flow goes to one
+	 * member, and to others while that one's ring is full.
 	 */
 	uint32_t fanout;
 	const struct sock_filter *filter; /* classic BPF that is in force before the first packet */
@@ -97,7 +106,8 @@ struct ws_io_view {
 		wire_len; /* length on the wire without FCS; greater than len if it was truncated */
 	uint32_t lost_before; /* packets known to be lost between the previous view and this one */
 	bool lost_spread; /* lost_before is a sum: some of them may have been lost elsewhere since
-				 the last view that had one */
+				 the last view that had one. Without it, exactly that many are
+				 missing immediately before this view */
 	uint8_t pkttype;  /* PACKET_HOST, PACKET_OUTGOING, ... of <linux/if_packet.h> */
 	struct ws_stamp stamp;
 };
@@ -131,7 +141,8 @@ struct ws_io_stats {
 	uint64_t rx_received; /* views given out */
 	uint64_t rx_bytes;    /* sum of their wire_len */
 	uint64_t rx_freezes;  /* times the kernel froze the ring */
-	uint64_t rx_losing;   /* blocks or frames of a ring that were marked LOSING */
+	uint64_t rx_losing;   /* blocks or frames of a ring that come right after a loss: marked
+				 LOSING, or found by reading the counters before that mark was set */
 	uint64_t rx_untold;   /* of rx_dropped, those that no view's lost_before has told */
 	uint64_t rx_damaged;  /* packets of ring blocks that could not be read */
 	uint64_t rx_copied;   /* views that had to be made contiguous by a copy */
@@ -196,8 +207,9 @@ int ws_io_tx_stamps(struct ws_io *io, struct ws_io_tx_stamp *stamps, unsigned ma
 unsigned ws_io_tx_outstanding(const struct ws_io *io);
 
 /*
- * While packets come, the kernel's counters are read only when that does not blur where a loss
- * happened; so rx_offered and rx_dropped may lag until stop.
+ * Reads the kernel's counters at once; that does not blur where a loss happened. rx_untold counts
+ * what later views may still tell; after stop, once rx_peek has given 0, it is what was lost behind
+ * the last view.
  */
 void ws_io_stats(struct ws_io *io, struct ws_io_stats *ret);
 /* How full the receive ring or buffer is, in thousandths; WS_IO_FILL_UNKNOWN if unknown. */
