@@ -11,16 +11,17 @@
 #include "core/pcapng.h"
 #include "file/series.h"
 #include "file/sink.h"
-#include "file/zframe.h"
+#include "file/zpack.h"
 
-/* A frame of compression ends when it holds so much: what a cut costs at most, but for one call. */
-#define FRAME_BYTES (1 << 20)
+/* A piece of compression is complete when it holds so much: a cut costs less, but for one call. */
+#define PIECE_BYTES (1 << 20)
 
 enum kind { KIND_STDOUT, KIND_STREAM, KIND_REGULAR };
 
 /* One open file. */
 struct target {
 	struct ws_sink sink;
+	struct ws_zpack *z;	      /* NULL: no compression */
 	struct ws_series_file *entry; /* of a series, else NULL */
 	char *path;		      /* as the user would type it */
 	bool made;		      /* by us: was not there before */
@@ -29,6 +30,7 @@ struct target {
 struct ws_capfile {
 	enum kind kind;
 	bool series;
+	bool compress;
 	unsigned keep;
 	bool has_owner;
 	uid_t uid;
@@ -36,7 +38,6 @@ struct ws_capfile {
 	int dir_fd;	      /* of the directory, found once; -1 for standard output */
 	char *prefix;	      /* the directory as it was typed, with its slash; may be empty */
 	char *base;	      /* the rest of the path */
-	struct ws_zframe *z;  /* NULL: no compression */
 	struct target now;    /* the file in use */
 	struct ws_series old; /* its files, the one in use included, if some are to be removed */
 	unsigned count;
@@ -108,6 +109,7 @@ int ws_capfile_new(struct ws_capfile **ret, const struct ws_capfile_config *conf
 	}
 	*f = (struct ws_capfile){
 		.series = config->series,
+		.compress = config->compress == WS_COMPRESS_ZSTD,
 		.keep = config->series ? config->keep : 0,
 		.has_owner = config->has_owner,
 		.uid = config->uid,
@@ -122,9 +124,6 @@ int ws_capfile_new(struct ws_capfile **ret, const struct ws_capfile_config *conf
 	if (r == 0) {
 		f->now.path = strdup(config->path);
 		r = f->now.path ? 0 : -ENOMEM;
-	}
-	if (r == 0 && config->compress == WS_COMPRESS_ZSTD) {
-		r = ws_zframe_new(&f->z);
 	}
 	if (r < 0) {
 		ws_capfile_free(f);
@@ -179,6 +178,7 @@ static int open_target(const struct ws_capfile *f, const char *name, bool *ret_m
 static void discard(const struct ws_capfile *f, struct target *t)
 {
 	(void)ws_sink_close(&t->sink);
+	ws_zpack_free(t->z);
 	if (t->made) {
 		(void)unlinkat(f->dir_fd, t->entry ? t->entry->name : f->base, 0);
 	}
@@ -198,13 +198,13 @@ static size_t whole(const uint8_t *blocks, size_t len, size_t done)
 	return off;
 }
 
-/* Blocks at the beginning that make up a frame; all, if they are fewer. */
-static size_t frame_of(const uint8_t *blocks, size_t len)
+/* Blocks at the beginning that make up a piece; all, if they are fewer. */
+static size_t piece_of(const uint8_t *blocks, size_t len)
 {
 	struct ws_pcapng_block b;
 	size_t off = 0;
 
-	while (off < FRAME_BYTES) {
+	while (off < PIECE_BYTES) {
 		if (!ws_pcapng_look(blocks + off, len - off, &b)) {
 			return len;
 		}
@@ -225,21 +225,20 @@ static int put_plain(struct ws_sink *s, const uint8_t *blocks, size_t len, size_
 	return r;
 }
 
-/* Frames of their own, all of them complete. */
-static int put_frames(
-	struct ws_zframe *z, struct ws_sink *s, const uint8_t *blocks, size_t len, size_t *ret_kept)
+/* Pieces of their own, all of them complete. */
+static int put_pieces(struct target *t, const uint8_t *blocks, size_t len, size_t *ret_kept)
 {
 	int r = 0;
 
 	for (*ret_kept = 0; *ret_kept < len && r == 0;) {
-		size_t n = frame_of(blocks + *ret_kept, len - *ret_kept);
+		size_t n = piece_of(blocks + *ret_kept, len - *ret_kept);
 
-		r = ws_zframe_add(z, s, blocks + *ret_kept, n);
+		r = ws_zpack_add(t->z, &t->sink, blocks + *ret_kept, n);
 		if (r == 0) {
-			r = ws_zframe_end(z, s);
+			r = ws_zpack_complete(t->z, &t->sink);
 		}
 		if (r < 0) {
-			ws_zframe_abandon(z, s);
+			ws_zpack_abandon(t->z, &t->sink);
 		} else {
 			*ret_kept += n;
 		}
@@ -248,28 +247,40 @@ static int put_frames(
 }
 
 /* Writes blocks that are in the file when this returns 0; on an error the whole ones stay. */
-static int put_now(
-	struct ws_capfile *f, struct ws_sink *s, const void *blocks, size_t len, size_t *ret_kept)
+static int put_now(struct target *t, const void *blocks, size_t len, size_t *ret_kept)
 {
-	return f->z ? put_frames(f->z, s, blocks, len, ret_kept)
-		    : put_plain(s, blocks, len, ret_kept);
+	return t->z ? put_pieces(t, blocks, len, ret_kept)
+		    : put_plain(&t->sink, blocks, len, ret_kept);
 }
 
-/* Completes the open frame. On an error nothing can be written any more. */
-static int end_frame(struct ws_capfile *f)
+/* Completes the open piece. On an error nothing can be written any more. */
+static int complete(struct ws_capfile *f)
 {
+	struct target *t = &f->now;
 	int r;
 
-	if (!f->z) {
+	if (!t->z) {
 		return 0;
 	}
-	r = ws_zframe_end(f->z, &f->now.sink);
+	r = ws_zpack_complete(t->z, &t->sink);
 	if (r < 0) {
 		f->failed = r;
-		f->lost += ws_zframe_open_bytes(f->z);
-		ws_zframe_abandon(f->z, &f->now.sink);
+		f->lost += ws_zpack_open_bytes(t->z);
+		ws_zpack_abandon(t->z, &t->sink);
 	}
 	return r;
+}
+
+/* Ends and closes the file in use. Nothing is held back any more. 0 or -errno. */
+static int close_now(struct ws_capfile *f)
+{
+	struct target *t = &f->now;
+	int r = t->z && f->failed == 0 ? ws_zpack_end(t->z, &t->sink) : 0, closed;
+
+	ws_zpack_free(t->z);
+	t->z = NULL;
+	closed = ws_sink_close(&t->sink);
+	return r < 0 ? r : closed;
 }
 
 /* Makes the next file with its header. On an error there is none. */
@@ -287,8 +298,11 @@ static int make(
 		}
 	}
 	t.path = join(f->prefix, t.entry ? t.entry->name : f->base);
-	if (!t.path) {
-		r = -ENOMEM;
+	r = t.path ? 0 : -ENOMEM;
+	if (r == 0 && f->compress) {
+		r = ws_zpack_new(&t.z);
+	}
+	if (r < 0) {
 		goto fail;
 	}
 	fd = open_target(f, t.entry ? t.entry->name : f->base, &t.made);
@@ -308,7 +322,7 @@ static int make(
 		/* Best effort: the capture is worth more than whose it is. */
 		errno = 0;
 	}
-	r = put_now(f, &t.sink, header, len, &kept);
+	r = put_now(&t, header, len, &kept);
 	if (r < 0) {
 		ws_sink_cut(&t.sink, 0);
 		goto fail;
@@ -349,6 +363,7 @@ int ws_capfile_begin(struct ws_capfile *f, int64_t wall_ns, const void *header, 
 int ws_capfile_write(
 	struct ws_capfile *f, const void *blocks, size_t len, size_t *ret_kept, uint64_t *ret_lost)
 {
+	struct target *t = &f->now;
 	uint64_t before = f->lost;
 	int r = f->failed;
 
@@ -357,21 +372,21 @@ int ws_capfile_write(
 	if (r < 0) {
 		return r;
 	}
-	if (!f->z || len >= FRAME_BYTES) {
-		/* An open frame ends before a large call, so that it holds whole calls. */
-		r = end_frame(f);
+	if (!t->z || len >= PIECE_BYTES) {
+		/* An open piece is completed before a large call, so that it holds whole calls. */
+		r = complete(f);
 		if (r == 0) {
-			r = put_now(f, &f->now.sink, blocks, len, ret_kept);
+			r = put_now(t, blocks, len, ret_kept);
 		}
 	} else {
-		uint64_t earlier = ws_zframe_open_bytes(f->z);
+		uint64_t earlier = ws_zpack_open_bytes(t->z);
 
-		r = ws_zframe_add(f->z, &f->now.sink, blocks, len);
-		if (r == 0 && earlier + len >= FRAME_BYTES) {
-			r = ws_zframe_end(f->z, &f->now.sink);
+		r = ws_zpack_add(t->z, &t->sink, blocks, len);
+		if (r == 0 && earlier + len >= PIECE_BYTES) {
+			r = ws_zpack_complete(t->z, &t->sink);
 		}
 		if (r < 0) {
-			ws_zframe_abandon(f->z, &f->now.sink);
+			ws_zpack_abandon(t->z, &t->sink);
 			f->lost += earlier;
 		} else {
 			*ret_kept = len;
@@ -396,7 +411,7 @@ int ws_capfile_rotate(struct ws_capfile *f, int64_t wall_ns, const void *header,
 		r = -EINVAL;
 	}
 	if (r == 0) {
-		r = end_frame(f);
+		r = complete(f);
 	}
 	if (r == 0) {
 		r = make(f, wall_ns, header, header_len, &t);
@@ -405,13 +420,16 @@ int ws_capfile_rotate(struct ws_capfile *f, int64_t wall_ns, const void *header,
 		return r;
 	}
 	size = f->now.sink.size;
-	r = put_now(f, &f->now.sink, footer, footer_len, &kept);
+	r = put_now(&f->now, footer, footer_len, &kept);
 	if (r < 0) {
-		ws_sink_cut(&f->now.sink, size);
+		/* With compression it has been cut, to pieces: a footer is one. */
+		if (!f->now.z) {
+			ws_sink_cut(&f->now.sink, size);
+		}
 		discard(f, &t);
 		return r;
 	}
-	r = ws_sink_close(&f->now.sink);
+	r = close_now(f);
 	if (r < 0) {
 		/* The new file is in use all the same. */
 		f->late = r;
@@ -422,32 +440,39 @@ int ws_capfile_rotate(struct ws_capfile *f, int64_t wall_ns, const void *header,
 
 int ws_capfile_flush(struct ws_capfile *f)
 {
-	return f->failed < 0 ? f->failed : end_frame(f);
+	return f->failed < 0 ? f->failed : complete(f);
 }
 
 int ws_capfile_end(struct ws_capfile *f, const void *footer, size_t len)
 {
+	struct target *t = &f->now;
+	int r = f->failed, closed;
 	size_t kept;
-	int r = f->late, closed;
 
-	if (f->now.sink.fd < 0) {
+	if (t->sink.fd < 0) {
 		return 0;
 	}
-	f->late = 0;
-	if (f->failed == 0) {
-		int written = end_frame(f);
-
-		if (written == 0) {
-			written = put_now(f, &f->now.sink, footer, len, &kept);
+	if (r == 0) {
+		r = complete(f);
+		if (r == 0) {
+			r = put_now(t, footer, len, &kept);
 		}
-		if (written == 0) {
+		if (r == 0 && t->z) {
+			r = ws_zpack_end(t->z, &t->sink);
+		}
+		if (r == 0) {
 			/* Some file systems tell only now that there was no room. */
-			written = ws_sink_sync(&f->now.sink);
+			r = ws_sink_sync(&t->sink);
 		}
-		r = r < 0 ? r : written;
+	} else {
+		/* That has been told. */
+		r = 0;
 	}
-	closed = ws_sink_close(&f->now.sink);
-	return r < 0 ? r : closed;
+	closed = close_now(f);
+	r = r < 0 ? r : closed;
+	r = r < 0 ? r : f->late;
+	f->late = 0;
+	return r;
 }
 
 uint64_t ws_capfile_bytes(const struct ws_capfile *f)
@@ -476,15 +501,11 @@ void ws_capfile_free(struct ws_capfile *f)
 		return;
 	}
 	if (f->now.sink.fd >= 0) {
-		if (f->failed == 0) {
-			(void)end_frame(f);
-		}
-		(void)ws_sink_close(&f->now.sink);
+		(void)close_now(f);
 	}
 	if (f->dir_fd >= 0) {
 		close(f->dir_fd);
 	}
-	ws_zframe_free(f->z);
 	ws_series_free(&f->old);
 	free(f->now.path);
 	free(f->prefix);

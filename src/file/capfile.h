@@ -51,7 +51,7 @@ int ws_capfile_begin(struct ws_capfile *f, int64_t wall_ns, const void *header, 
  * Writes whole pcapng blocks. 0; or -errno (-ENOSPC, -EPIPE, -EFBIG, -EIO, ...): then the file has
  * been cut back to the last whole block (a regular file; a pipe cannot be), and *ret_kept is how
  * many bytes of these blocks stay in it. After an error only ws_capfile_end() and free may be called.
- * With compression the cut is at the last compressed frame's end, which may lie before these blocks:
+ * With compression the cut is where it was last complete, which may lie before these blocks:
  * *ret_lost is then how many bytes of blocks of earlier calls went with it: always those of the
  * last calls, whole ones, in sum less than 1 MiB. Both are set always. Signals do not end it.
  */

@@ -19,8 +19,8 @@ int ws_sink_init(struct ws_sink *s, int fd, bool shared)
 	if (sink.regular && shared) {
 		int flags = fcntl(fd, F_GETFL);
 
-		/* Appended to, it is written at its end, wherever its position is. */
-		sink.base = flags >= 0 && flags & O_APPEND ? st.st_size : lseek(fd, 0, SEEK_CUR);
+		sink.appends = flags >= 0 && flags & O_APPEND;
+		sink.base = sink.appends ? st.st_size : lseek(fd, 0, SEEK_CUR);
 		sink.regular = sink.base >= 0;
 	}
 	*s = sink;
@@ -82,6 +82,39 @@ void ws_sink_cut(struct ws_sink *s, uint64_t size)
 	/* Whoever writes next to the same descriptor shall leave no hole. */
 	(void)lseek(s->fd, want, SEEK_SET);
 	s->size = size;
+}
+
+bool ws_sink_rewritable(const struct ws_sink *s)
+{
+	return s->regular && !s->appends;
+}
+
+int ws_sink_back(struct ws_sink *s, size_t n)
+{
+	if (lseek(s->fd, s->base + (off_t)(s->size - n), SEEK_SET) < 0) {
+		return -errno;
+	}
+	s->size -= n;
+	return 0;
+}
+
+void ws_sink_end_at(struct ws_sink *s, uint64_t at, const void *data, size_t len)
+{
+	const char *from = data;
+
+	for (size_t done = 0; done < len;) {
+		ssize_t n = pwrite(s->fd, from + done, len - done, s->base + (off_t)(at + done));
+
+		if (n <= 0 && errno != EINTR) {
+			return;
+		}
+		done += n > 0 ? (size_t)n : 0;
+	}
+	if (s->size < at + len) {
+		s->size = at + len;
+	}
+	(void)lseek(s->fd, s->base + (off_t)s->size, SEEK_SET);
+	ws_sink_cut(s, at + len);
 }
 
 int ws_sink_sync(struct ws_sink *s)
