@@ -35,6 +35,7 @@ COMMANDS = {
     "tcpdump": ["tcpdump"],
     "tshark": ["tshark"],
     "wireshark-common": ["capinfos"],
+    "zstd": ["zstd"],
 }
 BUILD = """
     gcc libc6-dev make pkg-config meson ninja-build libmnl-dev libjansson-dev libpcap-dev libzstd-dev
