@@ -48,6 +48,7 @@ static int32_t local_offset(int64_t sec)
 
 static void put_time(struct text *t, int64_t ns, struct ws_packet_clock *clock)
 {
+	int64_t nsec = (ns % NSEC_PER_SEC + NSEC_PER_SEC) % NSEC_PER_SEC;
 	int64_t sec = ns / NSEC_PER_SEC - (ns % NSEC_PER_SEC < 0);
 	int64_t quarter = sec / QUARTER_S - (sec % QUARTER_S < 0);
 	struct ws_packet_clock now = {.known = false};
@@ -70,7 +71,7 @@ static void put_time(struct text *t, int64_t ns, struct ws_packet_clock *clock)
 	put_char(t, ':');
 	put_padded(t, (uint64_t)(day % 60), 2);
 	put_char(t, '.');
-	put_padded(t, (uint64_t)(ns - sec * NSEC_PER_SEC), 9);
+	put_padded(t, (uint64_t)nsec, 9);
 	put_char(t, ' ');
 }
 

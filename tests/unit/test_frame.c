@@ -573,6 +573,43 @@ static void test_ret_only_for_ours(void **state)
 	free(f);
 }
 
+/* Anybody's: with the run that it is of, and as much of a full one as a short snap length leaves. */
+static void test_look(void **state)
+{
+	(void)state;
+	for (int kind = WS_PAYLOAD_SHORT; kind <= WS_PAYLOAD_FULL; kind++) {
+		struct ws_frame_spec spec = spec_of(WS_CARRIER_L2, kind, 60);
+		uint32_t whole = kind == WS_PAYLOAD_FULL ? 32 : 16;
+		struct ws_frame_template t;
+		uint8_t frame[60];
+
+		assert_int_equal(ws_frame_template_init(&t, &spec), 0);
+		ws_frame_write(&t, frame, 0x123456789abc, 77);
+		for (uint32_t len = 0; len <= 46; len++) {
+			struct ws_probe probe = {.stream = 7};
+			uint32_t run_id = 5;
+			bool seen = ws_probe_look(frame + 14, len, &run_id, &probe);
+
+			assert_int_equal(seen, len >= 16);
+			assert_int_equal(run_id, seen ? RUN_ID : 5);
+			assert_int_equal(probe.stream, seen ? 0x1234 : 7);
+			assert_int_equal(probe.seq, seen ? 0x123456789abc : 0);
+			assert_int_equal(probe.intended_ns,
+				kind == WS_PAYLOAD_FULL && len >= whole ? 77 : 0);
+		}
+		for (uint32_t at = 0; at < whole; at++) {
+			struct ws_probe probe;
+			uint32_t run_id;
+
+			frame[14 + at] ^= 0x44;
+			/* of the short one only the magic, the version and the kind can be wrong */
+			assert_int_equal(ws_probe_look(frame + 14, 46, &run_id, &probe),
+				kind == WS_PAYLOAD_SHORT && at > 1);
+			frame[14 + at] ^= 0x44;
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -591,6 +628,7 @@ int main(void)
 		cmocka_unit_test(test_l2_changes),
 		cmocka_unit_test(test_padding_is_no_payload),
 		cmocka_unit_test(test_ret_only_for_ours),
+		cmocka_unit_test(test_look),
 	};
 
 	return cmocka_run_group_tests_name("frame", tests, NULL, NULL);
