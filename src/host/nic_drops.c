@@ -171,15 +171,17 @@ struct statistics {
 
 static uint32_t count_statistics(const struct ws_rtnl *nl, const char *name)
 {
-	struct {
-		struct ethtool_sset_info head;
-		uint32_t count;
-	} info = {.head = {.cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1u << ETH_SS_STATS}};
+	/* one number follows the header for each set that was asked for */
+	alignas(struct ethtool_sset_info) char
+		buf[sizeof(struct ethtool_sset_info) + sizeof(uint32_t)] = {0};
+	struct ethtool_sset_info *info = (struct ethtool_sset_info *)buf;
 
-	if (ethtool(nl, name, &info) < 0 || !info.head.sset_mask || info.count > STATS_MAX) {
+	info->cmd = ETHTOOL_GSSET_INFO;
+	info->sset_mask = 1u << ETH_SS_STATS;
+	if (ethtool(nl, name, info) < 0 || !info->sset_mask || info->data[0] > STATS_MAX) {
 		return 0;
 	}
-	return info.count;
+	return info->data[0];
 }
 
 /*
