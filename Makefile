@@ -28,13 +28,14 @@ check:
 	@scripts/setup build test
 	@scripts/check
 
-## bench: what a packet costs, stage by stage and in whole runs
+## bench: what a packet costs, stage by stage, in whole runs, and beside other tools' captures
 bench:
 	@scripts/setup build bench
 	@test -e build-bench/build.ninja || \
 		meson setup build-bench --buildtype=release -Db_lto=true -Dtests=false -Dbench=true
 	@ninja -C build-bench
 	@python3 bench/run.py build-bench
+	@python3 bench/capture.py build-bench
 
 ## format: lay out the C files as .clang-format says
 format:

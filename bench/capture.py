@@ -18,7 +18,6 @@ Asserts nothing: a figure of a busy machine is only a figure of a busy machine.
 import argparse
 import json
 import os
-import resource
 import shutil
 import signal
 import statistics
@@ -178,24 +177,32 @@ def send(args, size, rate, seconds):
     return json.loads(done.stdout)
 
 
-def count(args, path, known):
-    """Numbered packets in the file, and what the reader of the file says against it."""
+def read_file(args, path):
+    """What the reader of the tests finds in the file."""
     done = subprocess.run([os.path.join(args.build, "tests", "tools", "missing"), path],
                           stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
     if done.returncode not in (0, 1) or not done.stdout:
         raise RuntimeError("the file cannot be read")
-    found = json.loads(done.stdout)
-    return found["numbered"] - found["duplicates"], found
+    return json.loads(done.stdout)
+
+
+def ledger(words):
+    """What our own program says of its losses."""
+    document = json.loads(words)
+    return [{key: i.get(key) for key in ("name", "io", "received", "written", "dropped_kernel",
+                                         "dropped_writer", "freezes", "balanced")}
+            for i in document["interfaces"]]
 
 
 def run_once(args, tool, size, rate, seconds):
     """One tool, one file: a dictionary of what came of it."""
     path = os.path.join(args.dir, f"capture.{tool.suffix}")
     command = tool.command(path, args.buffer)
+    said = tempfile.TemporaryFile()
     # nsenter becomes the program, so its process is the one that is measured.
     process = subprocess.Popen(
         ["nsenter", f"--net={os.environ['WIRESTAMP_LAB_NS1']}", *command],
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=args.log, cwd=args.dir,
+        stdin=subprocess.DEVNULL, stdout=said, stderr=args.log, cwd=args.dir,
         env={**os.environ, "PATH": PATH})
     try:
         wait_ready(process, path)
@@ -204,13 +211,19 @@ def run_once(args, tool, size, rate, seconds):
         wait_drained(process)
         usage = end(process)
         bytes_written = os.path.getsize(path)
-        packets, _ = count(args, path, tool)
+        found = read_file(args, path)
+        said.seek(0)
+        words = said.read().decode(errors="replace")
     finally:
+        said.close()
         if process.returncode is None:
             process.kill()
             process.wait()
         if os.path.exists(path):
             os.unlink(path)
+    if process.returncode:
+        raise RuntimeError(f"exit status {process.returncode}")
+    packets = found["numbered"] - found["duplicates"]
     total_ns = (usage.ru_utime + usage.ru_stime) * 1e9 - start_ns
     return {
         "sent": sender["sent"],
@@ -221,7 +234,9 @@ def run_once(args, tool, size, rate, seconds):
         "system_share": usage.ru_stime / max(usage.ru_utime + usage.ru_stime, 1e-9),
         "switches": usage.ru_nvcsw + usage.ru_nivcsw,
         "bytes": bytes_written,
-        "status": process.returncode,
+        "missing": {key: found[key] for key in ("missing", "holes", "holes_told", "dropcount",
+                                                "drops_elsewhere", "duplicates")},
+        "ledger": ledger(words) if tool.name.startswith("wirestamp") else None,
     }
 
 
@@ -367,7 +382,7 @@ def main():
                         help="only these (beginnings of names, with commas)")
     parser.add_argument("--sizes", type=numbers, default=[60, 1514], metavar="LIST",
                         help="frames without FCS (default 60,1514)")
-    parser.add_argument("--rate", type=int, default=200000, help="packets a second (default 200000)")
+    parser.add_argument("--rate", type=int, default=100000, help="packets a second (default 100000)")
     parser.add_argument("--seconds", type=int, default=2, help="length of a run (default 2)")
     parser.add_argument("--rounds", type=int, default=9, help="at the rate (default 9; 0: none)")
     parser.add_argument("--flat-rounds", type=int, default=3, help="flat out (default 3; 0: none)")

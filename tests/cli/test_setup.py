@@ -26,7 +26,7 @@ COMMANDS = {
     "clang": ["clang"],
     "clang-format": ["clang-format"],
     "iproute2": ["ip"],
-    "util-linux": ["setpriv"],
+    "util-linux": ["setpriv", "nsenter"],
     "ethtool": ["ethtool"],
     "python3": ["python3"],
     "binutils": ["nm"],
@@ -34,8 +34,9 @@ COMMANDS = {
     "scdoc": ["scdoc"],
     "tcpdump": ["tcpdump"],
     "tshark": ["tshark"],
-    "wireshark-common": ["capinfos"],
     "zstd": ["zstd"],
+    "wireshark-common": ["capinfos", "dumpcap"],
+    "netsniff-ng": ["netsniff-ng"],
 }
 BUILD = """
     gcc libc6-dev make pkg-config meson ninja-build libmnl-dev libjansson-dev libpcap-dev libzstd-dev
@@ -110,9 +111,11 @@ class System:
         with open(os.path.join(self.state, "bring"), "w", encoding="utf-8") as file:
             file.write("bring() {\ncase $1 in\n")
             for package, names in COMMANDS.items():
+                file.write(f"{package})\n")
                 for name in names:
-                    file.write(f"{package}) cat '{self.store}/{name}' >'{self.bin}/{name}'\n")
-                    file.write(f"/bin/chmod 755 '{self.bin}/{name}' ;;\n")
+                    file.write(f"cat '{self.store}/{name}' >'{self.bin}/{name}'\n")
+                    file.write(f"/bin/chmod 755 '{self.bin}/{name}'\n")
+                file.write(";;\n")
             file.write(f"libclang-*) touch '{self.state}/lib/linux/libclang_rt.fuzzer-any.a' ;;\n")
             file.write("esac\n}\n")
         self.env = {"PATH": self.bin, "STATE": self.state, "FAKE_UID": str(uid), "CLANG": "14"}
@@ -199,7 +202,8 @@ def every_purpose():
     with System() as system:
         done = system.setup("build", "test", "bench")
         check_installed(done)
-        for words in ("build: gcc", "test: libcmocka-dev", "bench: python3", "libclang-rt-14-dev"):
+        for words in ("build: gcc", "test: libcmocka-dev", "bench: python3", "libclang-rt-14-dev",
+                      "bench: python3 util-linux tcpdump wireshark-common"):
             check(words in done.stdout, f"no {words!r} in {done.stdout!r}")
 
 
