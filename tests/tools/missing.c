@@ -373,6 +373,20 @@ static json_t *conclude(struct state *s, uint64_t first, uint64_t end)
 	return j;
 }
 
+static void clear(struct state *s)
+{
+	for (size_t i = 0; i < s->notes.count; i++) {
+		free(((struct note *)s->notes.items)[i].comment);
+	}
+	for (unsigned i = 0; i < s->interfaces.count; i++) {
+		free(interface_at(s, i)->name);
+		free(interface_at(s, i)->comment);
+	}
+	free(s->notes.items);
+	free(s->interfaces.items);
+	free(s->runs.items);
+}
+
 static uint64_t number_option(const char *name, const char *text)
 {
 	char *end;
@@ -423,6 +437,7 @@ int main(int argc, char **argv)
 
 		if (err < 0) {
 			fprintf(stderr, "missing: %s: %s\n", argv[i], strerror(-err));
+			clear(&s);
 			return 1;
 		}
 		if (reader.damage) {
@@ -435,7 +450,9 @@ int main(int argc, char **argv)
 	json_object_set_new(j, "other_blocks", json_integer((json_int_t)reader.other_blocks));
 	json_object_set_new(j, "damage", text_or_null(reader.damage));
 	if (json_dumpf(j, stdout, JSON_COMPACT) < 0 || puts("") < 0 || fflush(stdout) != 0) {
-		return 1;
+		status = 1;
 	}
+	json_decref(j);
+	clear(&s);
 	return status;
 }
