@@ -186,6 +186,13 @@ def read_file(args, path):
     return json.loads(done.stdout)
 
 
+def last_line(log):
+    """What a program said last: most likely why it failed."""
+    log.seek(0)
+    lines = log.read().split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+
+
 def ledger(words):
     """What our own program says of its losses."""
     document = json.loads(words)
@@ -209,6 +216,8 @@ def run_once(args, tool, size, rate, seconds):
         start_ns = cpu_ns(process.pid)
         sender = send(args, size, rate, seconds)
         wait_drained(process)
+        if process.returncode is not None:
+            raise RuntimeError(f"ended by itself, exit status {process.returncode}")
         usage = end(process)
         bytes_written = os.path.getsize(path)
         found = read_file(args, path)
@@ -259,8 +268,8 @@ def compare(args, chosen, size, rate, rounds):
             try:
                 runs[tool.name].append(run_once(args, tool, size, rate, args.seconds))
             except RuntimeError as error:
-                errors[tool.name] = str(error)
-                print(f"FAILED  {tool.name}: {error}", file=sys.stderr, flush=True)
+                errors[tool.name] = f"{error} ({last_line(args.log)})"
+                print(f"FAILED  {tool.name}: {errors[tool.name]}", file=sys.stderr, flush=True)
     rows = []
     base = runs.get("tcpdump", [])
     for tool in chosen:
@@ -299,7 +308,7 @@ def print_rows(title, rows):
 
 
 def lossless(args, tool, size):
-    """The highest rate of the steps at which nothing is lost in three runs of a row."""
+    """The highest rate of the steps at which nothing is lost in three runs in a row."""
     best = 0
     for rate in args.steps:
         for _ in range(3):
@@ -387,7 +396,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=9, help="at the rate (default 9; 0: none)")
     parser.add_argument("--flat-rounds", type=int, default=3, help="flat out (default 3; 0: none)")
     parser.add_argument("--buffer", type=int, default=64, help="MiB, for each tool (default 64)")
-    parser.add_argument("--dir", help="where the files go (default: a new directory beside this one)")
+    parser.add_argument("--dir", help="the files go to a new directory there (default: BUILD_DIR)")
     parser.add_argument("--search", action="store_true",
                         help="also look for the highest rate without a loss")
     parser.add_argument("--steps", type=numbers, metavar="LIST",
