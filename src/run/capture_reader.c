@@ -43,11 +43,11 @@ static const uint32_t flags_of[] = {
 int ws_reader_init(struct ws_reader *r, const struct ws_reader_config *config)
 {
 	memset(r, 0, sizeof(*r));
-	r->c = *config;
 	r->scratch = malloc(WS_CHUNK_SIZE);
 	if (!r->scratch) {
-		return -ENOMEM;
+		return -ENOMEM; /* io stays the caller's */
 	}
+	r->c = *config;
 	for (int i = 0; i < WS_CHUNK_IDS; i++) {
 		r->last_ns[i] = INT64_MIN;
 	}
