@@ -194,6 +194,7 @@ static void take(struct ws_reader *r, const struct ws_io_view *v)
 	};
 	enum ws_origin origin = v->stamp.origin;
 	uint64_t lost_kernel = r->untold_kernel + v->lost_before;
+	bool spread = r->untold_spread || v->lost_spread;
 	unsigned index;
 	size_t len;
 
@@ -216,12 +217,14 @@ static void take(struct ws_reader *r, const struct ws_io_view *v)
 		r->dropped_writer++;
 		r->untold_writer++;
 		r->untold_kernel = lost_kernel;
+		r->untold_spread = spread;
 		return;
 	}
 	r->untold_kernel = 0;
+	r->untold_spread = false;
 	if (lost_kernel || r->untold_writer) {
 		p.dropcount = lost_kernel + r->untold_writer;
-		if (v->lost_spread) {
+		if (spread) {
 			snprintf(comment, sizeof(comment),
 				"wirestamp: the drop count is a sum: some were lost earlier");
 			p.comment = comment;
@@ -270,6 +273,9 @@ static void take_all(struct ws_reader *r, const struct ws_io_view *views, unsign
 		r->bytes += views[i].wire_len;
 		if (i < wanted) {
 			take(r, &views[i]);
+		} else {
+			/* No packet will say it, but the file's statistics do. */
+			r->untold_kernel += views[i].lost_before;
 		}
 	}
 	if (r->is_down) {

@@ -63,6 +63,7 @@ struct ws_reader {
 	int64_t chunk_first_ns; /* earliest stamp in chunk */
 	int64_t last_ns[WS_CHUNK_IDS];
 	uint64_t untold_kernel, untold_writer; /* for the next packet that is written */
+	bool untold_spread;		       /* some of them were lost still earlier */
 	uint64_t received, bytes, truncated, filtered, dropped_writer, late, lost_spread;
 	uint64_t origins[WS_ORIGIN_COUNT];
 	int64_t published_ns;
