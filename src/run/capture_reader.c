@@ -365,7 +365,7 @@ static int wait_for_packets(struct ws_reader *r, int64_t now)
 void ws_reader_run(struct ws_reader *r)
 {
 	struct ws_io_view views[BATCH];
-	bool stopped = false;
+	bool stopped = false, erred = false;
 
 	for (;;) {
 		int n = ws_io_rx_peek(r->c.io, views, BATCH);
@@ -375,14 +375,19 @@ void ws_reader_run(struct ws_reader *r)
 		if (n > 0) {
 			bool first = !r->chunk || !r->chunk->used;
 
+			erred = false;
 			take_all(r, views, (unsigned)n);
 			ws_io_rx_release(r->c.io, (unsigned)n);
 			now = ws_sys_clock(CLOCK_MONOTONIC);
 			if (first) {
 				r->chunk_since_ns = now;
 			}
-		} else if (stopped) {
+		} else if (stopped && (n == 0 || erred)) {
 			break; /* everything that came before the stop has been read */
+		} else if (stopped) {
+			/* An error is told before what came before it. */
+			erred = true;
+			now = ws_sys_clock(CLOCK_MONOTONIC);
 		} else {
 			now = ws_sys_clock(CLOCK_MONOTONIC);
 			idle(r, now);
