@@ -27,6 +27,8 @@
 /* Thousandths of the ring: above the first, the nap becomes shorter, below the second longer. */
 #define FILL_HIGH 125
 #define FILL_LOW  40
+/* From a packet's stamp until it is in the socket or ring: it may wait in the kernel's backlog. */
+#define BACKLOG_NS 2000000
 
 /*
  * Flags of a packet by its kind. None for the usual one, received for this host: they would make a file
@@ -101,6 +103,37 @@ static unsigned id_index(const struct ws_reader *r, uint32_t interface)
 	return r->c.has_hardware && interface == r->c.hardware_id;
 }
 
+/* Watermarks are times of the system's clock: what the NIC's says has nothing to do with them. */
+static void see_first(struct ws_reader *r, unsigned index, int64_t ns)
+{
+	if (index == 0 && ns < r->chunk_first_ns) {
+		r->chunk_first_ns = ns;
+	}
+}
+
+/* What was stamped before this had come when the reader looked last, if it found nothing then. */
+static int64_t quiet_mark(const struct ws_reader *r)
+{
+	return r->seen_ns - ws_io_caps(r->c.io)->rx_hold_ns - BACKLOG_NS;
+}
+
+/*
+ * After a full chunk was handed over. There is always one, lest the others' packets wait for a reader
+ * that has no time to look at the clock.
+ */
+static int64_t busy_mark(const struct ws_reader *r)
+{
+	if (r->chunk_first_ns != INT64_MAX) {
+		return r->chunk_first_ns; /* it kept some of its packets back */
+	}
+	return r->c.has_hardware ? quiet_mark(r) : r->last_ns[0];
+}
+
+static void set_mark(struct ws_reader *r, int64_t ns)
+{
+	atomic_store_explicit(&r->watermark_ns, ns, memory_order_release);
+}
+
 /*
  * Copies the youngest blocks of the full chunk to the front of the next one, so that a packet which
  * comes a little late still finds its place. Blocks that tell of losses stay where they are counted.
@@ -114,6 +147,7 @@ static void carry_over(struct ws_reader *r, struct ws_chunk *from, struct ws_chu
 
 	r->chunk_first_ns = INT64_MAX;
 	while (ws_pcapng_look_back(from->data, at, &b)) {
+		unsigned index = id_index(r, b.interface);
 		uint32_t caplen;
 
 		memcpy(&caplen, from->data + at - b.len + 20, sizeof(caplen));
@@ -121,9 +155,9 @@ static void carry_over(struct ws_reader *r, struct ws_chunk *from, struct ws_chu
 			break;
 		}
 		at -= b.len;
-		from->counts.packets[id_index(r, b.interface)]--;
-		to->counts.packets[id_index(r, b.interface)]++;
-		r->chunk_first_ns = b.ns < r->chunk_first_ns ? b.ns : r->chunk_first_ns;
+		from->counts.packets[index]--;
+		to->counts.packets[index]++;
+		see_first(r, index, b.ns);
 	}
 	to->used = from->used - at;
 	memcpy(to->data, from->data + at, to->used);
@@ -142,9 +176,8 @@ static bool next_chunk(struct ws_reader *r)
 	if (r->chunk) {
 		carry_over(r, r->chunk, next);
 		ws_chunks_put(r->c.chunks, r->chunk);
-		if (r->c.merged && r->chunk_first_ns != INT64_MAX) {
-			atomic_store_explicit(
-				&r->watermark_ns, r->chunk_first_ns, memory_order_release);
+		if (r->c.merged) {
+			set_mark(r, busy_mark(r));
 		}
 	}
 	r->chunk = next;
@@ -239,7 +272,7 @@ static void take(struct ws_reader *r, const struct ws_io_view *v)
 	r->chunk->counts.lost_kernel += lost_kernel;
 	r->chunk->counts.lost_writer += r->untold_writer;
 	r->untold_writer = 0;
-	r->chunk_first_ns = p.ns < r->chunk_first_ns ? p.ns : r->chunk_first_ns;
+	see_first(r, index, p.ns);
 	if (p.ns >= r->last_ns[index]) {
 		r->last_ns[index] = p.ns;
 	} else {
@@ -296,18 +329,15 @@ static void hand_over(struct ws_reader *r)
 static void idle(struct ws_reader *r, int64_t now)
 {
 	bool holds = r->chunk && r->chunk->used;
-	int64_t mark;
 
 	if (holds && now - r->chunk_since_ns >= r->c.flush_ns) {
 		hand_over(r);
 		holds = false;
 	}
 	if (r->c.merged) {
-		mark = ws_sys_clock(CLOCK_REALTIME) - ws_io_caps(r->c.io)->rx_hold_ns;
-		if (holds && r->chunk_first_ns < mark) {
-			mark = r->chunk_first_ns;
-		}
-		atomic_store_explicit(&r->watermark_ns, mark, memory_order_release);
+		int64_t mark = quiet_mark(r);
+
+		set_mark(r, holds && r->chunk_first_ns < mark ? r->chunk_first_ns : mark);
 	}
 }
 
@@ -368,9 +398,16 @@ void ws_reader_run(struct ws_reader *r)
 	bool stopped = false, erred = false;
 
 	for (;;) {
-		int n = ws_io_rx_peek(r->c.io, views, BATCH);
-		bool over = atomic_load_explicit(&r->c.shared->stop, memory_order_relaxed);
+		bool over;
 		int64_t now;
+		int n;
+
+		if (r->c.merged) {
+			/* Before the look: what comes after it may be stamped earlier than now. */
+			r->seen_ns = ws_sys_clock(CLOCK_REALTIME);
+		}
+		n = ws_io_rx_peek(r->c.io, views, BATCH);
+		over = atomic_load_explicit(&r->c.shared->stop, memory_order_relaxed);
 
 		if (n > 0) {
 			bool first = !r->chunk || !r->chunk->used;
@@ -407,6 +444,6 @@ void ws_reader_run(struct ws_reader *r)
 	}
 	hand_over(r);
 	publish(r, ws_sys_clock(CLOCK_MONOTONIC));
-	atomic_store_explicit(&r->watermark_ns, INT64_MAX, memory_order_release);
+	set_mark(r, INT64_MAX);
 	atomic_store_explicit(&r->done, 1, memory_order_release);
 }

@@ -51,7 +51,8 @@ struct ws_reader_counts {
 struct ws_reader {
 	struct ws_reader_config c;
 	struct ws_reader_counts counts;
-	/* Every packet that was stamped before this has been handed over: ns of CLOCK_REALTIME. */
+	/* Every packet that was stamped before this by the system's clock has been handed over: ns of
+	 * CLOCK_REALTIME. INT64_MIN: nothing is known yet. */
 	_Atomic int64_t watermark_ns;
 	atomic_uint downs; /* times that the interface went down */
 	atomic_uint ups;   /* times that packets came again after that */
@@ -60,7 +61,8 @@ struct ws_reader {
 	/* the reader's own */
 	struct ws_chunk *chunk;
 	int64_t chunk_since_ns; /* CLOCK_MONOTONIC, of the first packet in chunk */
-	int64_t chunk_first_ns; /* earliest stamp in chunk */
+	int64_t chunk_first_ns; /* earliest stamp of the system's clock in chunk */
+	int64_t seen_ns;	/* CLOCK_REALTIME when it last began to look, if merged */
 	int64_t last_ns[WS_CHUNK_IDS];
 	uint64_t untold_kernel, untold_writer; /* for the next packet that is written */
 	bool untold_spread;		       /* some of them were lost still earlier */
