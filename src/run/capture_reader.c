@@ -29,6 +29,8 @@
 #define FILL_LOW  40
 /* From a packet's stamp until it is in the socket or ring: it may wait in the kernel's backlog. */
 #define BACKLOG_NS 2000000
+/* A stamp that lies so far behind the one before it is no packet out of order: the clock was set. */
+#define STEP_NS 1000000000
 
 /*
  * Flags of a packet by its kind. None for the usual one, received for this host: they would make a file
@@ -146,7 +148,7 @@ static void carry_over(struct ws_reader *r, struct ws_chunk *from, struct ws_chu
 	struct ws_pcapng_block b;
 
 	r->chunk_first_ns = INT64_MAX;
-	while (ws_pcapng_look_back(from->data, at, &b)) {
+	while (at > r->order_from && ws_pcapng_look_back(from->data, at, &b)) {
 		unsigned index = id_index(r, b.interface);
 		uint32_t caplen;
 
@@ -180,6 +182,7 @@ static bool next_chunk(struct ws_reader *r)
 			set_mark(r, busy_mark(r));
 		}
 	}
+	r->order_from = 0;
 	r->chunk = next;
 	r->chunk_since_ns = ws_sys_clock(CLOCK_MONOTONIC);
 	return true;
@@ -194,7 +197,7 @@ static void sort_in(struct ws_reader *r, uint32_t len, uint32_t interface, int64
 	struct ws_pcapng_block b;
 	bool found = false;
 
-	while (!found && ws_pcapng_look_back(data, at, &b)) {
+	while (!found && at > r->order_from && ws_pcapng_look_back(data, at, &b)) {
 		/* Blocks of another clock do not order. */
 		found = b.interface == interface && b.ns <= ns;
 		if (!found) {
@@ -274,6 +277,11 @@ static void take(struct ws_reader *r, const struct ws_io_view *v)
 	r->untold_writer = 0;
 	see_first(r, index, p.ns);
 	if (p.ns >= r->last_ns[index]) {
+		r->last_ns[index] = p.ns;
+	} else if (p.ns < r->last_ns[index] - STEP_NS) {
+		/* What is older than the step stays in front: else it would be kept back for hours. */
+		r->late++;
+		r->order_from = r->chunk->used - (uint32_t)len;
 		r->last_ns[index] = p.ns;
 	} else {
 		sort_in(r, (uint32_t)len, p.interface, p.ns);

@@ -63,7 +63,8 @@ struct ws_reader {
 	int64_t chunk_since_ns; /* CLOCK_MONOTONIC, of the first packet in chunk */
 	int64_t chunk_first_ns; /* earliest stamp of the system's clock in chunk */
 	int64_t seen_ns;	/* CLOCK_REALTIME when it last began to look, if merged */
-	int64_t last_ns[WS_CHUNK_IDS];
+	uint32_t order_from;	/* blocks of chunk before this are from before the clock was set */
+	int64_t last_ns[WS_CHUNK_IDS];	       /* youngest stamps since then; INT64_MIN: none */
 	uint64_t untold_kernel, untold_writer; /* for the next packet that is written */
 	bool untold_spread;		       /* some of them were lost still earlier */
 	uint64_t received, bytes, truncated, filtered, dropped_writer, late, lost_spread;
