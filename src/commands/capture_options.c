@@ -470,6 +470,12 @@ static int check(const struct ws_capture_options *o)
 		ws_error("--keep: nothing makes new files (give --rotate-size or --rotate-time)");
 		return -1;
 	}
+	if (o->interface_count * o->workers > WS_WRITER_SOURCES) {
+		ws_error(
+			"--workers %u: on %u interfaces they are more than %d threads (give fewer)",
+			o->workers, o->interface_count, WS_WRITER_SOURCES);
+		return -1;
+	}
 	if (has_any(o) && o->interface_count > 1 && !o->split) {
 		ws_error(
 			"any: takes in all interfaces, the others too (give it alone, or --split)");

@@ -57,6 +57,9 @@ int ws_writer_init(struct ws_writer *w, const struct ws_writer_config *config)
 	struct ws_writer_own *o;
 
 	memset(w, 0, sizeof(*w));
+	if (config->reader_count > WS_WRITER_SOURCES) {
+		return -EINVAL;
+	}
 	w->c = *config;
 	o = calloc(1, sizeof(*o));
 	w->own = o;

@@ -58,7 +58,7 @@ struct ws_writer {
 	struct ws_writer_own *own;
 };
 
-/* 0 or -ENOMEM. w is not moved afterwards. */
+/* 0, -ENOMEM, or -EINVAL: more than WS_WRITER_SOURCES readers. w is not moved afterwards. */
 int ws_writer_init(struct ws_writer *w, const struct ws_writer_config *config);
 /* Runs until `finish` is set and everything has been written; ends the file. */
 void ws_writer_run(struct ws_writer *w);
