@@ -350,6 +350,11 @@ static void write_block(struct ws_writer *w, unsigned source, const uint8_t *blo
 	if (!w->c.printer && is_for_next_file(w, b, system_clock)) {
 		change_file_for(w, b, system_clock);
 	}
+	if (has_failed(w)) {
+		/* Just now: what is waiting for the next file would be forgotten. */
+		add(&w->lost[source], 1);
+		return;
+	}
 	if (OUT_SIZE - o->out_used < b->len) {
 		flush_out(w);
 	}
