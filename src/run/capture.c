@@ -510,6 +510,19 @@ static int start_thread(struct ws_capture *c, pthread_t *thread, void *(*body)(v
 	return -rc;
 }
 
+static int64_t longest_hold(const struct group *g)
+{
+	int64_t longest = 0;
+
+	for (unsigned n = 0; n < g->reader_count; n++) {
+		const struct ws_reader_config *r = &g->readers[n]->c;
+		int64_t hold = ws_io_caps(r->io)->rx_hold_ns + r->flush_ns;
+
+		longest = hold > longest ? hold : longest;
+	}
+	return longest;
+}
+
 static int start_writers(struct ws_capture *c, struct ws_capfile *const *files)
 {
 	const struct ws_capture_setup *s = c->setup;
@@ -527,6 +540,7 @@ static int start_writers(struct ws_capture *c, struct ws_capfile *const *files)
 			.rotate_size = s->rotate_size,
 			.rotate_ns = s->rotate_ns,
 			.started_ns = c->started_ns,
+			.hold_ns = longest_hold(g),
 			.wake_fd = g->wake[0],
 			.compressed = c->report->compress != NULL,
 		};

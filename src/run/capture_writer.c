@@ -16,7 +16,10 @@
 #define RECENT_SIZE (3u << 20)
 #define FRAME_MAX   (1u << 20) /* see ws_capfile_write() */
 #define FOOTER_ID   160	       /* bytes of one interface's statistics at most */
-/* A quiet link's file ends this long after its time at the latest. */
+/*
+ * What comes this much later than readers hold packets back comes no more: a quiet link's file ends,
+ * and nobody waits any longer for a reader's watermark.
+ */
 #define QUIET_NS 1000000000
 
 /* What a file holds, for each interface description. */
@@ -41,6 +44,7 @@ struct ws_writer_own {
 	uint32_t out_used;
 	int64_t file_start_ns;
 	int64_t boundary_ns; /* the file changes at this time; INT64_MAX: never */
+	int64_t quiet_ns;
 	uint64_t size_limit;
 	int64_t flushed_ns;
 	bool has_packets; /* the current file has one */
@@ -92,6 +96,7 @@ int ws_writer_init(struct ws_writer *w, const struct ws_writer_config *config)
 		}
 	}
 	o->file_start_ns = config->started_ns;
+	o->quiet_ns = QUIET_NS + config->hold_ns;
 	o->size_limit = config->rotate_size ? config->rotate_size : UINT64_MAX;
 	o->boundary_ns = config->rotate_ns
 				 ? (config->started_ns / config->rotate_ns + 1) * config->rotate_ns
@@ -333,6 +338,19 @@ static void change_file_for(struct ws_writer *w, const struct ws_pcapng_block *b
 	}
 }
 
+/* Only the first one after the clock was set back, not all until it has caught up. */
+static void count_late(struct ws_writer *w, const struct ws_pcapng_block *b)
+{
+	int64_t *last = &w->own->last_ns[b->interface];
+
+	if (b->ns < *last) {
+		add(&w->late, 1);
+	}
+	if (b->ns >= *last || b->ns < *last - QUIET_NS) {
+		*last = b->ns;
+	}
+}
+
 /* One block of one reader, in its place. */
 static void write_block(struct ws_writer *w, unsigned source, const uint8_t *block,
 	const struct ws_pcapng_block *b, struct ws_chunk_counts *counts)
@@ -358,11 +376,7 @@ static void write_block(struct ws_writer *w, unsigned source, const uint8_t *blo
 	if (OUT_SIZE - o->out_used < b->len) {
 		flush_out(w);
 	}
-	if (b->ns < o->last_ns[b->interface]) {
-		add(&w->late, 1);
-	} else {
-		o->last_ns[b->interface] = b->ns;
-	}
+	count_late(w, b);
 	memcpy(o->out + o->out_used, block, b->len);
 	o->out_used += b->len;
 	o->tally[b->interface].packets++;
@@ -432,8 +446,17 @@ static bool front(struct source *s, struct ws_pcapng_block *ret, int64_t *ret_ma
 	return s->chunk && ws_pcapng_look(s->chunk->data + s->at, s->chunk->used - s->at, ret);
 }
 
-/* Several readers: true if something was written. */
-static bool pump_merged(struct ws_writer *w)
+/*
+ * True if others may still give something that comes before this. A mark far behind is one of a reader
+ * that looks at a clock which was set back: in order or not, the packets at hand have to go on.
+ */
+static bool has_to_wait(const struct ws_writer *w, int64_t ns, int64_t mark)
+{
+	return ns > mark && (mark == INT64_MIN || ns - mark < w->own->quiet_ns);
+}
+
+/* Several readers: true if something was written. finish: nothing more will come. */
+static bool pump_merged(struct ws_writer *w, bool finish)
 {
 	struct ws_writer_own *o = w->own;
 	bool wrote = false;
@@ -461,7 +484,7 @@ static bool pump_merged(struct ws_writer *w)
 				from = i;
 			}
 		}
-		if (from == UINT32_MAX || best.ns > safe) {
+		if (from == UINT32_MAX || (!finish && has_to_wait(w, best.ns, safe))) {
 			o->holds = from != UINT32_MAX;
 			break;
 		}
@@ -529,7 +552,7 @@ void ws_writer_run(struct ws_writer *w)
 		/* Before looking for chunks: after it is set no more are handed over. */
 		bool finish = atomic_load_explicit(&w->finish, memory_order_acquire);
 		unsigned wanted = atomic_load(&w->rotate_now);
-		bool wrote = w->c.reader_count == 1 ? pump_single(w) : pump_merged(w);
+		bool wrote = w->c.reader_count == 1 ? pump_single(w) : pump_merged(w, finish);
 
 		if (wanted != o->rotations_done && !has_failed(w) && w->c.file) {
 			o->rotations_done = wanted;

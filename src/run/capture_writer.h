@@ -35,6 +35,7 @@ struct ws_writer_config {
 	uint64_t rotate_size; /* bytes of a file; 0: no limit */
 	int64_t rotate_ns;    /* files change when UTC is a multiple of this; 0: never */
 	int64_t started_ns;   /* CLOCK_REALTIME at which the first file began */
+	int64_t hold_ns;      /* io and readers together hold a packet back no longer than this */
 	int wake_fd;	      /* of a pipe, which the readers write to */
 	bool compressed;      /* file may lose what it took before */
 };
