@@ -307,34 +307,55 @@ static void flush_out(struct ws_writer *w)
 	}
 }
 
-/* True if this block must not stand in the current file any more. */
-static bool is_for_next_file(
-	struct ws_writer *w, const struct ws_pcapng_block *b, bool system_clock)
+/* True if the current file is for another time than this: a later one, or the clock was set back. */
+static bool is_of_another_file(const struct ws_writer *w, int64_t wall_ns)
 {
-	struct ws_writer_own *o = w->own;
+	const struct ws_writer_own *o = w->own;
 
-	if (!o->has_packets) {
-		/* A file holds at least one packet, however small it is to be. */
-		return system_clock && b->ns >= o->boundary_ns;
+	return wall_ns >= o->boundary_ns ||
+	       (w->c.rotate_ns && wall_ns < o->boundary_ns - w->c.rotate_ns - o->quiet_ns);
+}
+
+/* The time by which a block belongs to a file: a NIC's clock may tell any. */
+static int64_t wall_of(
+	const struct ws_writer *w, const struct ws_pcapng_block *b, bool system_clock)
+{
+	return system_clock || !w->c.rotate_ns ? b->ns : ws_sys_clock(CLOCK_REALTIME);
+}
+
+/* True if a block of this length and time must not stand in the current file any more. */
+static bool is_for_next_file(const struct ws_writer *w, uint32_t len, int64_t wall_ns)
+{
+	const struct ws_writer_own *o = w->own;
+
+	if (w->c.rotate_ns && is_of_another_file(w, wall_ns)) {
+		return true;
 	}
-	return (system_clock && b->ns >= o->boundary_ns) ||
-	       (o->size_limit != UINT64_MAX && ws_capfile_bytes(w->c.file) + o->out_used + b->len +
+	/* A file holds at least one packet, however small it is to be. */
+	return o->has_packets &&
+	       (o->size_limit != UINT64_MAX && ws_capfile_bytes(w->c.file) + o->out_used + len +
 							       (uint64_t)w->c.ids * FOOTER_ID >
 						       o->size_limit);
 }
 
-static void change_file_for(struct ws_writer *w, const struct ws_pcapng_block *b, bool system_clock)
+/* Begins the file of this time. */
+static void rotate_to(struct ws_writer *w, int64_t wall_ns)
 {
-	struct ws_writer_own *o = w->own;
-	int64_t wall = ws_sys_clock(CLOCK_REALTIME);
+	wall_ns -= wall_ns % w->c.rotate_ns;
+	w->own->boundary_ns = wall_ns + w->c.rotate_ns;
+	rotate(w, wall_ns);
+}
 
+static void change_file_for(struct ws_writer *w, int64_t wall_ns)
+{
 	flush_out(w);
-	if (system_clock && b->ns >= o->boundary_ns) {
-		wall = b->ns - b->ns % w->c.rotate_ns;
-		o->boundary_ns = wall + w->c.rotate_ns;
+	if (has_failed(w)) {
+		return;
 	}
-	if (!has_failed(w)) {
-		rotate(w, wall);
+	if (w->c.rotate_ns && is_of_another_file(w, wall_ns)) {
+		rotate_to(w, wall_ns);
+	} else {
+		rotate(w, ws_sys_clock(CLOCK_REALTIME));
 	}
 }
 
@@ -365,8 +386,12 @@ static void write_block(struct ws_writer *w, unsigned source, const uint8_t *blo
 		add(&w->lost[source], 1);
 		return;
 	}
-	if (!w->c.printer && is_for_next_file(w, b, system_clock)) {
-		change_file_for(w, b, system_clock);
+	if (!w->c.printer) {
+		int64_t wall = wall_of(w, b, system_clock);
+
+		if (is_for_next_file(w, b->len, wall)) {
+			change_file_for(w, wall);
+		}
 	}
 	if (has_failed(w)) {
 		/* Just now: what is waiting for the next file would be forgotten. */
@@ -502,7 +527,7 @@ static bool pump_merged(struct ws_writer *w, bool finish)
 static void idle(struct ws_writer *w)
 {
 	struct ws_writer_own *o = w->own;
-	int64_t now = ws_sys_clock(CLOCK_REALTIME);
+	int64_t now = ws_sys_clock(CLOCK_REALTIME), monotonic = ws_sys_clock(CLOCK_MONOTONIC);
 	struct pollfd p = {.fd = w->c.wake_fd, .events = POLLIN};
 	char wakes[256];
 	int r;
@@ -514,19 +539,17 @@ static void idle(struct ws_writer *w)
 		}
 	} else if (!has_failed(w)) {
 		/* A compressor holds back what does not fill a frame. */
-		if (now >= o->flushed_ns + FLUSH_NS) {
-			o->flushed_ns = now;
+		if (monotonic >= o->flushed_ns + FLUSH_NS) {
+			o->flushed_ns = monotonic;
 			r = ws_capfile_flush(w->c.file);
 			if (r < 0) {
 				fail(w, r);
 				return;
 			}
 		}
-		if (w->c.rotate_ns && now >= o->boundary_ns + QUIET_NS) {
-			int64_t wall = now - now % w->c.rotate_ns;
-
-			o->boundary_ns = wall + w->c.rotate_ns;
-			rotate(w, wall);
+		if (w->c.rotate_ns && is_of_another_file(w, now) &&
+			(now < o->boundary_ns || now >= o->boundary_ns + o->quiet_ns)) {
+			rotate_to(w, now);
 		}
 	}
 	if (ws_sys_poll(&p, 1, o->holds ? HOLD_NS : WAIT_NS) > 0) {
