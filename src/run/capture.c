@@ -24,7 +24,8 @@
 #define BUFFER_MS    200
 #define WRITER_BYTES (64ull << 20) /* for each file, shared by its readers */
 #define MIN_CHUNKS   (4ull << 20)
-#define HEADER_SIZE  (64u << 10)
+#define TEXT_ROOM    (UINT16_MAX + 8u) /* of a text in a block at most, with its code and padding */
+#define BLOCK_ROOM   512u	       /* of the rest of a block of the header */
 #define PRIORITY     10
 
 /* A writer and the readers that it serves. */
@@ -130,6 +131,29 @@ static int open_io(struct ws_capture *c, unsigned n, uint32_t *fanout, struct ws
 	return 0;
 }
 
+static size_t room_for(const char *text)
+{
+	size_t len = text ? strlen(text) + 8 : 0;
+
+	return len < TEXT_ROOM ? len : TEXT_ROOM;
+}
+
+/* Enough for the header: a filter, which each description holds, may be long. */
+static size_t header_size(const struct ws_capture_setup *s, const struct group *g)
+{
+	size_t size =
+		BLOCK_ROOM + room_for(s->hardware) + room_for(s->os) + room_for(s->application);
+
+	for (unsigned n = 0; n < g->interface_count; n++) {
+		const struct ws_capture_interface *i = &s->interfaces[g->first_interface + n];
+
+		/* One for each clock. */
+		size += 2 * (BLOCK_ROOM + room_for(i->label) + room_for(s->filter_text) +
+				    room_for(i->driver) + room_for(s->os));
+	}
+	return size;
+}
+
 /* The section and the interfaces of a file, and their numbers. */
 static int make_header(struct ws_capture *c, struct group *g)
 {
@@ -139,13 +163,14 @@ static int make_header(struct ws_capture *c, struct group *g)
 		.os = s->os,
 		.application = s->application,
 	};
+	const size_t size = header_size(s, g);
 
-	g->header = malloc(HEADER_SIZE);
+	g->header = malloc(size);
 	g->nic_dropped = malloc(2 * WS_CAPTURE_INTERFACES * sizeof(*g->nic_dropped));
 	if (!g->header || !g->nic_dropped) {
 		return -ENOMEM;
 	}
-	g->header_len = ws_pcapng_put_section(g->header, HEADER_SIZE, &section);
+	g->header_len = ws_pcapng_put_section(g->header, size, &section);
 	for (unsigned n = 0; n < g->interface_count; n++) {
 		const struct ws_capture_interface *i = &s->interfaces[g->first_interface + n];
 		struct ws_pcapng_interface d = {
@@ -175,7 +200,7 @@ static int make_header(struct ws_capture *c, struct group *g)
 				d.description = "stamps by the system's clock (CLOCK_REALTIME)";
 			}
 			len = ws_pcapng_put_interface(
-				g->header + g->header_len, HEADER_SIZE - g->header_len, &d);
+				g->header + g->header_len, size - g->header_len, &d);
 			if (!len) {
 				return -E2BIG;
 			}
