@@ -441,7 +441,7 @@ static void collect(struct ws_capture *c)
 		struct ws_capture_counts *o = &r->interfaces[interface_of(c, n)];
 		struct ws_reader *reader = c->readers[n];
 		struct ws_reader_counts *k = &reader->counts;
-		unsigned fill = atomic_load(&k->fill);
+		unsigned fill = atomic_load(&k->fill), downs;
 
 		o->offered += atomic_load(&k->offered);
 		o->received += atomic_load(&k->received);
@@ -458,9 +458,11 @@ static void collect(struct ws_capture *c)
 		for (int i = 0; i < WS_ORIGIN_COUNT; i++) {
 			o->origins[i] += atomic_load(&k->origins[i]);
 		}
-		o->downs += atomic_load(&reader->downs);
+		/* Workers of one interface see the same. */
+		downs = atomic_load(&reader->downs);
+		o->downs = downs > o->downs ? downs : o->downs;
 		o->fill = fill > o->fill ? fill : o->fill;
-		o->gone = atomic_load(&reader->error) != 0;
+		o->gone = o->gone || atomic_load(&reader->error) != 0;
 	}
 	for (unsigned i = 0; i < r->count; i++) {
 		struct ws_capture_counts *o = &r->interfaces[i];
