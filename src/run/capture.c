@@ -550,7 +550,8 @@ static int64_t longest_hold(const struct group *g)
 	return longest;
 }
 
-static int start_writers(struct ws_capture *c, struct ws_capfile *const *files)
+static int start_writers(
+	struct ws_capture *c, struct ws_capfile *const *files, struct ws_capture_fault *f)
 {
 	const struct ws_capture_setup *s = c->setup;
 
@@ -573,16 +574,20 @@ static int start_writers(struct ws_capture *c, struct ws_capfile *const *files)
 		};
 		int rc;
 
+		f->interface = g->first_interface;
+		f->step = "file";
 		if (files) {
 			rc = ws_capfile_begin(files[i], c->started_ns, g->header, g->header_len);
 			if (rc < 0) {
 				return rc;
 			}
 		}
+		f->step = "memory";
 		rc = ws_writer_init(&g->writer, &config);
 		if (rc < 0) {
 			return rc;
 		}
+		f->step = "thread";
 		rc = start_thread(c, &g->thread, writer_thread, &g->writer, "ws-writer",
 			c->reader_count + i, false);
 		if (rc < 0) {
@@ -833,9 +838,10 @@ int ws_capture_run(
 
 	*ret_fault = (struct ws_capture_fault){.step = "file"};
 	c->report->complete = true;
-	rc = start_writers(c, files);
-	ret_fault->step = rc < 0 ? ret_fault->step : "thread";
+	rc = start_writers(c, files, ret_fault);
 	for (unsigned n = 0; rc == 0 && n < c->reader_count; n++) {
+		ret_fault->interface = interface_of(c, n);
+		ret_fault->step = "thread";
 		rc = start_thread(
 			c, &c->threads[n], reader_thread, c->readers[n], "ws-reader", n, true);
 		c->started += rc == 0;
