@@ -54,6 +54,7 @@ struct ws_capture {
 	struct group *groups;
 	unsigned group_count;
 	int64_t started_ns, began_ns;
+	int64_t ended_ns; /* when the last reader had ended; 0: not yet */
 	unsigned *downs_told, *ups_told;
 	bool *gone_told;
 	unsigned ledgers_done, rotates_done, rotate_failures_told;
@@ -409,7 +410,7 @@ static void collect(struct ws_capture *c)
 {
 	struct ws_capture_report *r = c->report;
 
-	r->elapsed_ns = ws_sys_clock(CLOCK_MONOTONIC) - c->began_ns;
+	r->elapsed_ns = (c->ended_ns ? c->ended_ns : ws_sys_clock(CLOCK_MONOTONIC)) - c->began_ns;
 	r->merged_late = r->written_bytes = r->rotations = r->rotate_failures = 0;
 	for (unsigned i = 0; i < r->count; i++) {
 		struct ws_capture_counts *o = &r->interfaces[i];
@@ -779,6 +780,7 @@ static void finish(struct ws_capture *c, struct ws_capfile *const *files)
 	for (unsigned n = 0; n < c->started; n++) {
 		pthread_join(c->threads[n], NULL);
 	}
+	c->ended_ns = ws_sys_clock(CLOCK_MONOTONIC);
 	(void)look_at_readers(c);
 	if (c->setup->nic_drops) {
 		c->setup->nic_drops(c->setup->arg, c->report);
