@@ -45,15 +45,18 @@ static void *send_probes(void *arg)
 {
 	struct ws_demo *d = arg;
 	int64_t start = ws_clock_now();
+	struct ws_io_slot slot;
+	bool reserved = false;
 
 	for (uint64_t seq = 0; seq < PACKETS && !atomic_load(&d->stop); seq++) {
 		struct ws_io_tx tx = {.len = d->frame.len};
-		struct ws_io_slot slot;
 
-		/* It is only a demonstration: what the kernel does not take is not sent. */
-		if (ws_io_tx_reserve(d->io, &slot, 1) == 1) {
+		/* It is only a demonstration: what the kernel does not take is not sent. But its slot
+		 * stays reserved, and there are not many. */
+		reserved = reserved || ws_io_tx_reserve(d->io, &slot, 1) == 1;
+		if (reserved) {
 			ws_frame_write(&d->frame, slot.data, seq, 0);
-			(void)ws_io_tx_submit(d->io, &tx, 1);
+			reserved = ws_io_tx_submit(d->io, &tx, 1) != 1;
 		}
 		(void)ws_sys_sleep_until(start + (int64_t)(seq + 1) * GAP_NS);
 	}
