@@ -14,7 +14,9 @@ int ws_read_text(FILE *out, const struct ws_read_report *r)
 	ws_format_count(filtered, sizeof(filtered), r->filtered);
 	fprintf(out, "%s packets", packets);
 	if (r->packets) {
-		fprintf(out, " over %.9f s", (double)(r->last_ns - r->first_ns) / 1e9);
+		/* Files may hold any times: their difference can be more than an int64_t holds. */
+		fprintf(out, " over %.9f s",
+			(double)((uint64_t)r->last_ns - (uint64_t)r->first_ns) / 1e9);
 	}
 	if (r->filter) {
 		fprintf(out, ", %s more did not pass the filter", filtered);
@@ -30,10 +32,13 @@ int ws_read_text(FILE *out, const struct ws_read_report *r)
 static void put_time(
 	struct ws_doc *d, json_t *o, const char *seconds, const char *ns, int64_t time, bool known)
 {
-	int64_t rest = time % 1000000000;
+	int64_t whole = time / 1000000000, rest = time % 1000000000;
 
-	rest = rest < 0 ? rest + 1000000000 : rest;
-	ws_doc_put(d, o, seconds, known ? ws_doc_integer((time - rest) / 1000000000) : json_null());
+	if (rest < 0) {
+		rest += 1000000000;
+		whole--;
+	}
+	ws_doc_put(d, o, seconds, known ? ws_doc_integer(whole) : json_null());
 	ws_doc_put(d, o, ns, known ? ws_doc_integer(rest) : json_null());
 }
 
