@@ -796,8 +796,10 @@ static int capture(struct state *s, int argc, char **argv)
 		return WS_EXIT_FAIL;
 	}
 	if (s->files) {
-		s->report.path = ws_capfile_path(s->files[s->file_count - 1]);
-		for (unsigned i = 0; i < s->file_count; i++) {
+		/* A writer that was given up may still go on to a next file. */
+		s->report.path = s->report.abandoned ? s->file_names[s->file_count - 1]
+						     : ws_capfile_path(s->files[s->file_count - 1]);
+		for (unsigned i = 0; i < s->file_count && !s->report.abandoned; i++) {
 			s->report.files += ws_capfile_count(s->files[i]);
 		}
 	}
@@ -862,8 +864,12 @@ int ws_cmd_capture(int argc, char **argv)
 		     (s.o.write || s.o.out || s.o.json || !isatty(STDOUT_FILENO));
 	status = capture(&s, argc, argv);
 	if (s.report.abandoned) {
-		/* A thread is stuck in a write, and uses all this. */
-		return status;
+		/*
+		 * A thread is stuck in a write, and uses all this. It may hold standard output, too,
+		 * which exit() would wait for.
+		 */
+		fflush(stderr);
+		_exit(status);
 	}
 	clean_up(&s);
 	return status;
