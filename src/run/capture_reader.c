@@ -53,7 +53,7 @@ int ws_reader_init(struct ws_reader *r, const struct ws_reader_config *config)
 	}
 	r->c = *config;
 	for (int i = 0; i < WS_CHUNK_IDS; i++) {
-		r->last_ns[i] = INT64_MIN;
+		r->last_ns[i] = r->gone_ns[i] = INT64_MIN;
 	}
 	r->nap_ns = NAP_MIN_NS;
 	atomic_init(&r->watermark_ns, INT64_MIN);
@@ -136,6 +136,23 @@ static void set_mark(struct ws_reader *r, int64_t ns)
 	atomic_store_explicit(&r->watermark_ns, ns, memory_order_release);
 }
 
+/* The first at bytes of the chunk are handed over: the youngest of each clock decides what is late. */
+static void note_gone(struct ws_reader *r, const struct ws_chunk *from, uint32_t at)
+{
+	unsigned wanted = r->c.has_hardware ? 3 : 1;
+	struct ws_pcapng_block b;
+
+	while (wanted && at > r->order_from && ws_pcapng_look_back(from->data, at, &b)) {
+		unsigned index = id_index(r, b.interface);
+
+		if (wanted & 1u << index) {
+			r->gone_ns[index] = b.ns;
+			wanted &= ~(1u << index);
+		}
+		at -= b.len;
+	}
+}
+
 /*
  * Copies the youngest blocks of the full chunk to the front of the next one, so that a packet which
  * comes a little late still finds its place. Blocks that tell of losses stay where they are counted.
@@ -164,6 +181,7 @@ static void carry_over(struct ws_reader *r, struct ws_chunk *from, struct ws_chu
 	to->used = from->used - at;
 	memcpy(to->data, from->data + at, to->used);
 	from->used = at;
+	note_gone(r, from, at);
 }
 
 /* Makes the current chunk one with room. False if there is none. */
@@ -205,7 +223,7 @@ static void sort_in(struct ws_reader *r, uint32_t len, uint32_t interface, int64
 			place = b.interface == interface ? at : place;
 		}
 	}
-	r->late += !found;
+	r->late += !found && ns < r->gone_ns[id_index(r, interface)];
 	if (place < end) {
 		memcpy(r->scratch, data + end, len);
 		memmove(data + place + len, data + place, end - place);
@@ -283,6 +301,7 @@ static void take(struct ws_reader *r, const struct ws_io_view *v)
 		r->late++;
 		r->order_from = r->chunk->used - (uint32_t)len;
 		r->last_ns[index] = p.ns;
+		r->gone_ns[index] = INT64_MIN;
 	} else {
 		sort_in(r, (uint32_t)len, p.interface, p.ns);
 	}
@@ -328,6 +347,7 @@ static void take_all(struct ws_reader *r, const struct ws_io_view *views, unsign
 static void hand_over(struct ws_reader *r)
 {
 	if (r->chunk && r->chunk->used) {
+		memcpy(r->gone_ns, r->last_ns, sizeof(r->gone_ns));
 		ws_chunks_put(r->c.chunks, r->chunk);
 		r->chunk = NULL;
 	}

@@ -65,6 +65,7 @@ struct ws_reader {
 	int64_t seen_ns;	/* CLOCK_REALTIME when it last began to look, if merged */
 	uint32_t order_from;	/* blocks of chunk before this are from before the clock was set */
 	int64_t last_ns[WS_CHUNK_IDS];	       /* youngest stamps since then; INT64_MIN: none */
+	int64_t gone_ns[WS_CHUNK_IDS];	       /* youngest ones that have been handed over */
 	uint64_t untold_kernel, untold_writer; /* for the next packet that is written */
 	bool untold_spread;		       /* some of them were lost still earlier */
 	uint64_t received, bytes, truncated, filtered, dropped_writer, late, lost_spread;
