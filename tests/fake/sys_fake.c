@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/utsname.h>
 #include <time.h>
 
@@ -16,6 +17,7 @@
 #include "host/sys.h"
 
 #define MAX_ANSWERS   64
+#define MAX_ANONYMOUS 16
 #define TAI_OFFSET_NS 37000000000LL
 #define NSEC_PER_SEC  1000000000LL
 #define IFNAME	      "fake0"
@@ -26,10 +28,14 @@ static struct {
 	struct sys_fake_answer answers[MAX_ANSWERS];
 	unsigned n_answers;
 	const struct sys_fake_statistics *statistics;
+	void *anonymous[MAX_ANONYMOUS]; /* mappings without a descriptor */
 } s;
 
 void sys_fake_reset(void)
 {
+	for (unsigned i = 0; i < MAX_ANONYMOUS; i++) {
+		free(s.anonymous[i]);
+	}
 	free(s.log);
 	memset(&s, 0, sizeof(s));
 	sys_model_reset();
@@ -412,7 +418,10 @@ int ws_sys_poll(struct pollfd *fds, unsigned n, int64_t timeout_ns)
 	for (unsigned i = 0; i < n; i++) {
 		const struct descriptor *d = sys_model_at(fds[i].fd);
 
-		fds[i].revents = d ? sys_model_events(d, fds[i].events) : POLLNVAL;
+		/* A negative one is left out. */
+		fds[i].revents = d		 ? sys_model_events(d, fds[i].events)
+				 : fds[i].fd < 0 ? 0
+						 : POLLNVAL;
 		ready += fds[i].revents != 0;
 	}
 	if (!ready && timeout_ns < 0) {
@@ -425,6 +434,17 @@ int ws_sys_poll(struct pollfd *fds, unsigned n, int64_t timeout_ns)
 	return (int)sys_fake_logged(c, ready);
 }
 
+static int map_anonymous(void **ret, size_t len)
+{
+	for (unsigned i = 0; i < MAX_ANONYMOUS; i++) {
+		if (!s.anonymous[i]) {
+			*ret = s.anonymous[i] = sys_model_must(calloc(1, len));
+			return 0;
+		}
+	}
+	return -ENOMEM;
+}
+
 int ws_sys_mmap(void **ret, size_t len, int prot, int flags, int fd)
 {
 	struct sys_fake_call c = {
@@ -434,6 +454,9 @@ int ws_sys_mmap(void **ret, size_t len, int prot, int flags, int fd)
 
 	if (sys_fake_answered(&c, NULL, 0, &r)) {
 		return (int)r;
+	}
+	if (fd < 0 && flags & MAP_ANONYMOUS) {
+		return (int)sys_fake_logged(c, map_anonymous(ret, len));
 	}
 	if (d && d->tx_ring.mem && len == d->tx_ring.len) {
 		*ret = d->tx_ring.mem;
@@ -451,8 +474,17 @@ int ws_sys_munmap(void *addr, size_t len)
 	struct sys_fake_call c = {.fn = SYS_FAKE_MUNMAP, .fd = -1, .len = len};
 	ssize_t ret;
 
-	(void)addr; /* the ring's memory goes with its socket */
-	return (int)(sys_fake_answered(&c, NULL, 0, &ret) ? ret : sys_fake_logged(c, 0));
+	if (sys_fake_answered(&c, NULL, 0, &ret)) {
+		return (int)ret;
+	}
+	/* A ring's memory goes with its socket. */
+	for (unsigned i = 0; addr && i < MAX_ANONYMOUS; i++) {
+		if (s.anonymous[i] == addr) {
+			free(addr);
+			s.anonymous[i] = NULL;
+		}
+	}
+	return (int)sys_fake_logged(c, 0);
 }
 
 int ws_sys_close(int fd)
