@@ -821,6 +821,8 @@ static void finish(struct ws_capture *c, struct ws_capfile *const *files)
 		if (g->started && !atomic_load_explicit(&g->writer.done, memory_order_acquire)) {
 			/* It is stuck in a write that nobody takes, and the user will not wait. */
 			g->abandoned = c->report->abandoned = true;
+			/* Says more than that the user has stopped it. */
+			c->report->ended_by[0] = '\0';
 			end_with(c, true, "ended by the user before all was written");
 		} else if (g->started) {
 			pthread_join(g->thread, NULL);
