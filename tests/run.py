@@ -135,6 +135,9 @@ def judge(protocol, status, text):
 
 def execute(command, env, workdir, timeout):
     """Returns (status as in judge(), stdout, stderr)."""
+    # A shell starts background jobs with it ignored, and what is ignored is inherited.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         process = subprocess.Popen(
             command,

@@ -115,7 +115,8 @@ int ws_thread_realtime_allow(int priority, char *said, size_t size)
 	snprintf(said, size, "%s", "");
 	if (err == 0 && limit.rlim_cur < (rlim_t)priority) {
 		limit.rlim_cur = (rlim_t)priority;
-		limit.rlim_max = limit.rlim_max < (rlim_t)priority ? (rlim_t)priority : limit.rlim_max;
+		limit.rlim_max =
+			limit.rlim_max < (rlim_t)priority ? (rlim_t)priority : limit.rlim_max;
 		err = ws_sys_setrlimit(RLIMIT_RTPRIO, &limit);
 	}
 	if (err < 0) {

@@ -544,7 +544,7 @@ static int64_t longest_hold(const struct group *g)
 
 	for (unsigned n = 0; n < g->reader_count; n++) {
 		const struct ws_reader_config *r = &g->readers[n]->c;
-		int64_t hold = ws_io_caps(r->io)->rx_hold_ns + r->flush_ns;
+		int64_t hold = ws_io_caps(r->io)->rx_hold_ns + r->flush_ns + r->nap_max_ns;
 
 		longest = hold > longest ? hold : longest;
 	}
