@@ -257,7 +257,8 @@ static int fill_interfaces(struct state *s)
 		in->netns = f->end.netns;
 		in->ifindex = f->any ? 0 : f->end.nic.ifindex;
 		in->driver = f->any ? NULL : f->end.nic.driver;
-		in->link_bps = f->any ? 0 : f->end.nic.link_bps;
+		/* veth claims a speed that it does not keep to. */
+		in->link_bps = f->any || !strcmp(f->end.nic.kind, "veth") ? 0 : f->end.nic.link_bps;
 		in->has_mac = !f->any && f->end.nic.type == ARPHRD_ETHER;
 		memcpy(in->mac, f->end.nic.mac, sizeof(in->mac));
 		if (compile_filter(s, i) < 0 || ask_for_hardware(s, i) < 0) {
@@ -764,7 +765,8 @@ static int open_all(
 static int capture(struct state *s, int argc, char **argv)
 {
 	const atomic_int *stop = ws_stop_catch();
-	struct ws_requests requests = ws_requests_catch();
+	struct ws_requests requests = ws_requests_catch(
+		(s->o.write && strcmp(s->o.write, "-")) || (!s->o.write && s->o.out));
 	struct ws_invoker invoker = ws_invoker_get();
 	struct ws_capture_fault fault;
 	int r, status;

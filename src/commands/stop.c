@@ -37,14 +37,14 @@ static void on_request(int signo)
 	atomic_fetch_add(signo == SIGUSR1 ? &ledgers : &rotations, 1);
 }
 
-struct ws_requests ws_requests_catch(void)
+struct ws_requests ws_requests_catch(bool rotates)
 {
 	struct sigaction sa = {.sa_handler = on_request, .sa_flags = SA_RESTART};
 	struct sigaction before;
 
 	sigfillset(&sa.sa_mask);
 	sigaction(SIGUSR1, &sa, NULL);
-	if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN) {
+	if (rotates && sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN) {
 		sigaction(SIGHUP, &sa, NULL);
 	}
 	return (struct ws_requests){.ledger = &ledgers, .rotate = &rotations};

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <stdatomic.h>
+#include <stdbool.h>
 
 enum ws_stop { WS_STOP_NO, WS_STOP_SOON, WS_STOP_NOW };
 
@@ -21,5 +22,5 @@ struct ws_requests {
 	const atomic_uint *rotate; /* SIGHUP, which then ends nothing; ignored if it was (nohup) */
 };
 
-/* Installs the handlers; after ws_stop_catch(). */
-struct ws_requests ws_requests_catch(void);
+/* Installs the handlers; after ws_stop_catch(). Unless it rotates, SIGHUP goes on ending the run. */
+struct ws_requests ws_requests_catch(bool rotates);

@@ -407,14 +407,19 @@ int ws_capfile_rotate(struct ws_capfile *f, int64_t wall_ns, const void *header,
 	size_t kept;
 	int r = f->failed;
 
-	if (r == 0 && !f->series) {
+	if (r == 0 && f->kind != KIND_REGULAR) {
 		r = -EINVAL;
 	}
 	if (r == 0) {
 		r = complete(f);
 	}
 	if (r == 0) {
+		bool series = f->series;
+
+		/* Who has moved the file away, as logrotate does, expects a new one in its place. */
+		f->series = series || faccessat(f->dir_fd, f->base, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 		r = make(f, wall_ns, header, header_len, &t);
+		f->series = r < 0 ? series : f->series;
 	}
 	if (r < 0) {
 		return r;

@@ -59,7 +59,9 @@ int ws_capfile_write(
 	struct ws_capfile *f, const void *blocks, size_t len, size_t *ret_kept, uint64_t *ret_lost);
 
 /*
- * Goes on in the next file of the series: makes it and writes header there, then writes footer to
+ * Goes on in the next file of the series (without one: in a new file of the same name if the old one
+ * has been moved away, else in number 2 of a series that begins so; -EINVAL if it is no regular file):
+ * makes it and writes header there, then writes footer to
  * the current one and closes it. On an error (-EACCES, -ENOSPC, ...) the current file stays in use
  * without the footer; with compression what it held back may be lost (see ws_capfile_lost()), and
  * then writing has failed. Also removes the oldest file beyond `keep`. What closing says of a file

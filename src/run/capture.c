@@ -719,11 +719,6 @@ static void serve_requests(struct ws_capture *c)
 	wanted = s->rotate_wanted ? atomic_load(s->rotate_wanted) : 0;
 	if (wanted != c->rotates_done) {
 		c->rotates_done = wanted;
-		if (!s->rotate_size && !s->rotate_ns) {
-			say(c, "SIGHUP: there is but one file (--rotate-size or --rotate-time make "
-			       "more)");
-			return;
-		}
 		for (unsigned i = 0; i < c->group_count; i++) {
 			atomic_fetch_add(&c->groups[i].writer.rotate_now, 1);
 		}

@@ -83,6 +83,35 @@ static void put(struct ws_capfile *f, const void *data, size_t len)
 	assert_int_equal(lost, 0);
 }
 
+/* Without a series, as log rotation wants it: moved away, the name is used again; else numbers begin. */
+static void test_rotation_without_a_series(void **state)
+{
+	struct blocks parts[] = {blocks_header(), blocks_packets(100, 1, 1), blocks_footer(2)};
+	struct ws_capfile *f = make("a.pcapng", WS_COMPRESS_NONE);
+
+	(void)state;
+	assert_int_equal(begin(f, &parts[0]), 0);
+	put(f, parts[1].data, parts[1].len);
+	assert_int_equal(rename("a.pcapng", "moved"), 0);
+	assert_int_equal(ws_capfile_rotate(
+				 f, WALL, parts[0].data, parts[0].len, parts[2].data, parts[2].len),
+		0);
+	scratch_expect("moved", parts, 3);
+	assert_string_equal(ws_capfile_path(f), "a.pcapng");
+	put(f, parts[1].data, parts[1].len);
+	assert_int_equal(ws_capfile_rotate(
+				 f, WALL, parts[0].data, parts[0].len, parts[2].data, parts[2].len),
+		0);
+	scratch_expect("a.pcapng", parts, 3);
+	assert_int_equal(strncmp(ws_capfile_path(f), "a_00003_", 8), 0);
+	assert_int_equal(ws_capfile_count(f), 3);
+	assert_int_equal(ws_capfile_end(f, parts[2].data, parts[2].len), 0);
+	ws_capfile_free(f);
+	for (size_t i = 0; i < 3; i++) {
+		blocks_free(&parts[i]);
+	}
+}
+
 static void test_a_file(void **state)
 {
 	struct blocks parts[] = {blocks_header(), blocks_packets(3 * MIB, 1, 1), blocks_footer(2)};
@@ -104,7 +133,6 @@ static void test_a_file(void **state)
 	put(f, parts[1].data, parts[1].len);
 	assert_int_equal(ws_capfile_flush(f), 0);
 	assert_int_equal(ws_capfile_bytes(f), parts[0].len + parts[1].len);
-	assert_int_equal(ws_capfile_rotate(f, WALL, "", 0, "", 0), -EINVAL);
 	assert_int_equal(ws_capfile_end(f, parts[2].data, parts[2].len), 0);
 	assert_int_equal(ws_capfile_end(f, parts[2].data, parts[2].len), 0);
 	assert_int_equal(ws_capfile_lost(f), 0);
@@ -521,6 +549,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_a_file),
+		TEST(test_rotation_without_a_series),
 		TEST(test_paths_that_cannot_be),
 		TEST(test_devices),
 		TEST(test_directory_is_found_once),
