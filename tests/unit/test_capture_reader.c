@@ -28,6 +28,7 @@
 #define STEPS	  16
 #define GOT_MAX	  8000
 #define FRAME_MAX 400000
+#define MANY	  2000 /* large packets: more than two chunks */
 
 /* One packet that was handed over. */
 struct got {
@@ -382,9 +383,9 @@ static void turn_round(struct bench *b, struct ws_io_view *v, uint32_t number)
 	v->stamp.time.ns = b->start_ns + 1000LL * (number / 7 * 7 + 6 - number % 7);
 }
 
-static void send_500_large(struct bench *b)
+static void send_many(struct bench *b)
 {
-	send_frames(b, 1400, 500);
+	send_frames(b, 1400, MANY);
 }
 
 /* Within a chunk by sorting in, across its end by what is kept back. */
@@ -394,14 +395,14 @@ static void test_order_is_restored(void **state)
 
 	(void)state;
 	b->edit = turn_round;
-	then(b, send_500_large);
-	then(b, send_500_large);
-	then(b, send_500_large);
+	then(b, send_many);
+	then(b, send_many);
+	then(b, send_many);
 	run(b);
-	expect_all(b, 1500);
+	expect_all(b, 3 * MANY);
 	/* More than one end of a chunk lies within a group. */
-	assert_true(1500 * 1400 > 6 * WS_CHUNK_FULL);
-	expect_order(b, 0, 1500);
+	assert_true(3 * MANY * 1400 > 6 * WS_CHUNK_FULL);
+	expect_order(b, 0, 3 * MANY);
 	assert_int_equal(count_of(&b->reader.counts.late), 0);
 	teardown(b);
 }
@@ -485,11 +486,11 @@ static void test_a_full_buffer(void **state)
 	teardown(b);
 }
 
-static void lose_at_700(struct bench *b, struct ws_io_view *v, uint32_t number)
+static void lose_near_the_end(struct bench *b, struct ws_io_view *v, uint32_t number)
 {
 	(void)b;
-	v->lost_before = number == 450 || number == 470 ? 3 : 0;
-	v->lost_spread = number == 450;
+	v->lost_before = number == MANY - 50 || number == MANY - 30 ? 3 : 0;
+	v->lost_spread = number == MANY - 50;
 }
 
 static void drain_and_send_one(struct bench *b)
@@ -498,7 +499,7 @@ static void drain_and_send_one(struct bench *b)
 	send_frames(b, 1400, 1);
 }
 
-/* Two chunks hold 2 * 256 KiB: the rest of 500 packets finds none. */
+/* Two chunks do not hold all of them. */
 static void test_no_chunk_is_free(void **state)
 {
 	struct bench *b = setup(&(struct wants){.chunks = 2, .reader.flush_ns = 10000 * MS});
@@ -506,24 +507,24 @@ static void test_no_chunk_is_free(void **state)
 	unsigned kept;
 
 	(void)state;
-	b->edit = lose_at_700;
-	then(b, send_500_large);
+	b->edit = lose_near_the_end;
+	then(b, send_many);
 	then(b, drain_and_send_one);
 	run(b);
-	assert_int_equal(count_of(&c->received), 501);
+	assert_int_equal(count_of(&c->received), MANY + 1);
 	kept = b->got_count - 1;
 	assert_in_range(kept, 2 * WS_CHUNK_FULL / 1500, 2 * WS_CHUNK_SIZE / 1400);
-	assert_int_equal(count_of(&c->dropped_writer), 500 - kept);
+	assert_int_equal(count_of(&c->dropped_writer), MANY - kept);
 	for (unsigned i = 0; i < kept; i++) {
 		assert_int_equal(b->got[i].number, i);
 		assert_int_equal(b->got[i].dropcount, 0);
 	}
 	/* The next one that is written says them all, those of the kernel and that they are a sum. */
-	assert_int_equal(b->got[kept].number, 500);
-	assert_int_equal(b->got[kept].dropcount, 500 - kept + 6);
+	assert_int_equal(b->got[kept].number, MANY);
+	assert_int_equal(b->got[kept].dropcount, MANY - kept + 6);
 	assert_true(b->got[kept].comment);
 	assert_int_equal(b->told_kernel, 6);
-	assert_int_equal(b->told_writer, 500 - kept);
+	assert_int_equal(b->told_writer, MANY - kept);
 	assert_int_equal(count_of(&c->untold_kernel), 0);
 	assert_int_equal(count_of(&c->lost_spread), 1);
 	teardown(b);
@@ -535,8 +536,8 @@ static void test_no_chunk_is_free_until_the_end(void **state)
 	const struct ws_reader_counts *c = &b->reader.counts;
 
 	(void)state;
-	b->edit = lose_at_700;
-	then(b, send_500_large);
+	b->edit = lose_near_the_end;
+	then(b, send_many);
 	run(b);
 	assert_true(count_of(&c->dropped_writer) > 0);
 	assert_int_equal(count_of(&c->untold_writer), count_of(&c->dropped_writer));
@@ -846,10 +847,10 @@ static void mixed_clocks(struct bench *b, struct ws_io_view *v, uint32_t number)
 	}
 }
 
-static void send_500_and_check(struct bench *b)
+static void send_many_and_check(struct bench *b)
 {
 	check_mark(b);
-	send_frames(b, 1400, 500);
+	send_frames(b, 1400, MANY);
 }
 
 /* A card's clock, 37 s ahead, moves no mark. */
@@ -861,22 +862,22 @@ static void test_watermark_with_hardware(void **state)
 
 		(void)state;
 		b->edit = mixed ? mixed_clocks : NULL;
-		then(b, send_500_and_check);
-		then(b, send_500_and_check);
+		then(b, send_many_and_check);
+		then(b, send_many_and_check);
 		then(b, check_mark);
 		then(b, advance_a_second);
 		then(b, nothing);
 		then(b, nothing);
 		then(b, expect_mark_near);
 		run(b);
-		expect_all(b, 1000);
-		for (unsigned i = 0; i < 1000; i++) {
+		expect_all(b, 2 * MANY);
+		for (unsigned i = 0; i < 2 * MANY; i++) {
 			bool system = mixed && b->got[i].number % 4 == 0;
 
 			assert_int_equal(b->got[i].interface, system ? SYSTEM_ID : HW_ID);
 		}
 		assert_int_equal(count_of(&b->reader.counts.origins[WS_ORIGIN_HARDWARE]),
-			mixed ? 750 : 1000);
+			mixed ? 2 * MANY * 3 / 4 : 2 * MANY);
 		assert_int_equal(count_of(&b->reader.counts.late), 0);
 		teardown(b);
 	}
@@ -903,7 +904,7 @@ static void test_a_busy_reader_gives_marks(void **state)
 		(void)state;
 		mark_when_busy = INT64_MIN;
 		b->edit = note_mark;
-		send_frames(b, 1400, 700);
+		send_frames(b, 1400, MANY);
 		run(b);
 		assert_true(mark_when_busy > b->start_ns - 10 * MS);
 		assert_true(mark_when_busy <= io_fake_now(b->wire) + OFFSET_NS);
@@ -911,10 +912,10 @@ static void test_a_busy_reader_gives_marks(void **state)
 	}
 }
 
-static void set_back_at_400(struct bench *b, struct ws_io_view *v, uint32_t number)
+static void set_back_amid(struct bench *b, struct ws_io_view *v, uint32_t number)
 {
 	(void)b;
-	if (number >= 400) {
+	if (number >= MANY - 300) {
 		v->stamp.time.ns -= 3600000 * MS;
 	}
 }
@@ -926,12 +927,12 @@ static void test_clock_set_back(void **state)
 		struct bench *b = setup(&(struct wants){.reader.merged = merged});
 
 		(void)state;
-		b->edit = set_back_at_400;
-		then(b, send_500_large);
-		then(b, send_500_large);
+		b->edit = set_back_amid;
+		then(b, send_many);
+		then(b, send_many);
 		run(b);
-		expect_all(b, 1000);
-		for (unsigned i = 0; i < 1000; i++) {
+		expect_all(b, 2 * MANY);
+		for (unsigned i = 0; i < 2 * MANY; i++) {
 			assert_int_equal(b->got[i].number, i);
 		}
 		assert_int_equal(count_of(&b->reader.counts.late), 1);

@@ -846,11 +846,11 @@ static void test_printer_fails(void **state)
 	struct bench *b = setup(&(struct wants){.printer = &printer});
 
 	(void)state;
-	put_many(b, 0, 2000, START_NS, 1000);
+	put_many(b, 0, 6000, START_NS, 1000);
 	(void)run(b);
 	assert_int_equal(atomic_load(&b->writer.error), -EPIPE);
 	assert_int_equal(b->printed, 3);
-	assert_in_range(sum(b->writer.written), 1, 1999);
+	assert_in_range(sum(b->writer.written), 1, 5999);
 	assert_int_equal(scratch_files(), 0);
 	teardown(b);
 }
