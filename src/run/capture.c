@@ -61,12 +61,6 @@ struct ws_capture {
 	bool stopping;
 };
 
-bool ws_capture_balanced(const struct ws_capture_counts *c)
-{
-	return c->offered == c->received + c->dropped_kernel + c->damaged &&
-	       c->received == c->filtered + c->written + c->dropped_writer;
-}
-
 static unsigned interface_of(const struct ws_capture *c, unsigned reader)
 {
 	return reader / c->setup->workers;
