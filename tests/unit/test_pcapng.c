@@ -522,6 +522,138 @@ static void test_look_back_is_not_led_astray(void **state)
 	assert_false(look_at(b.at, 24, true));
 }
 
+/* In memory of its own, so that a sanitizer sees a read beyond it. */
+static bool get_at(const uint8_t *buf, size_t size, struct ws_pcapng_packet *ret)
+{
+	static const struct ws_pcapng_packet unused = {.interface = 0x5a, .dropcount = 0x5a5a};
+	uint8_t *copy = malloc(size > 0 ? size : 1);
+	bool found;
+
+	assert_non_null(copy);
+	memcpy(copy, buf, size);
+	*ret = unused;
+	found = ws_pcapng_get_packet(copy, size, ret);
+	if (found) {
+		assert_true(ret->data >= copy && ret->data + ret->len <= copy + size);
+	} else {
+		assert_memory_equal(ret, &unused, sizeof(unused));
+	}
+	free(copy);
+	return found;
+}
+
+/* What was put in comes out, with every set of options and every length up to two words. */
+static void test_get_what_was_put(void **state)
+{
+	static const uint8_t data[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+
+	(void)state;
+	for (uint32_t len = 0; len <= 8; len++) {
+		for (unsigned set = 0; set < 8; set++) {
+			const struct ws_pcapng_packet p = {
+				.interface = 3,
+				.ns = 1700000000123456789,
+				.data = data,
+				.len = len,
+				.wire_len = 9000,
+				.flags = set & 1 ? WS_PCAPNG_OUTBOUND : 0,
+				.dropcount = set & 2 ? UINT64_C(0x123456789a) : 0,
+				.comment = set & 4 ? "a comment" : NULL,
+			};
+			struct ws_pcapng_packet got;
+			uint8_t buf[ROOM];
+			size_t n = ws_pcapng_put_packet(buf, sizeof(buf), &p);
+
+			/* What stands behind it does not matter. */
+			memset(buf + n, 0xff, sizeof(buf) - n);
+			assert_true(ws_pcapng_get_packet(buf, sizeof(buf), &got));
+			assert_int_equal(got.interface, 3);
+			assert_int_equal(got.ns, p.ns);
+			assert_int_equal(got.len, len);
+			assert_int_equal(got.wire_len, 9000);
+			assert_int_equal(got.flags, p.flags);
+			assert_int_equal(got.dropcount, p.dropcount);
+			assert_null(got.comment);
+			assert_ptr_equal(got.data, buf + 28);
+			assert_memory_equal(got.data, data, len);
+			for (size_t size = 0; size < n; size++) {
+				assert_false(get_at(buf, size, &got));
+			}
+			assert_true(get_at(buf, n, &got));
+		}
+	}
+}
+
+static void test_get_is_for_packets(void **state)
+{
+	uint8_t buf[ROOM];
+	struct ws_pcapng_packet got;
+	size_t len[4], off = 0;
+
+	(void)state;
+	four_blocks(buf, sizeof(buf), len);
+	for (unsigned i = 0; i < 4; i++) {
+		assert_int_equal(get_at(buf + off, len[i], &got), i == 2);
+		off += len[i];
+	}
+}
+
+/* Lengths within the block that leave it, or that are odd. */
+static void test_get_from_damaged_blocks(void **state)
+{
+	struct ws_pcapng_packet got;
+	struct bytes b = {0};
+	uint32_t total = 32 + 4 + 8 + 12 + 4;
+
+	(void)state;
+	u32(&b, 6);
+	u32(&b, total);
+	for (int i = 0; i < 3; i++) {
+		u32(&b, 0);
+	}
+	u32(&b, 4);
+	u32(&b, 4);
+	raw(&b, "data", 4);
+	option(&b, 2, 4);
+	u32(&b, 0xe);
+	option(&b, 4, 8);
+	u64(&b, 77);
+	option(&b, 0, 0);
+	u32(&b, total);
+	assert_int_equal(b.len, total);
+	assert_true(get_at(b.at, total, &got));
+	assert_int_equal(got.dropcount, 77);
+	for (uint32_t len = 5; len < 100; len++) {
+		/* Options are then read from their middle, or are not there: but nothing is read beyond. */
+		memcpy(b.at + 20, &len, 4);
+		assert_int_equal(
+			get_at(b.at, total, &got) && got.len == len, get_at(b.at, total, &got));
+		assert_true(len <= total - 32 || !get_at(b.at, total, &got));
+	}
+	memcpy(b.at + 20, &(uint32_t){UINT32_MAX}, 4);
+	assert_false(get_at(b.at, total, &got));
+	memcpy(b.at + 20, &(uint32_t){4}, 4);
+	/* An option's length that leaves the block. */
+	memcpy(b.at + 42, &(uint16_t){UINT16_MAX}, 2);
+	assert_false(get_at(b.at, total, &got));
+	memcpy(b.at + 42, &(uint16_t){17}, 2);
+	assert_false(get_at(b.at, total, &got));
+	/* One of another length than the specification's is left out, and what follows is found. */
+	memcpy(b.at + 32, &(uint16_t){2}, 2);
+	memcpy(b.at + 34, &(uint16_t){3}, 2);
+	memcpy(b.at + 42, &(uint16_t){8}, 2);
+	assert_true(get_at(b.at, total, &got));
+	assert_int_equal(got.flags, 0);
+	assert_int_equal(got.dropcount, 77);
+	/* So is one that is not known; the end ends it. */
+	memcpy(b.at + 32, &(uint16_t){999}, 2);
+	assert_true(get_at(b.at, total, &got));
+	assert_int_equal(got.dropcount, 77);
+	memcpy(b.at + 32, &(uint32_t){0}, 4);
+	assert_true(get_at(b.at, total, &got));
+	assert_int_equal(got.dropcount, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -537,6 +669,9 @@ int main(void)
 		cmocka_unit_test(test_look_at_bad_lengths),
 		cmocka_unit_test(test_look_at_blocks_too_short),
 		cmocka_unit_test(test_look_back_is_not_led_astray),
+		cmocka_unit_test(test_get_what_was_put),
+		cmocka_unit_test(test_get_is_for_packets),
+		cmocka_unit_test(test_get_from_damaged_blocks),
 	};
 
 	return cmocka_run_group_tests_name("pcapng", tests, NULL, NULL);
