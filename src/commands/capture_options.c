@@ -443,7 +443,8 @@ static int check(const struct ws_capture_options *o)
 	}
 	if (o->read && (o->promiscuous || o->workers || o->buffer || o->backend || o->realtime ||
 			       o->snaplen || o->duration_ns || o->direction != WS_DIRECTION_BOTH ||
-			       o->stamp != WS_STAMP_AUTO || o->block_timeout_ms || o->cpu_count)) {
+			       o->stamp != WS_STAMP_AUTO || o->block_timeout_ms || o->cpu_count ||
+			       without_file)) {
 		ws_error("-r: reads a file; options of live captures have no meaning (it takes -c, "
 			 "--json, -q and a filter)");
 		return -1;

@@ -7,6 +7,7 @@
 Status 2: wrong on any machine. Status 1: depends on the machine or the run.
 """
 
+import json
 import os
 import re
 import subprocess
@@ -97,6 +98,104 @@ TABLE = [
     (2, r"--cpu.*two", "latency --lab --cpu 0"),
     (2, r"--cpu", "latency --lab --cpu 3-1"),
     (2, r"--cpu", "latency --lab --cpu="),
+    # capture: interfaces
+    (2, r"capture.*interface.*any.*--lab.*-r", "capture"),
+    (1, rf"{NONE}: no such interface", f"capture {NONE}"),
+    (1, rf"{NONE}@if3.*namespace", f"capture {NONE}@if3"),
+    (1, r"wsnonens", "capture lo@wsnonens"),
+    (2, r"a,,b.*empty", "capture a,,b"),
+    (2, r"a,.*empty", "capture a,"),
+    (2, r"a: given twice", "capture a,b,a"),
+    (2, r"64 interfaces", "capture " + ",".join(f"i{n}" for n in range(65))),
+    (2, r"any.*--split", f"capture any,{NONE}"),
+    (1, rf"{NONE}: no such", f"capture any,{NONE} --split -w {{OUT}}/a.pcapng"),
+    (2, r"any.*promiscuous", "capture any -p"),
+    (2, r"any.*hardware", "capture any --stamp hardware"),
+    # capture: how much
+    (2, r"--count 0.*at least 1", f"capture {NONE} -c 0"),
+    (2, r"--count -1", f"capture {NONE} -c -1"),
+    (2, r"--count 1.5", f"capture {NONE} -c 1.5"),
+    (2, r"--count x.*k, M and G", f"capture {NONE} -c x"),
+    (2, r"--count 9+", f"capture {NONE} -c 99999999999999999999"),
+    (2, r"--count.*at most", f"capture {NONE} -c 9000000000G"),
+    (1, NONE, f"capture {NONE} -c 10M"),
+    (2, r"--duration 5: .*ms, s", f"capture {NONE} -d 5"),
+    (2, r"--duration 0s", f"capture {NONE} -d 0s"),
+    (2, r"--duration.*73 years", f"capture {NONE} -d 800000h"),
+    (1, NONE, f"capture {NONE} -d 500000h"),
+    (2, r"--snaplen.*262144", f"capture {NONE} -s 262145"),
+    (2, r"--snaplen", f"capture {NONE} -s -1"),
+    (1, NONE, f"capture {NONE} -s 262144"),
+    (1, NONE, f"capture {NONE} -s 0"),
+    # capture: how
+    (2, r"--direction.*in, out or both", f"capture {NONE} -Q up"),
+    (2, r"--io.*auto.*tpacket3.*socket", f"capture {NONE} --io magic"),
+    (2, r"--io.*argument", "capture --io"),
+    (1, NONE, f"capture {NONE} --io auto"),
+    (2, r"--buffer.*4GiB", f"capture {NONE} -B 5GiB"),
+    (2, r"--buffer 0", f"capture {NONE} -B 0"),
+    (2, r"--buffer.*KiB, MiB", f"capture {NONE} -B 5Mib"),
+    (2, r"--block-timeout.*1ms to 60s", f"capture {NONE} --block-timeout 999us"),
+    (2, r"--block-timeout.*1ms to 60s", f"capture {NONE} --block-timeout 60001ms"),
+    (1, NONE, f"capture {NONE} --block-timeout 60s"),
+    (2, r"--workers.*at least 1", f"capture {NONE} --workers 0"),
+    (2, r"--workers.*at most 64", f"capture {NONE} --workers 65"),
+    (1, NONE, f"capture {NONE} --workers 64"),
+    (2, r"--workers 5.*256", "capture --workers 5 " + ",".join(f"i{n}" for n in range(64))),
+    (1, r"i0: no such", "capture --workers 4 " + ",".join(f"i{n}" for n in range(64))),
+    (2, r"--stamp.*auto, hardware, software or user", f"capture {NONE} --stamp rubber"),
+    (2, r"--cpu one", f"capture {NONE} --cpu one"),
+    (2, r"--cpu 3-1", f"capture {NONE} --cpu 3-1"),
+    (2, r"--cpu 8000", f"capture {NONE} --cpu 8000"),
+    (2, r"-x", f"capture {NONE} -x"),
+    (2, r"--fly", f"capture {NONE} --fly"),
+    # capture: files
+    (2, r"-w.*argument", "capture -w"),
+    (2, r"--write.*empty", f"capture {NONE} --write="),
+    (2, r"--out", f"capture {NONE} --out="),
+    (2, r"--rotate-size.*no file.*-w", f"capture {NONE} --rotate-size 1MB"),
+    (2, r"--rotate-time.*no file.*-w", f"capture {NONE} --rotate-time 1s"),
+    (2, r"--rotate-size 0", f"capture {NONE} -w a --rotate-size 0"),
+    (2, r"--rotate-time.*at least 1s", f"capture {NONE} -w a --rotate-time 999ms"),
+    (2, r"--rotate-time 7", f"capture {NONE} -w a --rotate-time 7"),
+    (2, r"--keep.*no file", f"capture {NONE} --keep 3"),
+    (2, r"--keep.*--rotate-size", f"capture {NONE} -w a --keep 3"),
+    (2, r"--keep.*at most", f"capture {NONE} -w a --rotate-size 1MB --keep 1000001"),
+    (1, NONE, f"capture {NONE} -w a --rotate-size 1MB --keep 1M"),
+    (2, r"--split.*no file", f"capture {NONE} --split"),
+    (2, r"--compress.*no file", f"capture {NONE} --compress zstd"),
+    (2, r"--compress gz.*zstd", f"capture {NONE} -w a --compress gz"),
+    (2, r"-w - --json.*standard output", f"capture {NONE} -w - --json"),
+    (2, r"-w -: .*one stream", f"capture {NONE} -w - --rotate-size 1MB"),
+    (2, r"-w -: .*one stream", f"capture {NONE} -w - --rotate-time 1s"),
+    (2, r"-w -: .*one stream", f"capture {NONE} -w - --split"),
+    # capture: reading
+    (2, r"--read.*empty", "capture --read="),
+    (2, r"-r: .*leave out -w", "capture -r a -w b"),
+    (2, r"-r: .*leave out --out", "capture -r a --out b"),
+    (2, r"-r: .*leave out --lab", "capture -r a --lab"),
+    *(
+        (2, r"-r: .*live", f"capture -r a {option}")
+        for option in (
+            "-p",
+            "-s 5",
+            "-d 1s",
+            "-B 1MiB",
+            "-Q in",
+            "--io socket",
+            "--workers 2",
+            "--stamp user",
+            "--block-timeout 1s",
+            "--cpu 0",
+            "--realtime",
+            "--rotate-size 1MB",
+            "--keep 2",
+            "--split",
+            "--compress zstd",
+        )
+    ),
+    (1, r"{OUT}/none", "capture -r {OUT}/none"),
+    (1, r"{OUT}", "capture -r {OUT}"),
 ]
 
 # The same, where the machine allows a lab. None of these gets as far as sending.
@@ -107,6 +206,32 @@ LAB_TABLE = [
     (1, r"--stamp|hardware", "latency --lab --stamp hardware"),
     (1, r"wsnone0.*ws0", "latency --tx wsnone0 --rx ws1"),
     (1, r"lo: .*loopback.*\(.*--lab\)", "latency --tx ws0 --rx lo"),
+    (1, r"wsnone0.*ws0", "capture wsnone0"),
+    (1, r"filter: .*pcap-filter", "capture ws0 udp port"),
+    (1, r"{OUT}/no/a: .*No such file", "capture ws0 -w {OUT}/no/a"),
+    (1, r"{OUT}: .*directory", "capture ws0 -w {OUT}"),
+    (1, r"/dev/null: .*regular", "capture ws0 -w /dev/null --rotate-size 1MB"),
+    (1, r"{OUT}.*exists", "capture ws0 --out {OUT}"),
+    (1, r"ws0: no hardware stamps", "capture ws0 --stamp hardware"),
+]
+
+# What is good, in a lab, for a moment: no word on stderr, and one document with --json.
+GOOD_TABLE = [
+    "capture ws0 --json",
+    "capture ws0 -c 1k --json -s 64",
+    "capture ws0 -Q in -p --json udp port 53 or icmp",
+    "capture ws0 -Q out --json --io socket",
+    "capture ws0 --json --io tpacket2 --stamp user",
+    "capture ws0 --json --io=tpacket3 --buffer 1MiB --block-timeout 1ms",
+    "capture ws0 --json --workers 3 --stamp software",
+    "capture ws0,lo --json",
+    "capture any --json",
+    "capture any,ws0 --split -w {OUT}/any.pcapng",
+    "capture ws0 -w /dev/null",
+    "capture ws0 -w {OUT}/a.pcapng --rotate-size 1MB --rotate-time 1s --keep 3",
+    "capture ws0,lo -w {OUT}/b.pcapng.zst --split --compress zstd",
+    "capture ws0 -w {OUT}/c.pcapng not port 22",
+    "capture ws0 --out {OUT}/run --json",
 ]
 
 
@@ -177,6 +302,30 @@ def main():
             check_equal(done.returncode, 1, f"exit status of {arguments}")
             check_equal(len(done.stderr.splitlines()), 1, f"lines on stderr of {arguments}")
 
+    def captures(line):
+        if lab.returncode != 0:
+            raise Skip(f"no lab here: {lab.stderr.strip()}")
+        words = line.replace("{OUT}", folder.name).split()
+        done = run([words[0], "-q", "-d", "10ms", *words[1:]], [program, "lab", "--"])
+        check_equal(done.returncode, 0, f"exit status ({done.stderr.strip()!r})")
+        check("wirestamp: " not in done.stderr, f"complaints: {done.stderr!r}")
+        if "--json" in words:
+            check(json.loads(done.stdout)["balanced"], "not balanced")
+        else:
+            check_equal(done.stdout, "", "stdout")
+
+    def rereads():
+        """What capture wrote it reads again; -c and a filter of several words are taken."""
+        if lab.returncode != 0:
+            raise Skip(f"no lab here: {lab.stderr.strip()}")
+        for more in ([], ["-c", "5"], ["udp", "port", "53"]):
+            done = run(["capture", "-r", f"{folder.name}/c.pcapng", "--json", *more])
+            check_equal(done.returncode, 0, f"exit status ({done.stderr.strip()!r})")
+            check_equal(done.stderr, "", "stderr")
+            read = json.loads(done.stdout)
+            check(read["read"]["complete"], "not complete")
+            check_equal(read["filter"], "udp port 53" if len(more) > 2 else None, "filter")
+
     lab = run(["lab", "--", "true"])
 
     def refused_in_lab(*row):
@@ -194,6 +343,9 @@ def main():
         tap.case(f"{status}: {line}", refused, status, pattern, line, False)
     for status, pattern, line in LAB_TABLE:
         tap.case(f"{status}: in a lab: {line}", refused_in_lab, status, pattern, line, True)
+    for line in GOOD_TABLE:
+        tap.case(f"0: in a lab: {line}", captures, line)
+    tap.case("0: capture -r of what was written", rereads)
     folder.cleanup()
     tap.end()
 
