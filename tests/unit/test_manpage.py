@@ -20,7 +20,7 @@ IN_HELP = re.compile(r" +(?:-(?P<letter>\w), )? *--(?P<name>[\w-]+)(?: (?P<arg>\
 IN_PAGE = re.compile(r"(?:\*-(?P<letter>\w)\*, )?\*--(?P<name>[\w-]+)\*(?: _(?P<arg>\S+)_)?$")
 COMMAND_IN_HELP = re.compile(r"  (\w+)  +\w")
 COMMAND_IN_PAGE = re.compile(r"\*(\w+)\*$")
-DEFAULT_IN_HELP = re.compile(r"\(default ([^\s,;)]+)")
+DEFAULT_IN_HELP = re.compile(r"\(default ([^\s,;:)]+)")
 DEFAULT_IN_PAGE = re.compile(r"Default: \*([^*]+)\*\.")
 
 
@@ -117,6 +117,7 @@ def main():
             check_equal(differences(helped, documented), expected, f"after {change}")
 
     tap.case("the same commands", same_commands)
+    tap.case("capture: the same options and defaults", same_options, "capture", 20)
     tap.case("latency: the same options and defaults", same_options, "latency", 15)
     tap.case("lab: the same options and defaults", same_options, "lab", 2)
     tap.case("differences are found", differences_are_found)
