@@ -1,13 +1,36 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "commands/capture_print.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <string.h>
 
 #include "core/pcapng.h"
 
 static int stream_error(FILE *f)
 {
 	return ferror(f) ? (errno ? -errno : -EIO) : 0;
+}
+
+/* The name of the interface that a cooked header tells, NULL if there is none. */
+static const char *name_of(struct ws_print *p, const struct ws_pcapng_packet *packet)
+{
+	struct ws_print_name *n;
+	uint32_t index;
+
+	if (packet->len < WS_IO_COOKED_LEN) {
+		return NULL;
+	}
+	memcpy(&index, packet->data + 4, sizeof(index));
+	index = ntohl(index);
+	n = &p->cache[index % WS_PRINT_NAMES];
+	if (n->index != index) {
+		n->index = index;
+		if (!if_indextoname(index, n->name)) {
+			snprintf(n->name, sizeof(n->name), "#%u", index);
+		}
+	}
+	return n->name;
 }
 
 static void print_packet(struct ws_print *p, const struct ws_pcapng_packet *packet)
@@ -18,7 +41,8 @@ static void print_packet(struct ws_print *p, const struct ws_pcapng_packet *pack
 		.data = packet->data,
 		.len = packet->len,
 		.wire_len = packet->wire_len,
-		.direction = packet->flags & 3,
+		/* Packets that were received for this host have no flags in the file. */
+		.direction = (packet->flags & 3) == WS_PCAPNG_OUTBOUND ? 2 : 1,
 	};
 	size_t len;
 
@@ -27,6 +51,9 @@ static void print_packet(struct ws_print *p, const struct ws_pcapng_packet *pack
 	}
 	text.interface = p->names ? p->names[packet->interface] : NULL;
 	text.linktype = p->linktypes[packet->interface];
+	if (text.linktype == WS_LINKTYPE_LINUX_SLL2) {
+		text.interface = name_of(p, packet);
+	}
 	if (packet->dropcount) {
 		snprintf(note, sizeof(note), "%llu lost before",
 			(unsigned long long)packet->dropcount);

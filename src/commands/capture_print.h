@@ -2,12 +2,15 @@
 /* Packets as lines of text on standard output: those of a capture, or of a file. */
 #pragma once
 
+#include <net/if.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
 #include "report/packet_line.h"
 #include "run/capture_writer.h"
+
+#define WS_PRINT_NAMES 64
 
 struct ws_print {
 	FILE *out; /* NULL: counts, and prints nothing */
@@ -16,6 +19,11 @@ struct ws_print {
 	const uint16_t *linktypes;
 	unsigned ids;
 	struct ws_block_printer printer;
+	/* Names of the interfaces that cooked packets come from. */
+	struct ws_print_name {
+		uint32_t index;
+		char name[IF_NAMESIZE];
+	} cache[WS_PRINT_NAMES];
 };
 
 /* Sets up p->printer for the capture's writer. */

@@ -12,7 +12,7 @@ int ws_read_text(FILE *out, const struct ws_read_report *r)
 
 	ws_format_count(packets, sizeof(packets), r->packets);
 	ws_format_count(filtered, sizeof(filtered), r->filtered);
-	fprintf(out, "%s packets", packets);
+	fprintf(out, "%s packet%s", packets, r->packets == 1 ? "" : "s");
 	if (r->packets) {
 		/* Files may hold any times: their difference can be more than an int64_t holds. */
 		fprintf(out, " over %.9f s",

@@ -399,6 +399,22 @@ void ws_capture_close(struct ws_capture *c)
 	free(c);
 }
 
+/* Until the readers have published what they have counted, but no longer than they take for that. */
+static void refresh(struct ws_capture *c)
+{
+	unsigned wanted = atomic_fetch_add(&c->shared.looks, 1) + 1;
+	int64_t until = ws_sys_clock(CLOCK_MONOTONIC) + 2 * LOOK_NS;
+
+	for (unsigned n = 0; n < c->started; n++) {
+		struct ws_reader *r = c->readers[n];
+
+		while (atomic_load_explicit(&r->counts.looks, memory_order_acquire) < wanted &&
+			!atomic_load(&r->done) && ws_sys_clock(CLOCK_MONOTONIC) < until) {
+			(void)ws_sys_sleep_until(ws_sys_clock(CLOCK_MONOTONIC) + 1000000);
+		}
+	}
+}
+
 /* Collects what the threads have counted so far. */
 static void collect(struct ws_capture *c)
 {
@@ -432,6 +448,7 @@ static void collect(struct ws_capture *c)
 		r->rotations += atomic_load(&w->rotations);
 		r->rotate_failures += atomic_load(&w->rotate_failures);
 	}
+	refresh(c);
 	for (unsigned n = 0; n < c->reader_count; n++) {
 		struct ws_capture_counts *o = &r->interfaces[interface_of(c, n)];
 		struct ws_reader *reader = c->readers[n];

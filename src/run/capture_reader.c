@@ -75,6 +75,7 @@ static void set(_Atomic uint64_t *to, uint64_t value)
 static void publish(struct ws_reader *r, int64_t now)
 {
 	struct ws_reader_counts *c = &r->counts;
+	unsigned looks = atomic_load(&r->c.shared->looks);
 	struct ws_io_stats s;
 
 	r->published_ns = now;
@@ -97,6 +98,7 @@ static void publish(struct ws_reader *r, int64_t now)
 		set(&c->origins[i], r->origins[i]);
 	}
 	atomic_store_explicit(&c->fill, ws_io_rx_fill(r->c.io), memory_order_relaxed);
+	atomic_store_explicit(&c->looks, looks, memory_order_release);
 }
 
 /* Which of the reader's two descriptions a block belongs to. */
@@ -461,7 +463,9 @@ void ws_reader_run(struct ws_reader *r)
 			}
 			over = over || (n < 0 && is_over(r, n));
 		}
-		if (now - r->published_ns >= PUBLISH_NS) {
+		if (now - r->published_ns >= PUBLISH_NS ||
+			atomic_load_explicit(&r->c.shared->looks, memory_order_relaxed) !=
+				atomic_load_explicit(&r->counts.looks, memory_order_relaxed)) {
 			publish(r, now);
 		}
 		if (over && !stopped) {

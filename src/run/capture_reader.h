@@ -16,6 +16,7 @@
 /* What the threads of a capture share. */
 struct ws_capture_shared {
 	atomic_int stop;	      /* no more packets: read what is there, and end */
+	atomic_uint looks;	      /* times that somebody wanted to see fresh counts */
 	_Atomic int64_t packets_left; /* of a limit over all readers; INT64_MAX: none */
 };
 
@@ -39,6 +40,7 @@ struct ws_reader_counts {
 	_Atomic uint64_t offered, dropped, received, bytes, freezes, losing, damaged;
 	_Atomic uint64_t untold_kernel,
 		untold_writer;	    /* lost, and no packet's drop count says it */
+	atomic_uint looks;	    /* of the shared ones, the last that these counts are for */
 	_Atomic uint64_t truncated; /* by the snap length, or because they did not fit the ring */
 	_Atomic uint64_t filtered;  /* came after the limit was reached */
 	_Atomic uint64_t dropped_writer; /* no chunk was free */

@@ -20,7 +20,8 @@
  * What comes this much later than readers hold packets back comes no more: a quiet link's file ends,
  * and nobody waits any longer for a reader's watermark.
  */
-#define QUIET_NS 1000000000
+#define QUIET_NS    1000000000
+#define QUIET_FILES 10
 
 /* What a file holds, for each interface description. */
 struct tally {
@@ -549,7 +550,11 @@ static void idle(struct ws_writer *w)
 		}
 		if (w->c.rotate_ns && is_of_another_file(w, now) &&
 			(now < o->boundary_ns || now >= o->boundary_ns + o->quiet_ns)) {
-			rotate_to(w, now);
+			/* Each interval has its file, but not each of a night that the machine slept. */
+			bool recent = now >= o->boundary_ns &&
+				      (now - o->boundary_ns) / w->c.rotate_ns < QUIET_FILES;
+
+			rotate_to(w, recent ? o->boundary_ns : now);
 		}
 	}
 	if (ws_sys_poll(&p, 1, o->holds ? HOLD_NS : WAIT_NS) > 0) {
