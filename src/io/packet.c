@@ -295,6 +295,18 @@ int packet_down_or_gone(int fd)
 	return -ENETDOWN;
 }
 
+int packet_wait_result(struct packet_io *p, int r)
+{
+	if (r == 0 && p->down && packet_down_or_gone(p->fd) == -ENODEV) {
+		p->down = false;
+		return -ENODEV;
+	}
+	if (r == -ENETDOWN || r == -ENODEV) {
+		p->down = r == -ENETDOWN;
+	}
+	return r == -EINTR ? 0 : r;
+}
+
 int packet_pending_error(int fd)
 {
 	int err = 0;

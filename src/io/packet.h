@@ -23,6 +23,7 @@ struct packet_io {
 	int fd;		      /* receiving; -1 if it does not */
 	bool v3;	      /* PACKET_STATISTICS has the larger form of TPACKET_V3 */
 	bool cooked;
+	bool down; /* the interface went down: the kernel says no more if it is removed then */
 	bool hide_outgoing; /* by the filter: in a fanout group PACKET_IGNORE_OUTGOING is ignored */
 	uint32_t mtu;	    /* 0: not known, since it receives from all interfaces */
 	enum ws_clock hw_clock;
@@ -97,6 +98,12 @@ void packet_statistics(struct packet_io *p);
 int packet_wait(int rx_fd, const struct packet_tx *tx, int64_t deadline_ns);
 /* The same with what to ask of rx_fd, POLLIN or 0; -EINTR when a signal came. */
 int packet_poll(int rx_fd, short events, const struct packet_tx *tx, int64_t deadline_ns);
+/*
+ * What the wait of a receiving instance returns for r, the result of one of the above: 0 after a signal;
+ * -ENODEV once when an interface that went down has been removed since. The kernel tells of the first
+ * alone, so the latter is looked for whenever a wait has ended without anything.
+ */
+int packet_wait_result(struct packet_io *p, int r);
 /* After ENETDOWN: -ENETDOWN if the interface still exists, -ENODEV if not. */
 int packet_down_or_gone(int fd);
 /* What a pending error on the socket means: 0, -ENETDOWN, -ENODEV or another. */

@@ -156,12 +156,13 @@ int packet_ring_op_wait(struct ws_io *io, int64_t deadline_ns)
 		}
 		if (!ws_ring_held(s->order)) {
 			r = packet_poll(s->p.fd, POLLIN, s->p.tx, deadline_ns);
-			return r == -EINTR ? 0 : r;
+			return packet_wait_result(&s->p, r);
 		}
 		look = ws_sys_clock(CLOCK_MONOTONIC) + LOOK_EVERY_NS;
 		r = packet_poll(s->p.fd, 0, s->p.tx, look < deadline_ns ? look : deadline_ns);
 		if (r != 0 || look >= deadline_ns) {
-			return r == -EINTR ? 0 : r != 0 ? r : s->ready(s);
+			r = packet_wait_result(&s->p, r);
+			return r != 0 ? r : s->ready(s);
 		}
 	}
 }

@@ -110,7 +110,7 @@ static int socket_wait(struct ws_io *io, int64_t deadline_ns)
 {
 	struct socket_io *s = (struct socket_io *)io;
 
-	return packet_wait(s->p.fd, s->p.tx, deadline_ns);
+	return packet_wait_result(&s->p, packet_wait(s->p.fd, s->p.tx, deadline_ns));
 }
 
 /* Turns message i into a view. */
@@ -184,7 +184,7 @@ static int socket_rx_peek(struct ws_io *io, struct ws_io_view *views, unsigned m
 		return 0;
 	}
 	if (got == -ENETDOWN) {
-		return packet_down_or_gone(s->p.fd);
+		return packet_wait_result(&s->p, packet_down_or_gone(s->p.fd));
 	}
 	if (got < 0) {
 		return got;
