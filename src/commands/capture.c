@@ -422,6 +422,10 @@ static void say_fault(const struct state *s, int r, const struct ws_capture_faul
 {
 	const char *name = s->ifaces[fault->interface].end.text;
 
+	if (!strcmp(fault->step, "cpu")) {
+		ws_error("--cpu: %s", fault->why);
+		return;
+	}
 	if (strcmp(fault->step, "open") != 0) {
 		ws_error("capture: %s: %s", fault->step, strerror(-r));
 		return;

@@ -312,6 +312,43 @@ static void fill_interfaces(struct ws_capture *c)
 	c->report->count = c->setup->count;
 }
 
+struct cpu_check {
+	const struct ws_capture_setup *setup;
+	struct ws_capture_fault *fault;
+	int rc;
+};
+
+static void *try_cpus(void *arg)
+{
+	struct cpu_check *check = arg;
+	const struct ws_capture_setup *s = check->setup;
+
+	for (unsigned i = 0; i < s->cpu_count && check->rc == 0; i++) {
+		check->rc = ws_thread_pin(s->cpus[i], check->fault->why, sizeof(check->fault->why));
+	}
+	return NULL;
+}
+
+/* By a thread that ends again, before there is anything to take back. */
+static int check_cpus(const struct ws_capture_setup *setup, struct ws_capture_fault *fault)
+{
+	struct cpu_check check = {.setup = setup, .fault = fault};
+	pthread_t thread;
+	int rc;
+
+	if (!setup->cpu_count) {
+		return 0;
+	}
+	fault->step = "thread";
+	rc = pthread_create(&thread, NULL, try_cpus, &check);
+	if (rc) {
+		return -rc;
+	}
+	pthread_join(thread, NULL);
+	fault->step = check.rc ? "cpu" : "memory";
+	return check.rc;
+}
+
 int ws_capture_open(struct ws_capture **ret, const struct ws_capture_setup *setup,
 	struct ws_capture_report *report, struct ws_capture_fault *ret_fault)
 {
@@ -341,6 +378,10 @@ int ws_capture_open(struct ws_capture **ret, const struct ws_capture_setup *setu
 	}
 	for (unsigned i = 0; i < c->group_count; i++) {
 		c->groups[i].wake[0] = c->groups[i].wake[1] = -1;
+	}
+	rc = check_cpus(setup, ret_fault);
+	if (rc < 0) {
+		goto fail;
 	}
 	fill_interfaces(c);
 	c->started_ns = ws_sys_clock(CLOCK_REALTIME);
@@ -511,7 +552,7 @@ static void *started(void *arg)
 	free(arg);
 	pthread_setname_np(pthread_self(), s.name);
 	if (s.cpu >= 0) {
-		/* Checked when the options were read; the machine may have changed its mind. */
+		/* Checked before anything was opened; the machine may have changed its mind. */
 		(void)ws_thread_pin(s.cpu, NULL, 0);
 	}
 	if (s.realtime) {

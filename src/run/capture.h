@@ -67,8 +67,8 @@ struct ws_capture;
 /* Which interface could not be opened. */
 struct ws_capture_fault {
 	unsigned interface;
-	const char *step; /* "open", "memory", "thread", "file", "realtime" */
-	char why[200];
+	const char *step; /* "open", "memory", "thread", "cpu", "file" */
+	char why[200];	  /* of "cpu": a clause that says it all */
 };
 
 /*
