@@ -105,7 +105,7 @@ def too_many_workers(folder):
 
 @case("refused: a CPU that is not there")
 def no_cpu(_):
-    check_refused(1, "1000", "ws0", "--cpu", "0,1000", "-d", "1ms")
+    check_refused(1, "--cpu: .*1000", "ws0", "--cpu", "0,1000", "-d", "1ms")
 
 
 @case("refused: hardware stamps")
@@ -311,8 +311,6 @@ def realtime(_):
     capture = Running("ws0", "--json", "--realtime")
     wait_until(lambda: "ws-reader" in policies(capture.pid), "the reader")
     numbered(1)
-    wait_until(lambda: capture.lines or policies(capture.pid)["ws-reader"] == os.SCHED_FIFO, "FIFO", 2) \
-        if os.environ.get("NEVER") else None
     had = policies(capture.pid)["ws-reader"] == os.SCHED_FIFO
     check(policies(capture.pid)["ws-writer"] == os.SCHED_OTHER, "the writer has real-time priority")
     capture.end()
@@ -548,15 +546,17 @@ def file_limit(folder):
     check_full([path], json.loads(out_text))
 
 
-@case("SIGHUP without a series ends it")
+@case("SIGHUP without a series is answered")
 def hangup(folder):
-    """As when the terminal is closed: nothing could be begun anew."""
     path = os.path.join(folder, "x.pcapng")
     capture = Running("ws0", "-w", path, "--json")
     sent = numbered(10)
-    wait_for_number(path, 9)
-    capture.end(signal.SIGHUP)
-    check_equal(capture.errors(), [], "complaints")
+    capture.send_signal(signal.SIGHUP)
+    wait_until(lambda: capture.said("^wirestamp: SIGHUP: "), "an answer")
+    sent += numbered(10, offset=sent)
+    wait_for_number(path, sent - 1)
+    capture.end()
+    check_one_line(capture, "--rotate-")
     check_contents([path], capture.document(), sent)
 
 
