@@ -193,7 +193,7 @@ static void test_hardware_clock_amid_merging(void **state)
 
 	(void)state;
 	atomic_store(&b->readers[1].watermark_ns, START_NS);
-	put_packet(b, 0, &(struct packet){.ns = START_NS + 37 * SEC, .len = 60, .hardware = true});
+	put_packet(b, 0, &(struct packet){.ns = START_NS + SEC / 2, .len = 60, .hardware = true});
 	put_packet(b, 0, &(struct packet){.ns = START_NS + 1000, .len = 60});
 	writer_then(b, expect_written_hardware);
 	assert_int_equal(run_writer(b)->packets, 2);
