@@ -1,24 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
-#include <linux/filter.h>
-#include <net/if_arp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "commands/capture_options.h"
+#include "commands/capture_ends.h"
 #include "commands/capture_print.h"
 #include "commands/commands.h"
-#include "commands/endpoint.h"
 #include "commands/facts.h"
 #include "commands/stop.h"
-#include "host/filter.h"
-#include "host/hwtstamp.h"
-#include "host/lab.h"
 #include "host/netns.h"
-#include "host/nic_drops.h"
 #include "host/port.h"
 #include "host/privileges.h"
 #include "host/thread.h"
@@ -26,26 +19,12 @@
 #include "report/outdir.h"
 #include "run/demo.h"
 
-#define DEMO_PORT    9000
-#define LINKTYPE_RAW 101
-#define PRIORITY     10
-
-/* One interface, as the command sees it. */
-struct iface {
-	struct ws_end_nic end;
-	bool any;
-	struct ws_filter filter;
-	struct ws_hwtstamp *hwtstamp;
-	struct ws_nic_drops drops; /* at the start */
-	bool reachable;		   /* its namespace is the one that we are in */
-};
+#define DEMO_PORT 9000
+#define PRIORITY  10
 
 struct state {
 	struct ws_capture_options o;
-	struct ws_lab lab;
-	struct iface *ifaces;
-	unsigned count;
-	struct ws_capture_interface *interfaces;
+	struct ws_capture_ends ends;
 	struct ws_capture_setup setup;
 	struct ws_capture_report report;
 	struct ws_capture *capture;
@@ -64,245 +43,9 @@ struct state {
 	int64_t last_ns;
 };
 
-static void *need(void *p)
-{
-	if (!p) {
-		ws_error("capture: out of memory");
-		exit(WS_EXIT_FAIL);
-	}
-	return p;
-}
-
-/* LINKTYPE_ of an interface's frames; 0: none that readers know, it needs cooked ones. */
-static uint16_t linktype_of(unsigned arphrd)
-{
-	switch (arphrd) {
-	case ARPHRD_ETHER:
-	case ARPHRD_LOOPBACK:
-		return WS_LINKTYPE_ETHERNET;
-	case ARPHRD_NONE:
-	case ARPHRD_RAWIP:
-	case ARPHRD_TUNNEL:
-	case ARPHRD_TUNNEL6:
-	case ARPHRD_SIT:
-		return LINKTYPE_RAW;
-	default:
-		return 0;
-	}
-}
-
-static int find_interfaces(struct state *s)
-{
-	const struct ws_capture_options *o = &s->o;
-	char why[256];
-
-	s->count = o->lab ? 1 : o->interface_count;
-	s->ifaces = need(calloc(s->count, sizeof(*s->ifaces)));
-	for (unsigned i = 0; i < s->count; i++) {
-		s->ifaces[i].end.netns = -1;
-	}
-	if (o->lab) {
-		if (ws_lab_enter(&s->lab, why, sizeof(why)) < 0) {
-			ws_error("--lab: %s", why);
-			return -1;
-		}
-		return ws_end_nic_look_in(&s->ifaces[0].end, ws_lab_ifname[1], s->lab.ns[1]);
-	}
-	for (unsigned i = 0; i < s->count; i++) {
-		struct iface *f = &s->ifaces[i];
-
-		if (!strcmp(o->interfaces[i], "any")) {
-			f->any = true;
-			f->end.text = "any";
-			continue;
-		}
-		if (ws_end_nic_look(&f->end, o->interfaces[i]) < 0) {
-			return -1;
-		}
-		if (!f->end.nic.up) {
-			ws_error("%s: is down (ip link set %s up)", f->end.text, f->end.nic.name);
-			return -1;
-		}
-	}
-	return 0;
-}
-
-/*
- * Goes to where all interfaces are, if they are in one namespace: later there may be no right to go.
- * Files are not touched by that.
- */
-static int go_there(struct state *s)
-{
-	int netns = s->ifaces[0].end.netns;
-	bool one = true;
-
-	for (unsigned i = 1; i < s->count; i++) {
-		one = one && s->ifaces[i].end.netns == netns;
-	}
-	if (one && netns >= 0) {
-		int saved = ws_netns_enter(netns);
-
-		if (saved < 0) {
-			return saved;
-		}
-		close(saved);
-		for (unsigned i = 0; i < s->count; i++) {
-			s->ifaces[i].end.netns = s->o.lab ? -1 : s->ifaces[i].end.netns;
-		}
-	}
-	for (unsigned i = 0; i < s->count; i++) {
-		s->ifaces[i].reachable = one || s->ifaces[i].end.netns < 0;
-	}
-	return 0;
-}
-
-static int check_linktypes(struct state *s)
-{
-	for (unsigned i = 0; i < s->count; i++) {
-		struct ws_capture_interface *in = &s->interfaces[i];
-		const struct iface *f = &s->ifaces[i];
-
-		in->linktype = f->any ? WS_LINKTYPE_LINUX_SLL2 : linktype_of(f->end.nic.type);
-		if (!in->linktype) {
-			ws_error(
-				"%s: its kind of frames (ARPHRD %u) is not known (capture any sees "
-				"them without their link-layer header)",
-				f->end.text, f->end.nic.type);
-			return -1;
-		}
-		if (in->linktype != s->interfaces[0].linktype && !s->o.split &&
-			(s->o.write || s->o.out)) {
-			ws_error("%s and %s: their frames differ (link types %u and %u), and tools "
-				 "refuse files with both (--split writes a file for each)",
-				s->ifaces[0].end.text, f->end.text, s->interfaces[0].linktype,
-				in->linktype);
-			return -1;
-		}
-	}
-	return 0;
-}
-
-static int compile_filter(struct state *s, unsigned i)
-{
-	struct iface *f = &s->ifaces[i];
-	const struct ws_filter_spec spec = {
-		.interface = f->any ? NULL : f->end.nic.name,
-		.text = s->o.filter,
-		.snaplen = s->o.snaplen,
-		.outgoing_only = s->o.direction == WS_DIRECTION_OUT,
-	};
-	char why[512];
-	int saved = ws_netns_enter(f->end.netns);
-	int r;
-
-	if (saved < 0) {
-		ws_error("%s: cannot enter its network namespace: %s (try as root)", f->end.text,
-			strerror(-saved));
-		return -1;
-	}
-	r = ws_filter_compile(&f->filter, &spec, why, sizeof(why));
-	ws_netns_leave(saved);
-	if (r == -EPERM || r == -EACCES) {
-		ws_error(
-			"%s: capturing needs CAP_NET_RAW (run as root, or try --lab)", f->end.text);
-	} else if (r == -EINVAL) {
-		ws_error("filter: %s (see pcap-filter(7))", why);
-	} else if (r < 0) {
-		ws_error("%s: the filter cannot be made: %s", f->end.text, why);
-	}
-	s->interfaces[i].filter = f->filter.insns;
-	s->interfaces[i].filter_len = f->filter.len;
-	return r;
-}
-
-static int ask_for_hardware(struct state *s, unsigned i)
-{
-	struct iface *f = &s->ifaces[i];
-	enum ws_clock clock = WS_CLOCK_NONE;
-	char why[256];
-	int saved, r;
-
-	if (s->o.stamp != WS_STAMP_HARDWARE) {
-		return 0;
-	}
-	saved = ws_netns_enter(f->end.netns);
-	if (saved < 0) {
-		ws_error("%s: cannot enter its network namespace: %s (try as root)", f->end.text,
-			strerror(-saved));
-		return -1;
-	}
-	r = ws_hwtstamp_open(&f->hwtstamp, f->end.nic.name, &clock, why, sizeof(why));
-	ws_netns_leave(saved);
-	if (r < 0) {
-		ws_error("%s: no hardware stamps: %s (--stamp software works everywhere)",
-			f->end.text, why);
-		return -1;
-	}
-	s->interfaces[i].hw_clock = clock;
-	return 0;
-}
-
-static int fill_interfaces(struct state *s)
-{
-	s->interfaces = need(calloc(s->count, sizeof(*s->interfaces)));
-	if (check_linktypes(s) < 0) {
-		return -1;
-	}
-	for (unsigned i = 0; i < s->count; i++) {
-		struct iface *f = &s->ifaces[i];
-		struct ws_capture_interface *in = &s->interfaces[i];
-
-		in->name = f->end.text;
-		in->label = f->end.text;
-		in->netns = f->end.netns;
-		in->ifindex = f->any ? 0 : f->end.nic.ifindex;
-		in->driver = f->any ? NULL : f->end.nic.driver;
-		/* veth claims a speed that it does not keep to. */
-		in->link_bps = f->any || !strcmp(f->end.nic.kind, "veth") ? 0 : f->end.nic.link_bps;
-		in->has_mac = !f->any && f->end.nic.type == ARPHRD_ETHER;
-		memcpy(in->mac, f->end.nic.mac, sizeof(in->mac));
-		if (compile_filter(s, i) < 0 || ask_for_hardware(s, i) < 0) {
-			return -1;
-		}
-	}
-	return 0;
-}
-
-static void look_at_drops(struct iface *f, struct ws_nic_drops *ret)
-{
-	int saved;
-
-	*ret = (struct ws_nic_drops){0};
-	if (f->any) {
-		return;
-	}
-	saved = ws_netns_enter(f->reachable ? -1 : f->end.netns);
-	if (saved >= 0) {
-		if (ws_nic_drops_get(f->end.nic.name, ret) < 0) {
-			*ret = (struct ws_nic_drops){0};
-		}
-		ws_netns_leave(saved);
-	}
-}
-
 static void nic_drops(void *arg, struct ws_capture_report *report)
 {
-	struct state *s = arg;
-
-	for (unsigned i = 0; i < s->count; i++) {
-		struct iface *f = &s->ifaces[i];
-		struct ws_nic_drops now;
-
-		if (!f->reachable) {
-			continue; /* there may be no right to go there any more */
-		}
-		look_at_drops(f, &now);
-		if (now.known && f->drops.known && now.count >= f->drops.count) {
-			report->interfaces[i].dropped_nic = now.count - f->drops.count;
-			snprintf(report->interfaces[i].nic_source,
-				sizeof(report->interfaces[i].nic_source), "%s", now.source);
-		}
-	}
+	ws_capture_ends_drops(&((struct state *)arg)->ends, report);
 }
 
 static void event(void *arg, const char *sentence)
@@ -365,8 +108,8 @@ static void fill_setup(struct state *s, const atomic_int *stop, struct ws_reques
 	snprintf(hardware, sizeof(hardware), "%s", s->report.host.cpu);
 	snprintf(os, sizeof(os), "Linux %s", s->report.host.kernel);
 	s->setup = (struct ws_capture_setup){
-		.interfaces = s->interfaces,
-		.count = s->count,
+		.interfaces = s->ends.interfaces,
+		.count = s->ends.count,
 		.workers = o->workers,
 		.backend = o->backend,
 		.buffer = o->buffer,
@@ -415,12 +158,12 @@ static void fill_report(struct state *s, int argc, char **argv)
 	r->stamp = stamps[s->o.stamp];
 	r->block_timeout_ms = s->o.block_timeout_ms;
 	r->compress = s->o.compress == WS_COMPRESS_ZSTD ? "zstd" : NULL;
-	r->interfaces = need(calloc(s->count, sizeof(*r->interfaces)));
+	r->interfaces = ws_need(calloc(s->ends.count, sizeof(*r->interfaces)));
 }
 
 static void say_fault(const struct state *s, int r, const struct ws_capture_fault *fault)
 {
-	const char *name = s->ifaces[fault->interface].end.text;
+	const char *name = s->ends.ifaces[fault->interface].end.text;
 
 	if (!strcmp(fault->step, "cpu")) {
 		ws_error("--cpu: %s", fault->why);
@@ -464,7 +207,7 @@ static const char *output_path(struct state *s)
 	if (s->o.out && !s->out_file) {
 		if (asprintf(&s->out_file, "%s/capture.pcapng%s", s->o.out,
 			    s->o.compress ? ".zst" : "") < 0) {
-			need(NULL);
+			ws_need(NULL);
 		}
 	}
 	return s->out_file;
@@ -476,9 +219,9 @@ static char *directory_of(const char *path)
 	const char *slash = strrchr(path, '/');
 
 	if (!slash) {
-		return need(strdup("."));
+		return ws_need(strdup("."));
 	}
-	return need(strndup(path, slash == path ? 1 : (size_t)(slash - path)));
+	return ws_need(strndup(path, slash == path ? 1 : (size_t)(slash - path)));
 }
 
 static int give_up_rights(struct state *s, const struct ws_invoker *invoker)
@@ -503,7 +246,7 @@ static char *split_name(const char *path, const char *interface)
 	char *name;
 
 	if (asprintf(&name, "%.*s-%s%s", (int)stem, path, interface, path + stem) < 0) {
-		need(NULL);
+		ws_need(NULL);
 	}
 	for (char *p = name + stem + 1; p < name + stem + 1 + strlen(interface); p++) {
 		*p = *p == '/' ? '_' : *p;
@@ -520,9 +263,9 @@ static int make_files(struct state *s, const struct ws_invoker *invoker)
 	if (!path) {
 		return 0;
 	}
-	s->file_count = o->split ? s->count : 1;
-	s->files = need(calloc(s->file_count, sizeof(struct ws_capfile *)));
-	s->file_names = need(calloc(s->file_count, sizeof(char *)));
+	s->file_count = o->split ? s->ends.count : 1;
+	s->files = ws_need(calloc(s->file_count, sizeof(struct ws_capfile *)));
+	s->file_names = ws_need(calloc(s->file_count, sizeof(char *)));
 	for (unsigned i = 0; i < s->file_count; i++) {
 		struct ws_capfile_config config = {
 			.series = o->rotate_size || o->rotate_ns,
@@ -533,8 +276,8 @@ static int make_files(struct state *s, const struct ws_invoker *invoker)
 			.gid = invoker->gid,
 		};
 
-		s->file_names[i] =
-			o->split ? split_name(path, s->ifaces[i].end.text) : need(strdup(path));
+		s->file_names[i] = o->split ? split_name(path, s->ends.ifaces[i].end.text)
+					    : ws_need(strdup(path));
 		config.path = s->file_names[i];
 		r = ws_capfile_new(&s->files[i], &config);
 		if (r == -EINVAL) {
@@ -555,17 +298,17 @@ static void make_printer(struct state *s)
 {
 	unsigned ids = 0;
 
-	s->print_names = need(calloc(2 * s->count, sizeof(*s->print_names)));
-	s->print_linktypes = need(calloc(2 * s->count, sizeof(*s->print_linktypes)));
-	for (unsigned i = 0; i < s->count; i++) {
-		for (int hw = s->interfaces[i].hw_clock != WS_CLOCK_NONE; hw >= 0; hw--) {
-			s->print_names[ids] = s->ifaces[i].end.text;
-			s->print_linktypes[ids++] = s->interfaces[i].linktype;
+	s->print_names = ws_need(calloc(2 * s->ends.count, sizeof(*s->print_names)));
+	s->print_linktypes = ws_need(calloc(2 * s->ends.count, sizeof(*s->print_linktypes)));
+	for (unsigned i = 0; i < s->ends.count; i++) {
+		for (int hw = s->ends.interfaces[i].hw_clock != WS_CLOCK_NONE; hw >= 0; hw--) {
+			s->print_names[ids] = s->ends.ifaces[i].end.text;
+			s->print_linktypes[ids++] = s->ends.interfaces[i].linktype;
 		}
 	}
 	s->print = (struct ws_print){
 		.out = s->o.json ? NULL : stdout,
-		.names = s->count > 1 ? s->print_names : NULL,
+		.names = s->ends.count > 1 ? s->print_names : NULL,
 		.linktypes = s->print_linktypes,
 		.ids = ids,
 	};
@@ -706,12 +449,12 @@ static int start_demo(struct state *s)
 	struct ws_end_nic tx = {.netns = -1};
 	int saved, r;
 
-	if (ws_end_nic_look_in(&tx, ws_lab_ifname[0], s->lab.ns[0]) < 0) {
+	if (ws_end_nic_look_in(&tx, ws_lab_ifname[0], s->ends.lab.ns[0]) < 0) {
 		return -1;
 	}
 	memcpy(frame.src, tx.nic.mac, sizeof(frame.src));
-	memcpy(frame.dst, s->ifaces[0].end.nic.mac, sizeof(frame.dst));
-	saved = ws_netns_enter(s->lab.ns[0]);
+	memcpy(frame.dst, s->ends.ifaces[0].end.nic.mac, sizeof(frame.dst));
+	saved = ws_netns_enter(s->ends.lab.ns[0]);
 	if (saved < 0) {
 		return saved;
 	}
@@ -728,14 +471,14 @@ static int open_all(
 	char said[200];
 	int r;
 
-	if (find_interfaces(s) < 0) {
+	if (ws_capture_ends_find(&s->ends, &s->o) < 0) {
 		return -1;
 	}
 	if (s->o.lab && start_demo(s) < 0) {
 		ws_error("--lab: nothing can be sent there");
 		return -1;
 	}
-	if (go_there(s) < 0 || fill_interfaces(s) < 0) {
+	if (ws_capture_ends_prepare(&s->ends) < 0) {
 		return -1;
 	}
 	if (s->o.lab) {
@@ -760,9 +503,7 @@ static int open_all(
 		say_fault(s, r, &fault);
 		return -1;
 	}
-	for (unsigned i = 0; i < s->count; i++) {
-		look_at_drops(&s->ifaces[i], &s->ifaces[i].drops);
-	}
+	ws_capture_ends_look(&s->ends);
 	return 0;
 }
 
@@ -826,34 +567,19 @@ static void clean_up(struct state *s)
 	free(s->file_names);
 	free(s->out_file);
 	ws_outdir_close(&s->out);
-	for (unsigned i = 0; i < s->count; i++) {
-		int r = ws_hwtstamp_close(s->ifaces[i].hwtstamp);
-
-		if (r < 0) {
-			ws_error("%s: its stamping configuration could not be put back: %s (see "
-				 "hwstamp_ctl)",
-				s->ifaces[i].end.text, strerror(-r));
-		}
-		ws_filter_free(&s->ifaces[i].filter);
-		if (!s->o.lab && !s->ifaces[i].any) {
-			ws_end_nic_close(&s->ifaces[i].end);
-		}
-	}
 	if (s->port >= 0) {
 		close(s->port);
 	}
-	free(s->ifaces);
-	free(s->interfaces);
 	free(s->report.interfaces);
 	free(s->print_names);
 	free(s->print_linktypes);
-	ws_lab_leave(&s->lab);
+	ws_capture_ends_close(&s->ends);
 	ws_capture_options_free(&s->o);
 }
 
 int ws_cmd_capture(int argc, char **argv)
 {
-	static struct state s = {.lab = {.ns = {-1, -1}}, .out = {.fd = -1}, .port = -1};
+	static struct state s = {.ends = {.lab = {.ns = {-1, -1}}}, .out = {.fd = -1}, .port = -1};
 	int r = ws_capture_options_parse(&s.o, argc, argv);
 	int status;
 

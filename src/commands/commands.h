@@ -18,3 +18,6 @@ int ws_cmd_latency(int argc, char **argv);
  * users and files gave are shown as "?". The form is `what: why (what to do)`.
  */
 void ws_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* What small allocations at the start of a command return: NULL says so and ends the program. */
+void *ws_need(void *p);

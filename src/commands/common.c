@@ -2,6 +2,7 @@
 #include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "commands/commands.h"
 
@@ -19,4 +20,13 @@ void ws_error(const char *format, ...)
 		}
 	}
 	fprintf(stderr, "wirestamp: %s\n", text);
+}
+
+void *ws_need(void *p)
+{
+	if (!p) {
+		ws_error("out of memory");
+		exit(WS_EXIT_FAIL);
+	}
+	return p;
 }
