@@ -81,7 +81,7 @@ def out_is_removed(folder):
     check_equal(os.listdir(folder), [], "what is left")
 
 
-@case("refused: values")
+@case("refused: values", user=False)
 def no_value(_):
     for arguments in (
         ("--snaplen", "x"), ("--count", "0"), ("--workers", "65"), ("--rotate-size", "1"), ("--keep", "2"),
@@ -119,7 +119,7 @@ def down(_):
     check_refused(1, "^wirestamp: ws0: is down", "ws0")
 
 
-@case("refused: a terminal")
+@case("refused: a terminal", user=False)
 def terminal(_):
     import pty
 
@@ -168,7 +168,7 @@ def count(folder, backend):
     check_equal(len(check_contents([path], document)[0].packets), 777, "packets in the file")
 
 
-@case("--count with several workers and interfaces")
+@case("--count with several workers and interfaces", user=False)
 def count_of_workers(folder):
     far = f"ws1@{os.environ['WIRESTAMP_LAB_NS1']}"
     path = os.path.join(folder, "x.pcapng")
@@ -180,7 +180,7 @@ def count_of_workers(folder):
     check_contents([path], document)
 
 
-@case("--duration")
+@case("--duration", user=False)
 def duration(_):
     capture = captured("ws0", "--json", "--duration", "300ms")
     document = capture.end(None).document()
@@ -231,7 +231,7 @@ def promiscuity():
 
 
 @case("--promisc, and what is left of it", signal.SIGINT)
-@case("--promisc, killed", signal.SIGKILL)
+@case("--promisc, killed", signal.SIGKILL, user=False)
 def promisc(folder, how):
     other = ("--mac", "02:00:00:00:00:77")
     before = promiscuity()
@@ -246,7 +246,7 @@ def promisc(folder, how):
     wait_until(lambda: promiscuity() == before, "promiscuity as it was")
 
 
-@case("filters")
+@case("filters", user=False)
 def filters(folder):
     for text, wanted in (
         ("udp port 9", True), ("tcp", False), ("vlan 5", False), ("ether broadcast", True),
@@ -279,7 +279,7 @@ def filter_vlan(folder, backend):
     check_equal(contents.numbers(), list(range(40, 60)), "numbers")
 
 
-@case("--stamp, --io and --realtime")
+@case("--stamp, --io and --realtime", user=False)
 def stamps(folder):
     document, _ = short_capture(folder, "--stamp", "user")
     counts = document["interfaces"][0]
@@ -318,7 +318,7 @@ def realtime(_):
     check(had != warned, f"real-time priority: had {had}, warned {warned}")
 
 
-@case("--out keeps the result and the packets")
+@case("--out keeps the result and the packets", user=False)
 def out(folder):
     kept = os.path.join(folder, "kept")
     capture = Running("ws0", "--out", kept, "--json")
@@ -410,7 +410,7 @@ def removed(folder, backend):
     check_contents([path], document, sent)
 
 
-@case("one of two is removed")
+@case("one of two is removed", user=False)
 def one_removed(folder):
     ip("link", "add", "p0", "type", "veth", "peer", "name", "p1")
     ip("link", "set", "p0", "up")
@@ -560,7 +560,7 @@ def hangup(folder):
     check_contents([path], capture.document(), sent)
 
 
-@case("a FIFO that nobody reads")
+@case("a FIFO that nobody reads", user=False)
 def fifo(folder):
     path = os.path.join(folder, "fifo")
     os.mkfifo(path)
