@@ -111,6 +111,7 @@ int ws_thread_realtime_allow(int priority, char *said, size_t size)
 {
 	struct rlimit limit;
 	int err = ws_sys_getrlimit(RLIMIT_RTPRIO, &limit);
+	unsigned long long before = err == 0 ? limit.rlim_cur : 0;
 
 	snprintf(said, size, "%s", "");
 	if (err == 0 && limit.rlim_cur < (rlim_t)priority) {
@@ -120,7 +121,10 @@ int ws_thread_realtime_allow(int priority, char *said, size_t size)
 		err = ws_sys_setrlimit(RLIMIT_RTPRIO, &limit);
 	}
 	if (err < 0) {
-		explain_realtime(err, priority, said, size);
+		snprintf(said, size,
+			"SCHED_FIFO %d needs a limit RLIMIT_RTPRIO of as much, which is %llu here and "
+			"cannot be raised: %s (raise rtprio in limits.conf)",
+			priority, before, strerror(-err));
 	}
 	return err;
 }

@@ -156,6 +156,35 @@ static void real_time_says_what_is_missing(void **state)
 	assert_non_null(strstr(said, "SCHED_FIFO 100: Invalid argument"));
 }
 
+static void real_time_after_rights_are_gone(void **state)
+{
+	const struct rlimit low = {.rlim_cur = 5, .rlim_max = 5},
+			    high = {.rlim_cur = 10, .rlim_max = 99};
+	char said[200];
+
+	(void)state;
+	/* raised */
+	answer(SYS_FAKE_GETRLIMIT, 0, &low, sizeof(low));
+	answer(SYS_FAKE_SETRLIMIT, 0, NULL, 0);
+	assert_int_equal(ws_thread_realtime_allow(10, said, sizeof(said)), 0);
+	assert_int_equal(call(SYS_FAKE_SETRLIMIT)->name, RLIMIT_RTPRIO);
+	assert_int_equal(call(SYS_FAKE_SETRLIMIT)->value, 10);
+	assert_string_equal(said, "");
+
+	/* high enough: nothing is changed */
+	reset(state);
+	answer(SYS_FAKE_GETRLIMIT, 0, &high, sizeof(high));
+	assert_int_equal(ws_thread_realtime_allow(10, said, sizeof(said)), 0);
+	assert_true(sys_fake_find(0, SYS_FAKE_SETRLIMIT, SYS_FAKE_ANY, SYS_FAKE_ANY) < 0);
+
+	/* refused */
+	reset(state);
+	answer(SYS_FAKE_GETRLIMIT, 0, &low, sizeof(low));
+	answer(SYS_FAKE_SETRLIMIT, -EPERM, NULL, 0);
+	assert_int_equal(ws_thread_realtime_allow(10, said, sizeof(said)), -EPERM);
+	assert_non_null(strstr(said, "which is 5 here"));
+}
+
 static void memory_is_locked_for_good(void **state)
 {
 	char said[200];
@@ -202,6 +231,7 @@ int main(void)
 		cmocka_unit_test_setup(pinned_to_one_cpu, reset),
 		cmocka_unit_test_setup(real_time_tells_the_budget, reset),
 		cmocka_unit_test_setup(real_time_says_what_is_missing, reset),
+		cmocka_unit_test_setup(real_time_after_rights_are_gone, reset),
 		cmocka_unit_test_setup(memory_is_locked_for_good, reset),
 		cmocka_unit_test_setup(memory_with_a_limit, reset),
 	};
