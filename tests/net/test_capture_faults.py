@@ -546,18 +546,36 @@ def file_limit(folder):
     check_full([path], json.loads(out_text))
 
 
-@case("SIGHUP without a series is answered")
-def hangup(folder):
+@case("SIGHUP begins a file that was moved away anew", True)
+@case("SIGHUP begins a second file", False, user=False)
+def hangup(folder, moved):
     path = os.path.join(folder, "x.pcapng")
     capture = Running("ws0", "-w", path, "--json")
     sent = numbered(10)
+    sent += send_last(path, sent)
+    first = path
+    if moved:
+        first = os.path.join(folder, "moved")
+        os.rename(path, first)
+    before = set(os.listdir(folder))
     capture.send_signal(signal.SIGHUP)
-    wait_until(lambda: capture.said("^wirestamp: SIGHUP: "), "an answer")
+    second = os.path.join(folder, wait_until(lambda: set(os.listdir(folder)) - before, "a file").pop())
+    check_equal(second == path, moved, "it has the old name")
     sent += numbered(10, offset=sent)
-    wait_for_number(path, sent - 1)
+    sent += send_last(second, sent)
     capture.end()
-    check_one_line(capture, "--rotate-")
-    check_contents([path], capture.document(), sent)
+    check_equal(capture.errors(), [], "complaints")
+    check_contents([first, second], capture.document(), sent)
+
+
+@case("SIGHUP ends what has no file", (), user=False)
+@case("SIGHUP ends a stream", ("-w", "-"), user=False)
+def hangup_ends(_, arguments):
+    capture = Running("ws0", *arguments)
+    numbered(10)
+    capture.end(signal.SIGHUP)
+    check_equal(capture.errors(), [], "complaints")
+    check(capture.said("balanced"), f"no ledger: {capture.lines}")
 
 
 @case("a FIFO that nobody reads", user=False)
