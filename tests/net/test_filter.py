@@ -332,7 +332,8 @@ def on_tun(mode, hardware, linktype):
     for number_, packet in enumerate(payloads):
         os.write(fd, packet + struct.pack("!H", number_))
     os.write(fd, payloads[-1] + b"\xff\xff")
-    got = listening.numbers()
+    # The kernel speaks IPv6 there by itself, now and then; its packets have no such numbers.
+    got = [[n for n in numbers if n < len(payloads)] for numbers in listening.numbers()]
     check_equal(got, [[0, 2], [2], [1]], "numbers")
     check(f"linktype {linktype}\n" in listening.said, f"linktype: {listening.said!r}")
     os.close(fd)
