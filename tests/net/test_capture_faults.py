@@ -131,7 +131,6 @@ def terminal(_):
         os.close(theirs)
 
 
-@case("refused: no permission", user=False)
 def need_other_users():
     """In a user namespace of one user, nobody can become another."""
     with open("/proc/self/uid_map", encoding="ascii") as file:
@@ -139,6 +138,7 @@ def need_other_users():
             raise Skip("needs more than one user: not started as root")
 
 
+@case("refused: no permission", user=False)
 def no_permission(_):
     """Somebody who is root in no namespace; the interface is that of the lab."""
     need_other_users()
