@@ -24,11 +24,16 @@ const char *ws_limit_name(enum ws_limit_cause cause)
 	return cause_names[cause];
 }
 
-static double l1_bits(uint32_t len)
+double ws_limit_l1_bits(uint32_t len)
 {
 	double bytes = (double)len + L1_OVERHEAD;
 
 	return 8 * (bytes < L1_SMALLEST ? L1_SMALLEST : bytes);
+}
+
+double ws_limit_link_pps(uint64_t link_bps, double l1_bits)
+{
+	return l1_bits > 0 ? (double)link_bps / l1_bits : 0;
 }
 
 /* Products instead of quotients keep the exact boundary exact. */
@@ -47,22 +52,24 @@ static bool link_limits(const struct ws_limit_evidence *e)
 	}
 	if (e->requested_pps > 0) {
 		/* A request for exactly the link's rate must not exceed it by a rounding. */
-		return e->requested_pps * l1_bits(e->len) > link * (1 + 1e-9);
+		return e->requested_pps * e->l1_bits > link * (1 + 1e-9);
 	}
-	return e->elapsed_ns > 0 && (double)e->accepted * l1_bits(e->len) * 1e9 * 100 >=
-					    link * (double)e->elapsed_ns * 98;
+	return e->elapsed_ns > 0 &&
+	       (double)e->accepted * e->l1_bits * 1e9 * 100 >= link * (double)e->elapsed_ns * 98;
 }
 
 /* Others had the CPU for a fifth of the time or more. */
 static bool starved(const struct ws_limit_evidence *e)
 {
-	return e->cpu_ns > 0 && e->cpu_ns < e->elapsed_ns - e->elapsed_ns / 5;
+	double all = (double)e->elapsed_ns * (e->workers ? e->workers : 1);
+
+	return e->cpu_ns > 0 && (double)e->cpu_ns < all * 0.8;
 }
 
 enum ws_limit_cause ws_limit_find(const struct ws_limit_evidence *e)
 {
 	bool flat_out = !(e->requested_pps > 0);
-	uint64_t held = e->refused + e->again + e->bound_waits;
+	uint64_t held = e->refused + e->again + e->qdisc_drops + e->bound_waits;
 	uint64_t percent = e->accepted / 100 + (e->accepted % 100 != 0);
 
 	if (!flat_out && reached(e)) {

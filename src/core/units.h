@@ -62,6 +62,13 @@ int ws_rate_list_parse(const char *text, struct ws_rate *ret, size_t max, const 
 int ws_rate_to_pps(
 	const struct ws_rate *rate, uint32_t len, uint64_t link_bps, struct ws_ratio *ret_pps);
 
+/*
+ * The same for frames of different sizes: `frames` of them together have l2_bits (with FCS) and l1_bits
+ * (with preamble and gap too). Also -EINVAL if one of the three is 0.
+ */
+int ws_rate_to_pps_mean(const struct ws_rate *rate, uint64_t frames, uint64_t l2_bits,
+	uint64_t l1_bits, uint64_t link_bps, struct ws_ratio *ret_pps);
+
 /* The next three give whole numbers: a fraction that leaves a part of one ("1.5ns") is -ERANGE. */
 
 /* "500ms", "2s", "1.5s", "5m": ns, at least 1, at most about 292 years. 0, -EINVAL, -ERANGE. */

@@ -75,6 +75,17 @@ struct ws_io_config {
 	uint64_t stamp_buffer;	   /* bytes of receive buffer for stamps that were not read yet */
 	int64_t stamp_timeout_ns;  /* a stamp that has not come by then is reported as missing */
 	bool qdisc_bypass;
+	uint64_t
+		send_buffer; /* bytes of frames that may wait in the queue discipline (SO_SNDBUF) */
+	/*
+	 * Frames carry launch_ns, of this clock, to the queue discipline (SO_TXTIME): etf wants
+	 * WS_CLOCK_TAI, fq WS_CLOCK_MONOTONIC. WS_CLOCK_NONE: they do not. Whether there is a queue
+	 * discipline that cares is the caller's business. Not together with qdisc_bypass (-EINVAL);
+	 * -EOPNOTSUPP where the kernel has no such option.
+	 */
+	enum ws_clock launch_clock;
+	uint64_t
+		max_rate; /* bytes a second that fq lets out (SO_MAX_PACING_RATE); 0: no limit. The same. */
 };
 
 struct ws_io_caps {
@@ -82,7 +93,7 @@ struct ws_io_caps {
 	unsigned dirs;
 	uint32_t frame_max; /* largest frame that can be sent or received whole */
 	uint32_t headroom;  /* bytes before a reserved frame that may be written, too */
-	bool launch_time;   /* ws_io_tx.launch_ns is honoured */
+	bool launch_time;   /* ws_io_tx.launch_ns goes with each frame */
 	/* receive */
 	uint64_t rx_buffer; /* bytes granted */
 	int64_t rx_hold_ns; /* a packet is visible to rx_peek at the latest this long after it
@@ -94,6 +105,7 @@ struct ws_io_caps {
 	unsigned tx_stages;    /* stamps that should come, as far as is known without sending */
 	bool tx_keys_explicit; /* stamps are keyed by us, not by the kernel's counting */
 	uint64_t stamp_buffer; /* bytes granted */
+	uint64_t send_buffer;  /* the same; 0: unknown */
 	uint32_t stamps_outstanding; /* packets with stamps under way at most; tx_submit takes no
 					more */
 };
@@ -123,7 +135,7 @@ struct ws_io_tx {
 	uint32_t len;
 	bool want_stamp;   /* the stages of the configuration, for this frame */
 	uint64_t cookie;   /* comes back with the stamps */
-	int64_t launch_ns; /* with caps.launch_time, else 0 */
+	int64_t launch_ns; /* of config.launch_clock, with caps.launch_time; else ignored */
 	int status;	   /* out: 0 accepted; -ENOBUFS and the like: refused for good, gone */
 };
 
@@ -148,7 +160,10 @@ struct ws_io_stats {
 	uint64_t rx_copied;   /* views that had to be made contiguous by a copy */
 	uint64_t tx_accepted, tx_refused; /* frames */
 	uint64_t tx_again;		  /* times the kernel asked to come back later (EAGAIN) */
-	uint64_t tx_calls;		  /* system calls that sent */
+	uint64_t
+		tx_slots_full; /* times tx_reserve had no slot to give because the kernel still had all
+				   of a ring's; 0 for backends without one */
+	uint64_t tx_calls;     /* system calls that sent */
 	uint64_t stamps_received, stamps_missing;
 	uint64_t stamps_stray; /* came after they were given up, or with an unknown key */
 };

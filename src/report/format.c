@@ -6,7 +6,6 @@
 #include <stdarg.h>
 #include <string.h>
 
-const int ws_gap_within_ns[WS_GAP_WITHIN] = {64, 128, 256, 512, 1024};
 
 void ws_warn(struct ws_warnings *w, const char *format, ...)
 {

@@ -9,19 +9,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/gaps.h"
 #include "core/hist.h"
 #include "core/ledger.h"
 #include "core/stamp.h"
 #include "core/units.h"
-
-#define WS_GAP_WITHIN 5 /* 64, 128, 256, 512, 1024 ns */
-extern const int ws_gap_within_ns[WS_GAP_WITHIN];
-
-/* Departures: gaps between transmit stamps of neighbouring sequences. */
-struct ws_gaps {
-	struct ws_hist hist;
-	uint64_t within[WS_GAP_WITHIN]; /* gaps that close to the intended one */
-};
 
 struct ws_limit {
 	const char *cause;  /* none, link, backpressure, cpu, rate-control, unknown */

@@ -82,7 +82,7 @@ static void find_limit(struct ws_run_result *r, const struct ws_verdict_facts *f
 		.pacer_waits = s->pacer_waits,
 		.late = s->late,
 		.link_bps = f->setup->link_bps,
-		.len = r->len,
+		.l1_bits = ws_limit_l1_bits(r->len),
 		.cpu_ns = s->cpu_ns,
 		.send_ns = s->send_ns,
 		.stamp_ns = s->stamp_ns,

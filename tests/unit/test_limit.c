@@ -15,7 +15,7 @@ static const struct ws_limit_evidence short_of = {
 	.accepted = 50000,
 	.elapsed_ns = 1000000000,
 	.pacer_waits = 50000,
-	.len = 60,
+	.l1_bits = 672,
 };
 
 static void expect(const struct ws_limit_evidence *e, enum ws_limit_cause want)
@@ -49,7 +49,7 @@ static void test_link_requested(void **state)
 
 	(void)state;
 	/* 1000 + 24 bytes at layer 1 */
-	e.len = 1000;
+	e.l1_bits = ws_limit_l1_bits(1000);
 	e.link_bps = 100000 * UINT64_C(1024) * 8;
 	expect(&e, WS_LIMIT_UNKNOWN);
 	e.link_bps -= 8;
@@ -68,15 +68,17 @@ static void test_link_smallest_frame(void **state)
 	(void)state;
 	e.link_bps = 1000000000;
 	e.requested_pps = 1e9 / 672;
-	for (e.len = 42; e.len <= 60; e.len++) {
+	for (uint32_t len = 42; len <= 60; len++) {
+		e.l1_bits = ws_limit_l1_bits(len);
 		expect(&e, WS_LIMIT_UNKNOWN);
 	}
 	e.requested_pps = 1488096;
-	for (e.len = 42; e.len <= 60; e.len++) {
+	for (uint32_t len = 42; len <= 60; len++) {
+		e.l1_bits = ws_limit_l1_bits(len);
 		expect(&e, WS_LIMIT_LINK);
 	}
 	e.requested_pps = 1e9 / 672;
-	e.len = 61;
+	e.l1_bits = ws_limit_l1_bits(61);
 	expect(&e, WS_LIMIT_LINK);
 }
 
@@ -87,7 +89,7 @@ static void test_link_flat_out(void **state)
 	(void)state;
 	e.requested_pps = 0;
 	e.pacer_waits = 0;
-	e.len = 1226;
+	e.l1_bits = ws_limit_l1_bits(1226);
 	e.link_bps = 1000000000;
 	/* 10^4 bits a packet: 100000 packets fill the second. */
 	e.accepted = 98000;

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Traffic: the frames of a load. Frame n is a function of the specification and n, so that several
+ * threads can build them in any order, and the same seed gives the same bytes everywhere. Pure.
+ *
+ * Lengths are without the FCS, as the kernel sees a frame.
+ *
+ *   Ethernet (IEEE 802.3), up to two VLAN tags (802.1Q; of two the outer one is 802.1ad), then
+ *   IPv4 (RFC 791) or IPv6 (RFC 8200) with UDP (RFC 768), TCP SYN (RFC 9293) or ICMP echo request
+ *   (RFC 792, RFC 4443), or a payload right behind the ethertype, or behind given header bytes.
+ *
+ * All lengths and checksums are right (a UDP checksum of 0 is sent as 0xffff). The payload fills the
+ * frame. Frames whose headers and payload are shorter than WS_FRAME_MIN are made that long: by payload.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/units.h"
+
+#define WS_TRAFFIC_VLANS       2
+#define WS_TRAFFIC_FIELDS_TEXT "src-mac, dst-mac, vlan, vlan2, src, dst, sport, dport"
+
+enum ws_proto {
+	WS_PROTO_UDP,
+	WS_PROTO_TCP_SYN,
+	WS_PROTO_ICMP_ECHO,
+	WS_PROTO_RAW, /* ethertype and payload, or the header bytes and payload */
+	WS_PROTO_COUNT,
+};
+
+/* What can vary from frame to frame. */
+enum ws_field {
+	WS_FIELD_SRC_MAC,
+	WS_FIELD_DST_MAC,
+	WS_FIELD_VLAN,	/* the outer identifier */
+	WS_FIELD_VLAN2, /* the inner one of two */
+	WS_FIELD_SRC_IP,
+	WS_FIELD_DST_IP,
+	WS_FIELD_SRC_PORT, /* for ICMP the identifier */
+	WS_FIELD_DST_PORT, /* not for ICMP */
+	WS_FIELD_COUNT,
+};
+
+/* "src-mac", "dst-mac", "vlan", "vlan2", "src", "dst", "sport", "dport". */
+const char *ws_field_name(enum ws_field field);
+
+enum ws_vary_kind {
+	WS_VARY_NONE,
+	WS_VARY_INCREMENT, /* base + n mod count */
+	WS_VARY_RANDOM,	   /* base + a random number in [0, count), from the seed */
+	WS_VARY_LIST,	   /* list[n mod count] */
+};
+
+/* A field's value as a number: of an IPv6 address both halves, else low alone. */
+struct ws_field_value {
+	uint64_t high, low;
+};
+
+/*
+ * The base is the value of the field in the specification. What grows beyond the field's bits wraps
+ * around (VLAN identifiers: within 1 to 4094; ports: within 16 bits; an IPv6 address: its low 64 bits).
+ */
+struct ws_vary {
+	enum ws_vary_kind kind;
+	uint64_t count;			   /* at least 1 */
+	const struct ws_field_value *list; /* of count values, for WS_VARY_LIST; copied */
+};
+
+enum ws_size_kind {
+	WS_SIZE_FIXED, /* len_min */
+	WS_SIZE_RANGE, /* uniform from len_min to len_max, from the seed */
+	WS_SIZE_IMIX,  /* 7 of 60, 4 of 590 and 1 of 1514 bytes, interleaved, again and again */
+};
+
+enum ws_fill {
+	WS_FILL_PROBE, /* a short probe (core/frame.h) with the frame's number, then zeros; only zeros
+			  where it does not fit or the protocol is neither UDP nor raw 0x88B5 */
+	WS_FILL_ZERO,
+	WS_FILL_INCREMENT, /* 0, 1, ... 255, 0, ... */
+	WS_FILL_RANDOM,	   /* from the seed; the same in every frame */
+	WS_FILL_BYTES,	   /* the given bytes, again and again */
+};
+
+struct ws_traffic_spec {
+	uint8_t dst_mac[6], src_mac[6];
+	unsigned vlan_count; /* 0 to WS_TRAFFIC_VLANS; the outer one first */
+	struct {
+		uint16_t id;  /* 0 to 4094 */
+		uint8_t prio; /* 0 to 7 */
+	} vlan[WS_TRAFFIC_VLANS];
+	enum ws_proto proto;
+	unsigned ip_version;		/* 4 or 6; 0 for WS_PROTO_RAW */
+	uint8_t src_ip[16], dst_ip[16]; /* network order; IPv4 in the first 4 bytes */
+	uint8_t ttl;			/* and hop limit; 0: 64 */
+	uint8_t tos;			/* and traffic class */
+	uint16_t src_port, dst_port;	/* ICMP: identifier; unused */
+	uint16_t ethertype;		/* WS_PROTO_RAW without header */
+	const uint8_t *header; /* WS_PROTO_RAW: everything before the payload, from the destination
+				  address on, in place of what is above; NULL: not; copied */
+	uint32_t header_len;   /* 14 to 256 */
+	/*
+	 * Flow n mod flows differs from the others: in the source port (ICMP: identifier) within
+	 * 16384 values, and beyond that in the source address; raw frames in the source MAC address.
+	 * 0 or 1: all alike. Not together with a pattern for one of these fields (-EINVAL).
+	 */
+	uint64_t flows;
+	struct ws_vary vary[WS_FIELD_COUNT];
+	enum ws_size_kind size;
+	uint32_t len_min, len_max; /* fixed: both alike; IMIX: unused */
+	enum ws_fill fill;
+	const uint8_t *bytes; /* WS_FILL_BYTES; copied */
+	uint32_t bytes_len;   /* 1 to 65535 */
+	uint32_t run_id;      /* of the probes */
+	uint16_t stream;
+	uint64_t seed;
+};
+
+struct ws_traffic;
+
+/* The headers' length: no frame is shorter. */
+uint32_t ws_traffic_header_len(const struct ws_traffic_spec *spec);
+/* The longest frame that the specification can give. */
+uint32_t ws_traffic_len_max(const struct ws_traffic_spec *spec);
+
+/*
+ * 0; -EMSGSIZE: a length is below the headers, or beyond 65535; -EINVAL: something contradicts (a
+ * field that varies but is not in the frame, a count of 0, len_min above len_max, wrong IP version);
+ * -ENOMEM.
+ */
+int ws_traffic_new(struct ws_traffic **ret, const struct ws_traffic_spec *spec);
+void ws_traffic_free(struct ws_traffic *t);
+
+/*
+ * Writes frame n to buf, which has room for the longest, and returns its length. No allocation, no
+ * division by a variable where it can be avoided; the cost is a copy of the frame and tens of
+ * instructions.
+ */
+uint32_t ws_traffic_write(const struct ws_traffic *t, uint8_t *buf, uint64_t n);
+
+/*
+ * What the sizes mean for a rate: bits of `frames` frames together, in layer 2 (with FCS) and layer 1
+ * (with preamble and gap too, 84 bytes at least). Of a range: two frames of mean size, or the exact sum
+ * over all its sizes.
+ */
+struct ws_frame_sizes {
+	uint64_t frames, l2_bits, l1_bits;
+};
+struct ws_frame_sizes ws_traffic_sizes(const struct ws_traffic *t);
+
+/*
+ * A 64-bit fingerprint of the bytes: FNV-1a over length (32 bits, little-endian) and contents of frames
+ * 0 to min(count, 4096) - 1. The run id does not enter it.
+ */
+uint64_t ws_traffic_hash(const struct ws_traffic *t, uint64_t count);
