@@ -26,3 +26,11 @@ struct ws_hop {
  */
 int ws_neigh_find(
 	struct ws_rtnl *nl, int ifindex, unsigned version, const uint8_t *dst, struct ws_hop *ret);
+
+/*
+ * The same, and where the neighbour table does not know the next hop, the kernel is asked to find it
+ * (NTF_USE: one ARP or neighbour solicitation as any program causes; needs CAP_NET_ADMIN in the namespace,
+ * without it nothing is asked) and the answer waited for, at most timeout_ns.
+ */
+int ws_neigh_resolve(struct ws_rtnl *nl, int ifindex, unsigned version, const uint8_t *dst,
+	int64_t timeout_ns, struct ws_hop *ret);

@@ -373,6 +373,13 @@ int ws_sys_sched_setaffinity(const void *mask, size_t size)
 	return result(sched_setaffinity(0, size, mask));
 }
 
+int ws_sys_getcpu(void)
+{
+	int r = sched_getcpu();
+
+	return r < 0 ? -errno : r;
+}
+
 int ws_sys_sched_setscheduler(int policy, int priority)
 {
 	const struct sched_param param = {.sched_priority = priority};

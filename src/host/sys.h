@@ -87,6 +87,8 @@ int ws_sys_user_by_id(uid_t uid, char *name, size_t size, gid_t *ret_gid);
 int ws_sys_user_groups(const char *name, gid_t gid, gid_t *ret, size_t max);
 /* Of the calling thread. mask: size bytes, bit n is CPU n. policy: SCHED_FIFO and the like. */
 int ws_sys_sched_setaffinity(const void *mask, size_t size);
+/* The CPU of the calling thread. */
+int ws_sys_getcpu(void);
 int ws_sys_sched_setscheduler(int policy, int priority);
 int ws_sys_getrlimit(int resource, struct rlimit *ret);
 int ws_sys_setrlimit(int resource, const struct rlimit *limit);

@@ -129,6 +129,13 @@ int ws_thread_realtime_allow(int priority, char *said, size_t size)
 	return err;
 }
 
+int ws_thread_cpu(void)
+{
+	int cpu = ws_sys_getcpu();
+
+	return cpu < 0 ? -1 : cpu;
+}
+
 int ws_thread_realtime(int priority, char *said, size_t size)
 {
 	int64_t runtime, period;

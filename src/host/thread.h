@@ -14,6 +14,9 @@
 /* -EINVAL: there is no such CPU, or this process may not use it. */
 int ws_thread_pin(int cpu, char *said, size_t size);
 
+/* The CPU that the calling thread is on just now; -1: unknown. */
+int ws_thread_cpu(void);
+
 /*
  * SCHED_FIFO with a priority from 1 to 99. Threads and processes that this one starts do not get it.
  * -EPERM: neither CAP_SYS_NICE nor the limit RLIMIT_RTPRIO allows it, or the control group has no

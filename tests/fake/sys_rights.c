@@ -415,6 +415,11 @@ int ws_sys_sched_setaffinity(const void *mask, size_t size)
 	return (int)(sys_fake_answered(&c, NULL, 0, &ret) ? ret : sys_fake_logged(c, 0));
 }
 
+int ws_sys_getcpu(void)
+{
+	return 0;
+}
+
 int ws_sys_sched_setscheduler(int policy, int priority)
 {
 	struct sys_fake_call c = {

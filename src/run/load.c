@@ -1,0 +1,640 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "run/load.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#include "core/limit.h"
+#include "host/clock.h"
+#include "host/netns.h"
+#include "host/nic.h"
+#include "host/qdisc.h"
+#include "host/rtnl.h"
+#include "host/sys.h"
+#include "host/thread.h"
+#include "run/load_collect.h"
+#include "run/load_verdict.h"
+#include "run/load_worker.h"
+
+/* From the last preparation to the first packet: threads start. */
+#define START_DELAY_NS	 50000000
+#define LOOK_NS		 20000000
+#define STAMP_TIMEOUT_NS 1000000000LL
+/* A run that was to last a given time ends a little later at the most, however late its packets are. */
+#define OVERTIME_NS 100000000LL
+/* What a queue discipline still holds when the last packet was accepted is waited for. */
+#define DRAIN_NS      2000000000LL
+#define STAMP_RECORDS 65536
+#define PRIORITY      40
+/* Frames are handed to a queue discipline that paces them that long before their time. */
+#define LEAD_NS 5000000
+/* Packets a second of one worker of which every departure can be looked at without disturbing it. */
+#define STAMPED_PPS 50000.0
+/* Flat out every second counts: one block in so many. */
+#define FLAT_OUT_EVERY 64
+
+struct worker {
+	struct run *run;
+	struct ws_io *io;
+	struct ws_load_worker *worker;
+	struct ws_spsc *stamps;
+	pthread_t thread;
+	bool running;
+	int cpu; /* asked for; -1: any */
+	int cpu_seen;
+	int rc;
+	char why[200];
+};
+
+struct run {
+	const struct ws_load_setup *setup;
+	struct ws_load_run *result;
+	struct ws_warnings *warnings;
+	struct ws_load_shared shared;
+	struct worker workers[WS_LOAD_WORKERS_MAX];
+	struct ws_load_collector *collector;
+	sem_t placed;
+	struct ws_rtnl nl;
+	bool nl_open;
+	struct ws_nic before, after;
+	bool counted; /* before is known */
+	struct ws_qdisc_facts queue_before, queue_after;
+	bool queued; /* queue_before is known */
+	int64_t start_ns;
+	unsigned every;
+};
+
+static int enter(const struct run *r)
+{
+	return ws_netns_enter(r->setup->netns);
+}
+
+/* The interface's counters and queues. 0 or -errno. */
+static int look(struct run *r, struct ws_nic *nic)
+{
+	int saved = enter(r);
+	int rc;
+
+	*nic = (struct ws_nic){0};
+	if (saved < 0) {
+		return saved;
+	}
+	rc = ws_nic_refresh(r->setup->ifindex, nic);
+	ws_netns_leave(saved);
+	return rc;
+}
+
+static bool look_at_queue(struct run *r, struct ws_qdisc_facts *ret)
+{
+	return r->nl_open && ws_qdisc_look(&r->nl, r->setup->ifindex, ret) == 0;
+}
+
+static unsigned stamped_every(const struct ws_load_setup *s)
+{
+	double pps = s->plan.duration_ns > 0 && !ws_plan_is_max(&s->plan)
+			     ? (double)s->plan.count * 1e9 / (double)s->plan.duration_ns
+			     : 0;
+	double each = pps / s->workers;
+
+	if (ws_plan_is_max(&s->plan)) {
+		return FLAT_OUT_EVERY;
+	}
+	return each <= STAMPED_PPS ? 1 : (unsigned)(each / STAMPED_PPS + 0.999);
+}
+
+static int open_worker(struct run *r, struct worker *w, struct ws_load_granted *granted)
+{
+	const struct ws_load_setup *s = r->setup;
+	struct ws_io_config config = {
+		.backend = s->backend,
+		.dirs = WS_IO_TX,
+		.ifindex = s->ifindex,
+		.frame_max = s->source.len_max,
+		.tx_batch = WS_LOAD_BLOCK,
+		.tx_stages = s->stamp == WS_ORIGIN_SOFTWARE ? WS_STAGE_DRIVER : 0,
+		.stamp_timeout_ns = STAMP_TIMEOUT_NS,
+		.qdisc_bypass = s->qdisc_bypass,
+		.launch_clock = s->pacing == WS_LOAD_TXTIME ? s->launch_clock : WS_CLOCK_NONE,
+	};
+	const struct ws_io_caps *caps;
+	int saved, rc;
+
+	if (s->pacing == WS_LOAD_FQ) {
+		double bytes = r->result->planned_pps * (s->source.frame_bits / 8 - 4) / s->workers;
+
+		config.max_rate = (uint64_t)(bytes + 0.5);
+	}
+	saved = enter(r);
+	if (saved < 0) {
+		return saved;
+	}
+	rc = ws_io_open(&w->io, &config);
+	ws_netns_leave(saved);
+	if (rc < 0) {
+		return rc;
+	}
+	caps = ws_io_caps(w->io);
+	granted->backend = caps->backend;
+	granted->send_buffer = caps->send_buffer;
+	return 0;
+}
+
+static int64_t stop_ns(const struct run *r)
+{
+	int64_t end;
+
+	if (!r->setup->timed ||
+		__builtin_add_overflow(r->start_ns, r->setup->plan.duration_ns, &end) ||
+		__builtin_add_overflow(end, OVERTIME_NS, &end)) {
+		return INT64_MAX;
+	}
+	return end;
+}
+
+/* CLOCK_TAI or CLOCK_MONOTONIC for launch times: how far it is ahead of CLOCK_MONOTONIC. */
+static int64_t launch_offset(const struct ws_load_setup *s)
+{
+	if (s->pacing != WS_LOAD_TXTIME || s->launch_clock == WS_CLOCK_MONOTONIC) {
+		return 0;
+	}
+	return ws_clock_relate(s->launch_clock).offset_ns;
+}
+
+static int make_worker(struct run *r, unsigned index)
+{
+	const struct ws_load_setup *s = r->setup;
+	struct worker *w = &r->workers[index];
+	double pps = r->result->planned_pps;
+	struct ws_load_worker_config config = {
+		.io = w->io,
+		.plan = &s->plan,
+		.source = &s->source,
+		.shared = &r->shared,
+		.index = index,
+		.workers = s->workers,
+		.start_ns = r->start_ns,
+		.stop_ns = stop_ns(r),
+		.late_ns = pps > 0 ? (int64_t)(1e9 / pps) : INT64_MAX,
+		.lead_ns = s->pacing == WS_LOAD_BUSY ? 0 : LEAD_NS,
+		.launch = s->pacing == WS_LOAD_TXTIME,
+		.launch_offset_ns = launch_offset(s),
+		.skip = s->late_skip,
+		.stamp = s->stamp,
+		.every = r->every,
+		.pace = ws_pace_default,
+	};
+	int rc;
+
+	if (s->stamp != WS_ORIGIN_NONE) {
+		rc = ws_spsc_new(&w->stamps, STAMP_RECORDS, sizeof(struct ws_load_stamp));
+		if (rc < 0) {
+			return rc;
+		}
+		config.stamps = w->stamps;
+	}
+	rc = ws_load_worker_new(&w->worker, &config);
+	if (rc == 0 && s->stamp != WS_ORIGIN_NONE) {
+		ws_load_collector_add(
+			r->collector, w->stamps, &ws_load_worker_public(w->worker)->told);
+	}
+	return rc;
+}
+
+static int prepare(struct run *r, struct ws_load_granted *granted, struct ws_load_fault *fault)
+{
+	const struct ws_load_setup *s = r->setup;
+	struct ws_nic nic;
+	int saved, rc;
+
+	fault->step = "look";
+	rc = look(r, &nic);
+	if (rc < 0 || !nic.up || !nic.running) {
+		return rc < 0 ? rc : nic.up ? -ENOLINK : -ENETDOWN;
+	}
+	saved = enter(r);
+	if (saved < 0) {
+		return saved;
+	}
+	r->nl_open = ws_rtnl_open(&r->nl, 0) == 0;
+	ws_netns_leave(saved);
+	fault->step = "open";
+	for (unsigned i = 0; i < s->workers; i++) {
+		rc = open_worker(r, &r->workers[i], granted);
+		if (rc < 0) {
+			return rc;
+		}
+	}
+	fault->step = "memory";
+	if (s->stamp != WS_ORIGIN_NONE) {
+		rc = ws_load_collector_new(
+			&r->collector, &r->result->gaps, s->workers, s->link_bps);
+		if (rc < 0) {
+			return rc;
+		}
+	}
+	r->start_ns = ws_clock_now() + START_DELAY_NS;
+	for (unsigned i = 0; i < s->workers; i++) {
+		rc = make_worker(r, i);
+		if (rc < 0) {
+			return rc;
+		}
+	}
+	return 0;
+}
+
+static void *worker_thread(void *arg)
+{
+	struct worker *w = arg;
+	struct run *r = w->run;
+
+	w->rc = w->cpu >= 0 ? ws_thread_pin(w->cpu, w->why, sizeof(w->why)) : 0;
+	if (w->rc == 0 && r->setup->realtime) {
+		(void)ws_thread_realtime(PRIORITY, w->why, sizeof(w->why));
+	}
+	/* Timers that are due fire on time, not up to 50 us later. */
+	(void)prctl(PR_SET_TIMERSLACK, 1);
+	sem_post(&r->placed);
+	if (w->rc < 0) {
+		return NULL;
+	}
+	while (ws_load_worker_step(w->worker)) {
+		;
+	}
+	w->cpu_seen = ws_thread_cpu();
+	return NULL;
+}
+
+static void stop_all(struct run *r, int level)
+{
+	atomic_store(&r->shared.stop, level);
+}
+
+static int start_threads(struct run *r, struct ws_load_fault *fault)
+{
+	const struct ws_load_setup *s = r->setup;
+	sigset_t all, before;
+	int rc = 0;
+
+	fault->step = "thread";
+	/* Signals are the main thread's. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	for (unsigned i = 0; i < s->workers && rc == 0; i++) {
+		struct worker *w = &r->workers[i];
+
+		rc = -pthread_create(&w->thread, NULL, worker_thread, w);
+		w->running = rc == 0;
+	}
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	for (unsigned i = 0; i < s->workers && r->workers[i].running; i++) {
+		while (sem_wait(&r->placed) < 0) {
+			; /* a signal came */
+		}
+	}
+	for (unsigned i = 0; i < s->workers && rc == 0; i++) {
+		const struct worker *w = &r->workers[i];
+
+		if (w->rc < 0) {
+			fault->step = "cpu";
+			(void)snprintf(fault->why, sizeof(fault->why), "%s", w->why);
+			rc = w->rc;
+		} else if (*w->why) {
+			ws_warn(r->warnings, "--realtime: %s", w->why);
+		}
+	}
+	if (rc < 0) {
+		stop_all(r, 2);
+	}
+	return rc;
+}
+
+static void join_threads(struct run *r)
+{
+	for (unsigned i = 0; i < r->setup->workers; i++) {
+		if (r->workers[i].running) {
+			pthread_join(r->workers[i].thread, NULL);
+			r->workers[i].running = false;
+		}
+	}
+}
+
+static void set_ended(struct run *r, bool faulted, const char *name, const char *what)
+{
+	struct ws_load_run *res = r->result;
+
+	if (!res->complete) {
+		return;
+	}
+	res->complete = false;
+	res->faulted = faulted;
+	(void)snprintf(
+		res->ended_by, sizeof(res->ended_by), "%s%s%s", name, *name ? " " : "", what);
+}
+
+static void check_fault(struct run *r, int fault)
+{
+	const char *name = r->setup->name;
+	struct ws_nic nic;
+
+	switch (fault) {
+	case 0:
+		return;
+	case -ENODEV:
+		set_ended(r, true, name, "was removed during the run");
+		break;
+	case -ENETDOWN:
+		/* A removal begins by setting the interface down. */
+		set_ended(r, true, name,
+			look(r, &nic) == -ENODEV ? "was removed during the run"
+						 : "went down during the run");
+		break;
+	default:
+		set_ended(r, true, name, strerror(-fault));
+		break;
+	}
+	stop_all(r, 1);
+}
+
+/* Sums of what the workers publish. */
+static struct ws_load_second sums(const struct run *r, uint64_t *ret_sent, uint64_t *ret_bytes)
+{
+	struct ws_load_second s = {0};
+
+	*ret_sent = 0;
+	*ret_bytes = 0;
+	for (unsigned i = 0; i < r->setup->workers; i++) {
+		const struct ws_load_worker_public *p = ws_load_worker_public(r->workers[i].worker);
+
+		*ret_sent += atomic_load_explicit(&p->sent, memory_order_relaxed);
+		*ret_bytes += atomic_load_explicit(&p->bytes, memory_order_relaxed);
+		s.failed += atomic_load_explicit(&p->failed, memory_order_relaxed);
+		s.late += atomic_load_explicit(&p->late, memory_order_relaxed);
+	}
+	return s;
+}
+
+struct telling {
+	int64_t at_ns; /* of the last line */
+	uint64_t sent, bytes;
+};
+
+static void tell_progress(struct run *r, struct telling *t, int64_t now_ns)
+{
+	double took = (double)(now_ns - t->at_ns) * 1e-9;
+	uint64_t sent, bytes;
+	struct ws_load_second s = sums(r, &sent, &bytes);
+
+	s.seconds = (double)(now_ns - r->start_ns) * 1e-9;
+	s.pps = (double)(sent - t->sent) / took;
+	s.bps = 8.0 * (double)(bytes - t->bytes + 4 * (sent - t->sent)) / took;
+	*t = (struct telling){.at_ns = now_ns, .sent = sent, .bytes = bytes};
+	r->setup->progress(r->setup->arg, &s);
+}
+
+/* From the start until all threads are done. */
+static void watch(struct run *r)
+{
+	const struct ws_load_setup *s = r->setup;
+	struct telling telling = {.at_ns = r->start_ns};
+	bool carrier_told = false;
+	int64_t second = r->start_ns + WS_NSEC_PER_SEC;
+
+	for (unsigned i = 0; i < s->workers;) {
+		int64_t now = ws_clock_now();
+		struct timespec until = {
+			.tv_sec = (now + LOOK_NS) / WS_NSEC_PER_SEC,
+			.tv_nsec = (now + LOOK_NS) % WS_NSEC_PER_SEC,
+		};
+		bool over = pthread_clockjoin_np(
+				    r->workers[i].thread, NULL, CLOCK_MONOTONIC, &until) == 0;
+
+		if (over) {
+			r->workers[i].running = false;
+			i++;
+		}
+		for (unsigned k = 0; k < s->workers; k++) {
+			const struct ws_load_worker_public *p =
+				ws_load_worker_public(r->workers[k].worker);
+
+			check_fault(r, atomic_load(&p->fault));
+		}
+		if (r->collector) {
+			ws_load_collect(r->collector);
+		}
+		if (s->stop && atomic_load(s->stop)) {
+			set_ended(r, false, "", "stopped by the user");
+			stop_all(r, atomic_load(s->stop));
+		}
+		now = ws_clock_now();
+		if (now < second) {
+			continue;
+		}
+		second += WS_NSEC_PER_SEC;
+		if (!carrier_told) {
+			struct ws_nic nic;
+
+			if (look(r, &nic) == 0 && nic.up && !nic.running) {
+				carrier_told = true;
+				ws_warn(r->warnings,
+					"%s: %s lost its carrier during the run (is the cable in, and the "
+					"other end up?)",
+					s->label, s->name);
+			}
+		}
+		if (s->progress) {
+			tell_progress(r, &telling, now);
+		}
+	}
+}
+
+/* Until the queue discipline has sent what it took, so that the interface's counter is final. */
+static void drain_queue(struct run *r)
+{
+	int64_t until = ws_clock_now() + DRAIN_NS;
+
+	while (look_at_queue(r, &r->queue_after) && r->queue_after.backlog_packets &&
+		ws_clock_now() < until && (!r->setup->stop || atomic_load(r->setup->stop) < 2)) {
+		(void)ws_sys_sleep_until(ws_clock_now() + LOOK_NS);
+	}
+}
+
+static void add_up(struct run *r)
+{
+	struct ws_load_run *res = r->result;
+	bool overran = false;
+	int64_t end = 0;
+
+	for (unsigned i = 0; i < r->setup->workers; i++) {
+		const struct ws_load_worker_stats *s = ws_load_worker_stats(r->workers[i].worker);
+		struct ws_io_stats io;
+
+		ws_io_stats(r->workers[i].io, &io);
+		res->due += s->due;
+		res->sent += s->sent;
+		res->sent_bytes += s->sent_bytes;
+		res->skipped += s->skipped;
+		res->refused += s->refused;
+		res->given_up += s->given_up;
+		res->refusal = s->refusal ? s->refusal : res->refusal;
+		res->again += s->again;
+		res->slots_full += io.tx_slots_full;
+		res->calls += io.tx_calls;
+		res->late += s->late;
+		res->stalls += s->stalls;
+		res->pacer_waits += s->pacer_waits;
+		if (s->lateness_max_ns > res->lateness_max_ns) {
+			res->lateness_max_ns = s->lateness_max_ns;
+		}
+		res->cpu_ns += s->cpu_ns;
+		res->send_ns += s->send_ns;
+		res->stamp_ns += s->stamp_ns;
+		res->stamps_wanted += s->stamps_wanted;
+		res->stamps_missing += s->stamps_missing;
+		res->stamps_unread += s->stamps_unread;
+		overran |= s->overran;
+		end = s->end_ns > end ? s->end_ns : end;
+	}
+	res->failed = res->refused + res->given_up;
+	res->attempted = res->sent + res->failed;
+	res->balanced = res->due == res->sent + res->failed + res->skipped;
+	if (overran) {
+		set_ended(r, false, "",
+			"stopped, its time being over: this rate is out of reach here");
+	}
+	if (!res->faulted && res->due == res->planned) {
+		/* Whoever ended it, ended only the wait for what was under way. */
+		res->complete = true;
+		res->ended_by[0] = '\0';
+	}
+	if (res->complete && !ws_plan_is_max(&r->setup->plan) &&
+		end < r->start_ns + r->setup->plan.duration_ns) {
+		end = r->start_ns + r->setup->plan.duration_ns;
+	}
+	res->elapsed_ns = end > r->start_ns ? end - r->start_ns : 0;
+}
+
+static void fill_result(struct run *r, const struct ws_load_granted *granted)
+{
+	const struct ws_load_setup *s = r->setup;
+	struct ws_load_run *res = r->result;
+
+	add_up(r);
+	drain_queue(r);
+	res->wire_known = r->counted && r->before.has_counters && look(r, &r->after) == 0 &&
+			  r->after.has_counters;
+	res->wire_packets = r->after.tx_packets - r->before.tx_packets;
+	res->qdisc_drops = r->queued && look_at_queue(r, &r->queue_after)
+				   ? r->queue_after.drops - r->queue_before.drops
+				   : UINT64_MAX;
+	ws_load_verdict(r->warnings, res,
+		&(struct ws_load_verdict_facts){
+			.setup = s,
+			.qdisc = r->queued ? r->queue_before.root : "",
+			.backend = granted->backend,
+			.cpu = r->workers[0].cpu_seen,
+		});
+}
+
+static void init_result(struct run *r)
+{
+	const struct ws_load_setup *s = r->setup;
+	bool max = ws_plan_is_max(&s->plan);
+	struct ws_load_run *res = r->result;
+
+	*res = (struct ws_load_run){
+		.rate = s->rate,
+		.pps = s->plan.pps,
+		.planned_pps = !max && s->plan.duration_ns > 0
+				       ? (double)s->plan.count * 1e9 / (double)s->plan.duration_ns
+				       : 0,
+		.frame_bits = s->source.frame_bits,
+		.pattern = s->plan.pattern,
+		.burst = s->plan.burst,
+		.planned = s->plan.count,
+		.schedule_hash = ws_plan_hash(&s->plan),
+		.complete = true,
+		.gap_origin = s->stamp,
+		.stamped_share = 1.0 / r->every,
+	};
+	ws_gaps_init(&res->gaps);
+}
+
+/* What one look at the clock takes: the median of a few. */
+static int64_t clock_read_ns(void)
+{
+	int64_t begin = ws_clock_now();
+
+	for (int i = 0; i < 1000; i++) {
+		(void)ws_clock_now();
+	}
+	return (ws_clock_now() - begin) / 1000;
+}
+
+int ws_load_run(const struct ws_load_setup *setup, struct ws_load_run *ret,
+	struct ws_load_granted *ret_granted, struct ws_warnings *warnings,
+	struct ws_load_fault *ret_fault)
+{
+	struct run *r;
+	int rc;
+
+	*ret_fault = (struct ws_load_fault){.step = "memory"};
+	*ret_granted = (struct ws_load_granted){0};
+	if (!setup->workers || setup->workers > WS_LOAD_WORKERS_MAX) {
+		return -EINVAL;
+	}
+	r = aligned_alloc(64, (sizeof(*r) + 63) & ~(size_t)63);
+	if (!r) {
+		return -ENOMEM;
+	}
+	memset(r, 0, sizeof(*r));
+	r->setup = setup;
+	r->result = ret;
+	r->warnings = warnings;
+	r->every = stamped_every(setup);
+	for (unsigned i = 0; i < setup->workers; i++) {
+		r->workers[i].run = r;
+		r->workers[i].cpu = setup->cpus[i];
+		r->workers[i].cpu_seen = -1;
+	}
+	if (sem_init(&r->placed, 0, 0) < 0) {
+		rc = -errno;
+		free(r);
+		return rc;
+	}
+	ret_granted->clock_read_ns = clock_read_ns();
+	init_result(r);
+	rc = prepare(r, ret_granted, ret_fault);
+	if (rc == 0) {
+		r->counted = look(r, &r->before) == 0;
+		r->queued = look_at_queue(r, &r->queue_before);
+		rc = start_threads(r, ret_fault);
+		if (rc == 0) {
+			watch(r);
+		}
+		join_threads(r);
+	}
+	if (rc == 0) {
+		if (r->collector) {
+			ws_load_collect(r->collector);
+		}
+		fill_result(r, ret_granted);
+	}
+	for (unsigned i = 0; i < setup->workers; i++) {
+		ws_load_worker_free(r->workers[i].worker);
+		ws_spsc_free(r->workers[i].stamps);
+		ws_io_close(r->workers[i].io);
+	}
+	ws_load_collector_free(r->collector);
+	if (r->nl_open) {
+		ws_rtnl_close(&r->nl);
+	}
+	sem_destroy(&r->placed);
+	free(r);
+	return rc;
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "run/load_verdict.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/limit.h"
+#include "host/device.h"
+
+static double percent(uint64_t part, uint64_t whole)
+{
+	return whole ? 100.0 * (double)part / (double)whole : 0.0;
+}
+
+static double per(int64_t ns, uint64_t packets)
+{
+	return packets ? (double)ns / (double)packets : 0;
+}
+
+/* Appends a clause; what does not fit is left out. */
+static void add(struct ws_limit *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void add(struct ws_limit *l, const char *format, ...)
+{
+	size_t used = strlen(l->why);
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(l->why + used, sizeof(l->why) - used, format, args);
+	va_end(args);
+}
+
+static void try(struct ws_limit *l, const char *what)
+{
+	for (size_t i = 0; i + 1 < sizeof(l->try) / sizeof(l->try[0]); i++) {
+		if (!l->try[i]) {
+			l->try[i] = what;
+			return;
+		}
+	}
+}
+
+static void say_link(struct ws_limit *l, uint64_t link_bps, double l1_bits, double frame_bits)
+{
+	add(l,
+		"the link carries %.0f Mbit/s at layer 1, which is at most %.0f packets/s or %.1f Mbit/s of "
+		"such frames (%.0f bytes with FCS)",
+		(double)link_bps / 1e6, ws_limit_link_pps(link_bps, l1_bits),
+		ws_limit_link_pps(link_bps, l1_bits) * frame_bits / 1e6, frame_bits / 8);
+	try(l, "a lower rate (100% is what the link carries)");
+	try(l, "larger frames (--size), if bits are wanted and not packets");
+}
+
+static void say_backpressure(
+	struct ws_limit *l, const struct ws_load_run *r, const struct ws_load_verdict_facts *f)
+{
+	const char *name = r->refusal ? strerrorname_np(-r->refusal) : NULL;
+	bool any = false;
+
+	if (r->refused) {
+		add(l, "the kernel refused %llu packets (%s)", (unsigned long long)r->refused,
+			name ? name : "unknown error");
+		any = true;
+	}
+	if (r->again) {
+		add(l, "%s%s %llu times", any ? "; " : "",
+			r->slots_full ? "all slots of the ring were taken"
+				      : "the kernel had no room (EAGAIN)",
+			(unsigned long long)r->again);
+		if (r->given_up) {
+			add(l, ", and %llu packets were given up after waiting for it",
+				(unsigned long long)r->given_up);
+		}
+		any = true;
+	}
+	if (r->qdisc_drops && r->qdisc_drops != UINT64_MAX) {
+		add(l, "%squeue discipline %s of %s dropped %llu", any ? "; " : "",
+			*f->qdisc ? f->qdisc : "(unknown)", f->setup->name,
+			(unsigned long long)r->qdisc_drops);
+	} else if (*f->qdisc && strcmp(f->qdisc, "noqueue") != 0) {
+		add(l, "; queue discipline: %s", f->qdisc);
+	}
+	try(l, "a lower rate");
+	try(l, "a look at the queue: tc -s qdisc show");
+	if (!f->setup->qdisc_bypass && *f->qdisc && strcmp(f->qdisc, "noqueue") != 0) {
+		try(l, "past the queue, if it is not to shape: --bypass on");
+	}
+}
+
+static void say_cpu(
+	struct ws_limit *l, const struct ws_load_run *r, const struct ws_load_verdict_facts *f)
+{
+	const struct ws_load_setup *s = f->setup;
+	uint64_t attempted = r->sent + r->failed;
+	struct ws_cpu_place place = {.numa_node = -1};
+
+	add(l, "the pacer waited for %.1f %% of the packets: %.0f ns a packet, %.0f of them in send calls",
+		percent(r->pacer_waits, attempted), per(r->cpu_ns, attempted),
+		per(r->send_ns, attempted));
+	if (f->cpu >= 0) {
+		ws_cpu_place_look(f->cpu, &place);
+		add(l, ", on CPU %d%s%s", f->cpu, *place.governor ? ", governor " : "",
+			place.governor);
+	}
+	if (s->workers > 1) {
+		add(l, "; %u workers", s->workers);
+	}
+	try(l, "more workers, each on a core of its own (--workers)");
+	try(l, "larger frames (--size), if bits are wanted and not packets");
+	if (*place.governor && strcmp(place.governor, "performance") != 0) {
+		try(l, "the governor performance (cpupower frequency-set -g performance)");
+	} else if (!s->qdisc_bypass) {
+		try(l, "past the queue discipline (--bypass on)");
+	} else {
+		try(l, "another backend (--io)");
+	}
+}
+
+static void say_rate_control(struct ws_limit *l, const struct ws_load_run *r, unsigned workers)
+{
+	double had = r->elapsed_ns > 0
+			     ? 100.0 * (double)r->cpu_ns / ((double)r->elapsed_ns * workers)
+			     : 0;
+
+	add(l,
+		"%llu packets (%.2f %%) left late, by up to %.1f ms, though there was time: the pacer waited for "
+		"%.0f %% of them, had the CPU %.0f %% of the time, and was held up %llu times for over 1 ms",
+		(unsigned long long)r->late, percent(r->late, r->sent),
+		(double)r->lateness_max_ns * 1e-6, percent(r->pacer_waits, r->sent), had,
+		(unsigned long long)r->stalls);
+	try(l, "a CPU of its own for each worker (--cpu), and fewer other programs");
+	try(l, "real-time priority (--realtime)");
+	try(l, "pacing by the kernel where it can (--pacing fq or txtime)");
+}
+
+static void warn_all(
+	struct ws_warnings *w, const struct ws_load_run *r, const struct ws_load_verdict_facts *f)
+{
+	const char *rate = f->setup->label, *name = f->setup->name;
+
+	if (r->skipped) {
+		ws_warn(w,
+			"%s: %llu packets were late by a whole gap and skipped, as --late skip says",
+			rate, (unsigned long long)r->skipped);
+	}
+	if (r->gap_origin == WS_ORIGIN_SOFTWARE && r->stamps_wanted &&
+		r->stamps_missing == r->stamps_wanted) {
+		ws_warn(w,
+			"%s: %s gave no transmit stamp at all, so nothing is known of its spacing (use --stamp user)",
+			rate, name);
+	} else if (r->stamps_missing > r->stamps_wanted / 100) {
+		ws_warn(w, "%s: %llu of %llu transmit stamps of %s did not come", rate,
+			(unsigned long long)r->stamps_missing, (unsigned long long)r->stamps_wanted,
+			name);
+	}
+	if (r->qdisc_drops && r->qdisc_drops != UINT64_MAX) {
+		ws_warn(w, "%s: queue discipline %s of %s dropped %llu packets", rate, f->qdisc,
+			name, (unsigned long long)r->qdisc_drops);
+	}
+	if (r->wire_known && r->wire_packets < r->sent - r->sent / 1000) {
+		ws_warn(w,
+			"%s: %s counted %llu packets on their way out, fewer than the %llu that the kernel took "
+			"(look at its drop counters: ethtool -S, ip -s link)",
+			rate, name, (unsigned long long)r->wire_packets,
+			(unsigned long long)r->sent);
+	}
+	if (r->stalls) {
+		ws_warn(w,
+			"%s: held up %llu times for more than 1 ms, at most %.1f ms (is something else running?)",
+			rate, (unsigned long long)r->stalls, (double)r->lateness_max_ns * 1e-6);
+	}
+	if (!r->balanced) {
+		ws_warn(w,
+			"%s: the accounts of this run do not balance: its figures are not to be trusted (this "
+			"is a defect of the program)",
+			rate);
+	}
+}
+
+void ws_load_verdict(
+	struct ws_warnings *w, struct ws_load_run *r, const struct ws_load_verdict_facts *f)
+{
+	const struct ws_load_setup *s = f->setup;
+	const struct ws_limit_evidence e = {
+		.requested_pps = r->planned_pps,
+		.accepted = r->sent,
+		.elapsed_ns = r->elapsed_ns,
+		.refused = r->failed,
+		.again = r->again,
+		.qdisc_drops = r->qdisc_drops == UINT64_MAX ? 0 : r->qdisc_drops,
+		.bound_waits = f->bound_waits,
+		.pacer_waits = r->pacer_waits,
+		.late = r->late + r->skipped,
+		.link_bps = s->link_bps,
+		.l1_bits = s->source.l1_bits,
+		.workers = s->workers,
+		.cpu_ns = r->cpu_ns,
+		.send_ns = r->send_ns,
+		.stamp_ns = r->stamp_ns,
+	};
+	enum ws_limit_cause cause = ws_limit_find(&e);
+	struct ws_limit *l = &r->limit;
+
+	*l = (struct ws_limit){.cause = ws_limit_name(cause)};
+	switch (cause) {
+	case WS_LIMIT_LINK:
+		say_link(l, s->link_bps, s->source.l1_bits, s->source.frame_bits);
+		break;
+	case WS_LIMIT_BACKPRESSURE:
+		say_backpressure(l, r, f);
+		break;
+	case WS_LIMIT_CPU:
+		say_cpu(l, r, f);
+		break;
+	case WS_LIMIT_RATE_CONTROL:
+		say_rate_control(l, r, s->workers);
+		break;
+	case WS_LIMIT_UNKNOWN:
+		add(l,
+			"ruled out: the link%s, refusals of the kernel, a busy sender (it waited for %.1f %% of the "
+			"packets), late sends",
+			s->link_bps ? "" : " (its speed is unknown)",
+			percent(r->pacer_waits, r->sent));
+		try(l, "the same again: was the run ended early?");
+		break;
+	case WS_LIMIT_NONE:
+	case WS_LIMIT_COUNT:
+		break;
+	}
+	warn_all(w, r, f);
+}
+
+bool ws_load_verdict_link(struct ws_load_run *r, uint64_t link_bps, double l1_bits)
+{
+	const struct ws_limit_evidence e = {
+		.requested_pps = r->planned_pps,
+		.link_bps = link_bps,
+		.l1_bits = l1_bits,
+	};
+
+	if (!(r->planned_pps > 0) || ws_limit_find(&e) != WS_LIMIT_LINK) {
+		return false;
+	}
+	r->limit = (struct ws_limit){.cause = ws_limit_name(WS_LIMIT_LINK)};
+	say_link(&r->limit, link_bps, l1_bits, r->frame_bits);
+	return true;
+}

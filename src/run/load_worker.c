@@ -1,0 +1,681 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "run/load_worker.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "host/clock.h"
+#include "host/sys.h"
+
+#define STAMP_BATCH 64
+/* How long to wait for the kernel before it is asked again. */
+#define AGAIN_NS 20000
+/* A packet that the kernel has no room for is offered for so long, and then given up. */
+#define PATIENCE_NS 10000000
+/* A stop request is seen at least that often. */
+#define NAP_NS	 50000000
+#define STALL_NS 1000000
+/* After so many stamps in a row that did not come, one block a second is asked for. */
+#define PAUSE_AFTER 64
+#define RETRY_NS    1000000000
+/* What reading one stamp can plausibly take, against one look that was interrupted. */
+#define MIN_DRAIN_NS 100
+
+/* A frame that is built in the slot of the same place. */
+struct staged {
+	uint64_t seq;
+	int64_t intended_ns; /* CLOCK_MONOTONIC; flat out INT64_MIN */
+};
+
+/* A stamp under way. */
+struct flight {
+	struct ws_load_stamp stamp;
+	bool known;   /* it is there, or will not come */
+	bool missing; /* it will not come */
+	bool refused; /* nor was the packet sent */
+};
+
+struct ws_load_worker {
+	struct ws_load_worker_config c;
+	struct ws_load_worker_stats stats;
+	struct ws_load_worker_public public;
+	struct ws_plan_cursor cursor; /* of the next packet to stage */
+	bool flat_out;
+	uint64_t block_end; /* flat out: of the packets that are ours from cursor.n on */
+	/* Reserved slots, the oldest first; frames are built in the first `staged_count`. */
+	uint8_t *slots[WS_LOAD_BLOCK];
+	unsigned slot_count;
+	struct ws_io_tx frames[WS_LOAD_BLOCK];
+	struct staged staged[WS_LOAD_BLOCK];
+	bool looked[WS_LOAD_BLOCK]; /* their departure is looked at */
+	unsigned staged_count;
+	/* Stamps under way, by cookie mod its size: a ring, in the order of sequences. */
+	struct flight *flight;
+	uint64_t flight_head, flight_tail;
+	uint32_t flight_size, bound;
+	bool drained;
+	bool waited; /* for the next deadline */
+	bool stalled;
+	bool no_room; /* the kernel had none at the last look */
+	bool started, ending, stamps_broken;
+	unsigned missing; /* stamps in a row that did not come */
+	int64_t retry_ns;
+	int64_t cpu_before_ns;
+};
+
+int ws_load_worker_new(struct ws_load_worker **ret, const struct ws_load_worker_config *config)
+{
+	const struct ws_io_caps *caps = ws_io_caps(config->io);
+	bool kernel = config->stamp == WS_ORIGIN_SOFTWARE;
+	struct ws_load_worker *w;
+
+	if (config->source->len_max > caps->frame_max) {
+		return -EMSGSIZE;
+	}
+	if (!config->workers || config->index >= config->workers ||
+		(kernel && !caps->stamps_outstanding) || (config->launch && !caps->launch_time)) {
+		return -EINVAL;
+	}
+	w = aligned_alloc(64, (sizeof(*w) + 63) & ~(size_t)63);
+	if (!w) {
+		return -ENOMEM;
+	}
+	*w = (struct ws_load_worker){.c = *config};
+	w->flat_out = ws_plan_is_max(config->plan);
+	w->bound = kernel ? caps->stamps_outstanding : 0;
+	w->flight_size = w->bound + WS_LOAD_BLOCK;
+	w->flight = calloc(w->flight_size, sizeof(*w->flight));
+	if (!w->flight) {
+		free(w);
+		return -ENOMEM;
+	}
+	if (!w->c.every) {
+		w->c.every = 1;
+	}
+	ws_plan_cursor_init(&w->cursor, config->plan);
+	if (!w->flat_out) {
+		ws_plan_cursor_skip(&w->cursor, config->index);
+	}
+	*ret = w;
+	return 0;
+}
+
+void ws_load_worker_free(struct ws_load_worker *w)
+{
+	if (w) {
+		free(w->flight);
+		free(w);
+	}
+}
+
+const struct ws_load_worker_stats *ws_load_worker_stats(const struct ws_load_worker *w)
+{
+	return &w->stats;
+}
+
+const struct ws_load_worker_public *ws_load_worker_public(const struct ws_load_worker *w)
+{
+	return &w->public;
+}
+
+static int stop_level(const struct ws_load_worker *w)
+{
+	return atomic_load_explicit(&w->c.shared->stop, memory_order_relaxed);
+}
+
+static void fault(struct ws_load_worker *w, int error)
+{
+	atomic_store_explicit(&w->public.fault, error, memory_order_relaxed);
+	w->ending = true;
+}
+
+/* Stamps that are known go to the collector, in the order of sequences. */
+static void tell(struct ws_load_worker *w)
+{
+	uint64_t told;
+
+	while (w->flight_tail != w->flight_head) {
+		struct flight *f = &w->flight[w->flight_tail % w->flight_size];
+
+		if (!f->known) {
+			break;
+		}
+		if (f->missing) {
+			w->stats.stamps_missing += !f->refused;
+		} else if (!ws_spsc_push(w->c.stamps, &f->stamp)) {
+			w->stats.stamps_unread++;
+		}
+		w->flight_tail++;
+	}
+	told = w->flight_tail != w->flight_head
+		       ? w->flight[w->flight_tail % w->flight_size].stamp.seq
+	       : w->staged_count ? w->staged[0].seq
+				 : w->cursor.n;
+	atomic_store_explicit(&w->public.told, told, memory_order_release);
+}
+
+/* Whether the departure of packet seq is to be looked at. */
+static bool want_stamp(struct ws_load_worker *w, uint64_t seq, int64_t now_ns)
+{
+	if (w->c.stamp == WS_ORIGIN_NONE || (w->c.every > 1 && seq / WS_LOAD_BLOCK % w->c.every)) {
+		return false;
+	}
+	if (w->c.stamp == WS_ORIGIN_USER) {
+		return true;
+	}
+	if (w->missing >= PAUSE_AFTER) {
+		if (now_ns < w->retry_ns) {
+			return false;
+		}
+		w->retry_ns = now_ns + RETRY_NS;
+	}
+	return ws_io_tx_outstanding(w->c.io) + w->staged_count < w->bound;
+}
+
+/* Builds packet seq in the first slot that has no frame. */
+static void build(struct ws_load_worker *w, uint64_t seq, int64_t intended_ns)
+{
+	unsigned i = w->staged_count++;
+
+	w->frames[i] = (struct ws_io_tx){
+		.len = w->c.source->write(w->c.source->arg, w->slots[i], seq),
+		.launch_ns = w->c.launch ? intended_ns + w->c.launch_offset_ns : 0,
+	};
+	w->staged[i] = (struct staged){.seq = seq, .intended_ns = intended_ns};
+}
+
+static bool have_slot(struct ws_load_worker *w, unsigned wanted)
+{
+	struct ws_io_slot slots[WS_LOAD_BLOCK];
+	int n;
+
+	if (w->slot_count > w->staged_count) {
+		return true;
+	}
+	if (w->slot_count + wanted > WS_LOAD_BLOCK) {
+		wanted = WS_LOAD_BLOCK - w->slot_count;
+	}
+	n = wanted ? ws_io_tx_reserve(w->c.io, slots, wanted) : 0;
+	for (int i = 0; i < n; i++) {
+		w->slots[w->slot_count++] = slots[i].data;
+	}
+	return n > 0;
+}
+
+/* Flat out: the rest of our block, or a new one. */
+static void stage_block(struct ws_load_worker *w, bool over)
+{
+	if (w->cursor.n == w->block_end) {
+		uint64_t first;
+
+		if (over) {
+			return;
+		}
+		first = atomic_fetch_add_explicit(
+			&w->c.shared->next, WS_LOAD_BLOCK, memory_order_relaxed);
+		if (first >= w->c.plan->count) {
+			w->cursor.n = w->block_end = UINT64_MAX;
+			return;
+		}
+		w->cursor.n = first;
+		w->block_end = first + WS_LOAD_BLOCK;
+		if (w->block_end > w->c.plan->count) {
+			w->block_end = w->c.plan->count;
+		}
+	}
+	while (w->cursor.n < w->block_end && have_slot(w, (unsigned)(w->block_end - w->cursor.n))) {
+		build(w, w->cursor.n, INT64_MIN);
+		w->stats.due++;
+		w->cursor.n++;
+	}
+}
+
+static int64_t deadline_of(const struct ws_load_worker *w)
+{
+	return w->c.start_ns + w->cursor.offset_ns - w->c.lead_ns;
+}
+
+/* Packets whose successor is due too are not sent, if that is wanted. */
+static void skip_missed(struct ws_load_worker *w, int64_t now_ns)
+{
+	struct ws_plan_cursor after = w->cursor;
+
+	for (;;) {
+		ws_plan_cursor_skip(&after, w->c.workers);
+		if (after.n >= w->c.plan->count ||
+			w->c.start_ns + after.offset_ns - w->c.lead_ns > now_ns ||
+			/* Those of one burst are due together, and not late for that. */
+			after.offset_ns == w->cursor.offset_ns) {
+			return;
+		}
+		w->stats.skipped++;
+		w->stats.due++;
+		w->cursor = after;
+	}
+}
+
+/*
+ * Paced: the next packet is built before it is due, and with it all those of the same instant; late, all
+ * that are due.
+ */
+static void stage_paced(struct ws_load_worker *w, int64_t now_ns)
+{
+	if (w->c.skip && w->staged_count && w->cursor.n < w->c.plan->count &&
+		deadline_of(w) <= now_ns &&
+		w->c.start_ns + w->cursor.offset_ns > w->staged[0].intended_ns) {
+		/* Built in time, and not sent in time: for lack of room, or of time. */
+		*(w->no_room ? &w->stats.given_up : &w->stats.skipped) += w->staged_count;
+		w->staged_count = 0;
+	}
+	while (w->staged_count < WS_LOAD_BLOCK && w->cursor.n < w->c.plan->count) {
+		int64_t intended;
+
+		if (w->c.skip) {
+			skip_missed(w, now_ns);
+		}
+		intended = w->c.start_ns + w->cursor.offset_ns;
+		if (w->staged_count && deadline_of(w) > now_ns &&
+			intended != w->staged[0].intended_ns) {
+			return;
+		}
+		if (!have_slot(w, 1)) {
+			return;
+		}
+		build(w, w->cursor.n, intended);
+		w->stats.due++;
+		ws_plan_cursor_skip(&w->cursor, w->c.workers);
+	}
+}
+
+static void count_sent(struct ws_load_worker *w, unsigned i, int64_t before_ns)
+{
+	int64_t intended = w->staged[i].intended_ns;
+	int64_t lateness;
+
+	w->stats.sent++;
+	w->stats.sent_bytes += w->frames[i].len;
+	if (intended != INT64_MIN) {
+		lateness = before_ns - intended + w->c.lead_ns;
+		w->stats.late += lateness > w->c.late_ns;
+		if (lateness > w->stats.lateness_max_ns) {
+			w->stats.lateness_max_ns = lateness;
+		}
+	}
+}
+
+/* The first n frames have left our hands. */
+static void settle(struct ws_load_worker *w, unsigned n, int64_t before_ns)
+{
+	bool user = w->c.stamp == WS_ORIGIN_USER;
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct ws_io_tx *f = &w->frames[i];
+		int64_t intended = w->staged[i].intended_ns;
+		bool refused = f->status < 0;
+
+		if (refused) {
+			w->stats.refusal = f->status;
+			w->stats.refused++;
+		} else {
+			count_sent(w, i, before_ns);
+		}
+		if (!w->looked[i]) {
+			continue;
+		}
+		/* A refused one has its place, too: the places of those behind it are given out. */
+		w->flight[w->flight_head++ % w->flight_size] = (struct flight){
+			.stamp = {.seq = w->staged[i].seq,
+				.ns = before_ns,
+				.intended_ns = intended == INT64_MIN ? INT64_MIN
+								     : intended - w->c.start_ns,
+				.len = f->len},
+			.known = user || refused,
+			.missing = refused,
+			.refused = refused,
+		};
+		w->stats.stamps_wanted += !refused;
+	}
+}
+
+/* Takes the first n frames, and their slots if these were consumed, out of the lists. */
+static void drop_front(struct ws_load_worker *w, unsigned n, bool slots_too)
+{
+	for (unsigned i = n; i < w->staged_count; i++) {
+		w->staged[i - n] = w->staged[i];
+		w->frames[i - n] = w->frames[i];
+	}
+	w->staged_count -= n;
+	if (slots_too) {
+		for (unsigned i = n; i < w->slot_count; i++) {
+			w->slots[i - n] = w->slots[i];
+		}
+		w->slot_count -= n;
+	}
+}
+
+static bool is_overdue(const struct ws_load_worker *w, int64_t intended_ns, int64_t now_ns)
+{
+	return now_ns - intended_ns + w->c.lead_ns > PATIENCE_NS;
+}
+
+/* The kernel has no room: what has been offered for too long is given up. */
+static void give_up(struct ws_load_worker *w, int64_t now_ns)
+{
+	struct staged rest[WS_LOAD_BLOCK];
+	unsigned old = 0, count = w->staged_count;
+
+	if (w->flat_out) {
+		return;
+	}
+	while (old < count && is_overdue(w, w->staged[old].intended_ns, now_ns)) {
+		old++;
+	}
+	if (!old) {
+		return;
+	}
+	w->stats.given_up += old;
+	for (unsigned i = old; i < count; i++) {
+		rest[i - old] = w->staged[i];
+	}
+	/* The slots are handed over in their order: what is left moves to the first ones. */
+	w->staged_count = 0;
+	for (unsigned i = 0; i < count - old; i++) {
+		build(w, rest[i].seq, rest[i].intended_ns);
+	}
+}
+
+/* The same where there is no slot to build a frame in. */
+static void give_up_unbuilt(struct ws_load_worker *w, int64_t now_ns)
+{
+	while (w->cursor.n < w->c.plan->count &&
+		is_overdue(w, w->c.start_ns + w->cursor.offset_ns, now_ns)) {
+		w->stats.due++;
+		w->stats.given_up++;
+		ws_plan_cursor_skip(&w->cursor, w->c.workers);
+	}
+}
+
+static void publish(struct ws_load_worker *w)
+{
+	atomic_store_explicit(&w->public.sent, w->stats.sent, memory_order_relaxed);
+	atomic_store_explicit(&w->public.bytes, w->stats.sent_bytes, memory_order_relaxed);
+	atomic_store_explicit(
+		&w->public.failed, w->stats.refused + w->stats.given_up, memory_order_relaxed);
+	atomic_store_explicit(&w->public.late, w->stats.late, memory_order_relaxed);
+}
+
+/* What a stamp takes differs by machine and load: follows it, slowly, and not to where one look was
+ * interrupted by something else. */
+static void follow_cost(struct ws_load_worker *w, int64_t seen_ns)
+{
+	int64_t *each = &w->c.pace.drain_each_ns;
+
+	if (seen_ns > 4 * *each) {
+		seen_ns = 4 * *each;
+	}
+	*each += (seen_ns - *each) / 8;
+	if (*each < MIN_DRAIN_NS) {
+		*each = MIN_DRAIN_NS;
+	}
+}
+
+/* Reads up to max stamps; true if there were any. */
+static bool drain(struct ws_load_worker *w, unsigned max)
+{
+	struct ws_io_tx_stamp stamps[STAMP_BATCH];
+	int64_t before = ws_clock_now(), took;
+	int n;
+
+	n = ws_io_tx_stamps(w->c.io, stamps, max < STAMP_BATCH ? max : STAMP_BATCH);
+	if (n < 0) {
+		w->stamps_broken = true;
+		fault(w, n);
+		return false;
+	}
+	for (int i = 0; i < n; i++) {
+		struct flight *f = &w->flight[stamps[i].cookie % w->flight_size];
+
+		f->known = true;
+		if (stamps[i].status == 0) {
+			f->stamp.ns = stamps[i].stamp.time.ns;
+			w->missing = 0;
+		} else {
+			f->missing = true;
+			w->missing++;
+		}
+	}
+	tell(w);
+	w->drained = n == 0;
+	took = ws_clock_now() - before;
+	w->stats.stamp_ns += took;
+	if (n > 0) {
+		follow_cost(w, took / n);
+	}
+	return n > 0;
+}
+
+static void mark_stall(struct ws_load_worker *w, int64_t before_ns)
+{
+	int64_t held = w->flat_out ? w->stats.end_ns ? before_ns - w->stats.end_ns : 0
+				   : before_ns - w->staged[0].intended_ns + w->c.lead_ns;
+
+	if (held <= STALL_NS) {
+		w->stalled = false;
+	} else if (!w->stalled) {
+		w->stalled = true;
+		w->stats.stalls++;
+	}
+}
+
+/* Marks the frames whose departure is looked at. Their cookies are the places that they will have. */
+static void choose_stamps(struct ws_load_worker *w, unsigned n, int64_t now_ns)
+{
+	uint64_t place = w->flight_head;
+
+	for (unsigned i = 0; i < n; i++) {
+		bool want = place - w->flight_tail < w->flight_size &&
+			    want_stamp(w, w->staged[i].seq, now_ns);
+
+		w->looked[i] = want;
+		w->frames[i].want_stamp = want && w->c.stamp != WS_ORIGIN_USER;
+		w->frames[i].cookie = place;
+		place += want;
+	}
+}
+
+/* The first n frames, which are due. */
+static void submit(struct ws_load_worker *w, unsigned n, int64_t now_ns)
+{
+	int64_t before, after;
+	int taken;
+
+	choose_stamps(w, n, now_ns);
+	before = ws_clock_now();
+	mark_stall(w, before);
+	taken = ws_io_tx_submit(w->c.io, w->frames, n);
+	after = ws_clock_now();
+	w->stats.send_ns += after - before;
+	w->no_room = taken >= 0 && (unsigned)taken < n;
+	if (taken < 0) {
+		fault(w, taken);
+		return;
+	}
+	if (taken) {
+		w->stats.end_ns = after;
+		settle(w, (unsigned)taken, before);
+		drop_front(w, (unsigned)taken, true);
+		w->drained = false;
+		w->waited = false;
+	}
+	if ((unsigned)taken < n) {
+		if (!drain(w, STAMP_BATCH)) {
+			w->stats.again++;
+			give_up(w, after);
+			(void)ws_sys_sleep_until(after + AGAIN_NS);
+		}
+	}
+	if (w->c.stamps) {
+		tell(w);
+	}
+	publish(w);
+}
+
+static void spin_until(int64_t until_ns)
+{
+	while (ws_clock_now() < until_ns) {
+#if defined(__x86_64__) || defined(__i386__)
+		__builtin_ia32_pause();
+#elif defined(__aarch64__)
+		__asm__ volatile("yield");
+#endif
+	}
+}
+
+/* True when nothing more may be staged; what is staged is still sent. */
+static bool plan_over(struct ws_load_worker *w, int64_t now_ns)
+{
+	const struct ws_plan *plan = w->c.plan;
+
+	if (w->flat_out) {
+		return w->cursor.n == UINT64_MAX ||
+		       (w->cursor.n == w->block_end && now_ns - w->c.start_ns >= plan->duration_ns);
+	}
+	if (w->cursor.n >= plan->count) {
+		return true;
+	}
+	if (now_ns >= w->c.stop_ns) {
+		w->stats.overran = true;
+		return true;
+	}
+	return false;
+}
+
+/* The end: collects the stamps that are still under way. False when all is told. */
+static bool collect_rest(struct ws_load_worker *w)
+{
+	/* Frames that were built but will not be sent: nobody ever saw them. */
+	w->stats.due -= w->staged_count;
+	w->staged_count = 0;
+	if (ws_io_tx_outstanding(w->c.io) && !w->stamps_broken && stop_level(w) < 2) {
+		if (!drain(w, STAMP_BATCH)) {
+			(void)ws_io_wait(w->c.io, ws_clock_now() + 1000000);
+		}
+		return true;
+	}
+	for (uint64_t i = w->flight_tail; i != w->flight_head; i++) {
+		struct flight *f = &w->flight[i % w->flight_size];
+
+		if (!f->known) {
+			f->known = true;
+			f->missing = true;
+		}
+	}
+	w->cursor.n = UINT64_MAX;
+	if (w->c.stamps) {
+		tell(w);
+	}
+	publish(w);
+	w->stats.cpu_ns = ws_sys_clock(CLOCK_THREAD_CPUTIME_ID) - w->cpu_before_ns;
+	return false;
+}
+
+static void step_flat_out(struct ws_load_worker *w, bool over)
+{
+	stage_block(w, over);
+	if (w->staged_count) {
+		submit(w, w->staged_count, ws_clock_now());
+		if (w->bound && ws_io_tx_outstanding(w->c.io)) {
+			(void)drain(w, STAMP_BATCH);
+		}
+	} else if (!over && w->cursor.n != UINT64_MAX) {
+		/* The kernel still has all the slots. */
+		w->stats.again++;
+		(void)ws_sys_sleep_until(ws_clock_now() + AGAIN_NS);
+	}
+}
+
+/* How many of the staged frames are due. */
+static unsigned due_count(const struct ws_load_worker *w, int64_t now_ns)
+{
+	unsigned n = 0;
+
+	while (n < w->staged_count && w->staged[n].intended_ns - w->c.lead_ns <= now_ns) {
+		n++;
+	}
+	return n;
+}
+
+static void step_paced(struct ws_load_worker *w, int64_t now_ns, bool over)
+{
+	struct ws_pace_state state;
+	struct ws_pace_step step;
+
+	if (!over) {
+		stage_paced(w, now_ns);
+	}
+	if (!w->staged_count) {
+		/* A packet is due, or will be, and the kernel still has all the slots. */
+		w->stats.again++;
+		give_up_unbuilt(w, now_ns);
+		(void)ws_sys_sleep_until(now_ns + AGAIN_NS);
+		return;
+	}
+	state = (struct ws_pace_state){
+		.now_ns = now_ns,
+		.deadline_ns = w->staged[0].intended_ns - w->c.lead_ns,
+		.outstanding = w->bound ? ws_io_tx_outstanding(w->c.io) : 0,
+		.drained = w->drained,
+	};
+	step = ws_pace_decide(&w->c.pace, &state);
+	switch (step.action) {
+	case WS_PACE_SEND:
+		submit(w, due_count(w, now_ns), now_ns);
+		break;
+	case WS_PACE_DRAIN:
+	case WS_PACE_BOUND:
+		(void)drain(w, step.max);
+		break;
+	case WS_PACE_SLEEP:
+	case WS_PACE_SPIN:
+		if (!w->waited) {
+			w->stats.pacer_waits++;
+			w->waited = true;
+		}
+		if (step.action == WS_PACE_SPIN) {
+			spin_until(step.until_ns);
+			break;
+		}
+		(void)ws_sys_sleep_until(
+			step.until_ns < now_ns + NAP_NS ? step.until_ns : now_ns + NAP_NS);
+		break;
+	}
+}
+
+bool ws_load_worker_step(struct ws_load_worker *w)
+{
+	int64_t now = ws_clock_now();
+	bool over;
+
+	if (!w->started) {
+		if (now < w->c.start_ns - w->c.lead_ns && w->flat_out) {
+			(void)ws_sys_sleep_until(w->c.start_ns);
+			return true;
+		}
+		w->started = true;
+		w->cpu_before_ns = ws_sys_clock(CLOCK_THREAD_CPUTIME_ID);
+	}
+	over = plan_over(w, now);
+	if (stop_level(w) || (over && !w->staged_count)) {
+		w->ending = true;
+	}
+	if (w->ending) {
+		return collect_rest(w);
+	}
+	if (w->flat_out) {
+		step_flat_out(w, over);
+	} else {
+		step_paced(w, now, over);
+	}
+	return true;
+}
