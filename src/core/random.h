@@ -12,8 +12,9 @@
 enum ws_random_stream {
 	WS_RANDOM_GAP,	   /* of a Poisson schedule */
 	WS_RANDOM_SIZE,	   /* of frames */
-	WS_RANDOM_PAYLOAD, /* index: position in the payload */
-	WS_RANDOM_FIELD,   /* + enum ws_field */
+	WS_RANDOM_PAYLOAD, /* index: position in the payload, in steps of 8 bytes */
+	WS_RANDOM_SYN,	   /* sequence numbers of TCP */
+	WS_RANDOM_FIELD,   /* + enum ws_field; so the last one */
 };
 
 /* 64 random bits. */
@@ -22,6 +23,6 @@ uint64_t ws_random_at(uint64_t seed, unsigned stream, uint64_t index);
 uint64_t ws_random_below(uint64_t bits, uint64_t limit);
 /*
  * From 64 random bits: exponential with mean 1, in units of 2^-32. It is -ln((bits + 1/2) / 2^64), right
- * within 2^-30, so between 0 and 45.
+ * within 2^-30, so between 0 and 45.1.
  */
 uint64_t ws_random_exponential(uint64_t bits);
