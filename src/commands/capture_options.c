@@ -9,6 +9,7 @@
 
 #include "commands/commands.h"
 #include "commands/options.h"
+#include "commands/options_common.h"
 #include "core/units.h"
 #include "host/cpu.h"
 
@@ -18,16 +19,7 @@
 #define MAX_SNAPLEN	      262144 /* as libpcap reads at most */
 #define MIN_ROTATE_NS	      1000000000
 
-#define WHY(...) (snprintf(why, why_size, __VA_ARGS__), -1)
-
-/* An option that only says yes. */
-#define FLAG(NAME)                                                                   \
-	static int take_##NAME(void *p, const char *arg, char *why, size_t why_size) \
-	{                                                                            \
-		(void)arg, (void)why, (void)why_size;                                \
-		((struct ws_capture_options *)p)->NAME = true;                       \
-		return 0;                                                            \
-	}
+#define FLAG(NAME) WS_TAKE_FLAG(NAME, ((struct ws_capture_options *)p)->NAME)
 
 FLAG(promiscuous)
 FLAG(lab)
@@ -36,81 +28,44 @@ FLAG(quiet)
 FLAG(realtime)
 FLAG(split)
 
-static int take_path(const char **ret, const char *arg, char *why, size_t why_size)
-{
-	if (!*arg) {
-		return WHY("an empty name (give a file, or - for standard input or output)");
-	}
-	*ret = arg;
-	return 0;
-}
-
 static int take_write(void *p, const char *arg, char *why, size_t why_size)
 {
-	return take_path(&((struct ws_capture_options *)p)->write, arg, why, why_size);
+	return ws_take_file(&((struct ws_capture_options *)p)->write, arg, why, why_size);
 }
 
 static int take_read(void *p, const char *arg, char *why, size_t why_size)
 {
-	return take_path(&((struct ws_capture_options *)p)->read, arg, why, why_size);
+	return ws_take_file(&((struct ws_capture_options *)p)->read, arg, why, why_size);
 }
 
 static int take_out(void *p, const char *arg, char *why, size_t why_size)
 {
-	if (!*arg) {
-		return WHY("needs the name of a directory that does not exist");
-	}
-	((struct ws_capture_options *)p)->out = arg;
-	return 0;
-}
-
-static int take_number(uint64_t *ret, const char *arg, char *why, size_t why_size)
-{
-	switch (ws_count_parse(arg, ret)) {
-	case 0:
-		return 0;
-	case -ERANGE:
-		return WHY("out of range (a whole number, at least 1)");
-	default:
-		return WHY("no count (a whole number; k, M and G may follow)");
-	}
+	return ws_take_out(&((struct ws_capture_options *)p)->out, arg, why, why_size);
 }
 
 static int take_count(void *p, const char *arg, char *why, size_t why_size)
 {
 	struct ws_capture_options *o = p;
 
-	if (take_number(&o->count, arg, why, why_size) < 0) {
+	if (ws_take_count(&o->count, arg, why, why_size) < 0) {
 		return -1;
 	}
 	if (o->count > INT64_MAX / 2) {
-		return WHY("out of range (at most %lld)", (long long)(INT64_MAX / 2));
+		return WS_WHY("out of range (at most %lld)", (long long)(INT64_MAX / 2));
 	}
 	return 0;
-}
-
-static int take_time(int64_t *ret, const char *arg, char *why, size_t why_size)
-{
-	switch (ws_duration_parse(arg, ret)) {
-	case 0:
-		return 0;
-	case -ERANGE:
-		return WHY("out of range (whole nanoseconds, at least 1ns, at most 292 years)");
-	default:
-		return WHY("no duration (a number with one of %s)", WS_DURATION_UNITS);
-	}
 }
 
 static int take_duration(void *p, const char *arg, char *why, size_t why_size)
 {
 	struct ws_capture_options *o = p;
 
-	if (take_time(&o->duration_ns, arg, why, why_size) < 0) {
+	if (ws_take_duration(&o->duration_ns, arg, why, why_size) < 0) {
 		return -1;
 	}
 	/* So that adding it to a clock cannot overflow. */
 	if (o->duration_ns > INT64_MAX / 4) {
-		return WHY("out of range (at most 73 years)");
+		return WS_WHY("out of range (at most 73 years)");
 	}
 	return 0;
 }
@@ -120,11 +75,11 @@ static int take_snaplen(void *p, const char *arg, char *why, size_t why_size)
 	uint64_t n = 0;
 
 	/* 0 means everything, as it does elsewhere. */
-	if (strcmp(arg, "0") != 0 && take_number(&n, arg, why, why_size) < 0) {
+	if (strcmp(arg, "0") != 0 && ws_take_count(&n, arg, why, why_size) < 0) {
 		return -1;
 	}
 	if (n > MAX_SNAPLEN) {
-		return WHY("out of range (at most %d; 0 for everything)", MAX_SNAPLEN);
+		return WS_WHY("out of range (at most %d; 0 for everything)", MAX_SNAPLEN);
 	}
 	((struct ws_capture_options *)p)->snaplen = (uint32_t)n;
 	return 0;
@@ -144,23 +99,12 @@ static int take_direction(void *p, const char *arg, char *why, size_t why_size)
 			return 0;
 		}
 	}
-	return WHY("no such direction (in, out or both)");
+	return WS_WHY("no such direction (in, out or both)");
 }
 
 static int take_io(void *p, const char *arg, char *why, size_t why_size)
 {
-	struct ws_capture_options *o = p;
-	char names[128] = "auto";
-	size_t len = strlen(names);
-
-	o->backend = strcmp(arg, "auto") ? arg : NULL;
-	if (!o->backend || ws_io_find(arg)) {
-		return 0;
-	}
-	for (const struct ws_io_ops *const *b = ws_io_backends; *b; b++) {
-		len += (size_t)snprintf(names + len, sizeof(names) - len, ", %s", (*b)->name);
-	}
-	return WHY("no such backend (%s)", names);
+	return ws_take_backend(&((struct ws_capture_options *)p)->backend, arg, why, why_size);
 }
 
 static int take_bytes(uint64_t *ret, const char *arg, char *why, size_t why_size)
@@ -169,9 +113,9 @@ static int take_bytes(uint64_t *ret, const char *arg, char *why, size_t why_size
 	case 0:
 		return 0;
 	case -ERANGE:
-		return WHY("out of range (whole bytes, at least 1)");
+		return WS_WHY("out of range (whole bytes, at least 1)");
 	default:
-		return WHY(
+		return WS_WHY(
 			"no size (a number of bytes, with one of %s if need be)", WS_BYTES_UNITS);
 	}
 }
@@ -183,18 +127,18 @@ static int take_buffer(void *p, const char *arg, char *why, size_t why_size)
 	if (take_bytes(&o->buffer, arg, why, why_size) < 0) {
 		return -1;
 	}
-	return o->buffer > MAX_BUFFER ? WHY("out of range (at most 4GiB)") : 0;
+	return o->buffer > MAX_BUFFER ? WS_WHY("out of range (at most 4GiB)") : 0;
 }
 
 static int take_block_timeout(void *p, const char *arg, char *why, size_t why_size)
 {
 	int64_t ns;
 
-	if (take_time(&ns, arg, why, why_size) < 0) {
+	if (ws_take_duration(&ns, arg, why, why_size) < 0) {
 		return -1;
 	}
 	if (ns < 1000000 || ns > MAX_BLOCK_TIMEOUT * 1000000LL) {
-		return WHY("out of range (1ms to 60s)");
+		return WS_WHY("out of range (1ms to 60s)");
 	}
 	((struct ws_capture_options *)p)->block_timeout_ms = (uint32_t)(ns / 1000000);
 	return 0;
@@ -204,11 +148,11 @@ static int take_workers(void *p, const char *arg, char *why, size_t why_size)
 {
 	uint64_t n;
 
-	if (take_number(&n, arg, why, why_size) < 0) {
+	if (ws_take_count(&n, arg, why, why_size) < 0) {
 		return -1;
 	}
 	if (n > WS_CAPTURE_WORKERS) {
-		return WHY("out of range (at most %d; more than there are CPUs gain nothing)",
+		return WS_WHY("out of range (at most %d; more than there are CPUs gain nothing)",
 			WS_CAPTURE_WORKERS);
 	}
 	((struct ws_capture_options *)p)->workers = (unsigned)n;
@@ -224,11 +168,11 @@ static int take_rotate_time(void *p, const char *arg, char *why, size_t why_size
 {
 	struct ws_capture_options *o = p;
 
-	if (take_time(&o->rotate_ns, arg, why, why_size) < 0) {
+	if (ws_take_duration(&o->rotate_ns, arg, why, why_size) < 0) {
 		return -1;
 	}
 	if (o->rotate_ns < MIN_ROTATE_NS || o->rotate_ns > INT64_MAX / 8) {
-		return WHY("out of range (at least 1s)");
+		return WS_WHY("out of range (at least 1s)");
 	}
 	return 0;
 }
@@ -237,11 +181,11 @@ static int take_keep(void *p, const char *arg, char *why, size_t why_size)
 {
 	uint64_t n;
 
-	if (take_number(&n, arg, why, why_size) < 0) {
+	if (ws_take_count(&n, arg, why, why_size) < 0) {
 		return -1;
 	}
 	if (n > 1000000) {
-		return WHY("out of range (at most 1M files)");
+		return WS_WHY("out of range (at most 1M files)");
 	}
 	((struct ws_capture_options *)p)->keep = (unsigned)n;
 	return 0;
@@ -250,7 +194,7 @@ static int take_keep(void *p, const char *arg, char *why, size_t why_size)
 static int take_compress(void *p, const char *arg, char *why, size_t why_size)
 {
 	if (strcmp(arg, "zstd") != 0) {
-		return WHY("no such compression (zstd)");
+		return WS_WHY("no such compression (zstd)");
 	}
 	((struct ws_capture_options *)p)->compress = WS_COMPRESS_ZSTD;
 	return 0;
@@ -271,7 +215,7 @@ static int take_stamp(void *p, const char *arg, char *why, size_t why_size)
 			return 0;
 		}
 	}
-	return WHY("no such kind of stamp (auto, hardware, software or user)");
+	return WS_WHY("no such kind of stamp (auto, hardware, software or user)");
 }
 
 static int take_cpu(void *p, const char *arg, char *why, size_t why_size)
@@ -281,11 +225,12 @@ static int take_cpu(void *p, const char *arg, char *why, size_t why_size)
 	int n = ws_cpu_list_parse(arg, cpus, WS_CAPTURE_WORKERS);
 
 	if (n < 0) {
-		return WHY("no list of CPUs (say 2, 0,1 or 0-3: the readers', then the writer's)");
+		return WS_WHY(
+			"no list of CPUs (say 2, 0,1 or 0-3: the readers', then the writer's)");
 	}
 	for (int i = 0; i < n; i++) {
 		if (cpus[i] >= CPU_SETSIZE) {
-			return WHY("out of range (CPU numbers below %d)", CPU_SETSIZE);
+			return WS_WHY("out of range (CPU numbers below %d)", CPU_SETSIZE);
 		}
 		o->cpus[i] = (int)cpus[i];
 	}

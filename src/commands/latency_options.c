@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "commands/commands.h"
+#include "commands/options_common.h"
 #include "host/cpu.h"
-#include "io/io.h"
 
 #define DEFAULT_RATE	 "10kpps"
 #define DEFAULT_DURATION 5000000000LL
@@ -16,35 +16,12 @@
 #define DEFAULT_WINDOW	 1000000000LL
 #define MAX_WINDOW	 60000000000LL
 
-#define WHY(...) (snprintf(why, why_size, __VA_ARGS__), -1)
+#define FLAG(NAME) WS_TAKE_FLAG(NAME, ((struct ws_latency_options *)p)->NAME)
 
-static int take_lab(void *p, const char *arg, char *why, size_t why_size)
-{
-	(void)arg, (void)why, (void)why_size;
-	((struct ws_latency_options *)p)->lab = true;
-	return 0;
-}
-
-static int take_json(void *p, const char *arg, char *why, size_t why_size)
-{
-	(void)arg, (void)why, (void)why_size;
-	((struct ws_latency_options *)p)->json = true;
-	return 0;
-}
-
-static int take_quiet(void *p, const char *arg, char *why, size_t why_size)
-{
-	(void)arg, (void)why, (void)why_size;
-	((struct ws_latency_options *)p)->quiet = true;
-	return 0;
-}
-
-static int take_yes(void *p, const char *arg, char *why, size_t why_size)
-{
-	(void)arg, (void)why, (void)why_size;
-	((struct ws_latency_options *)p)->yes = true;
-	return 0;
-}
+FLAG(lab)
+FLAG(json)
+FLAG(quiet)
+FLAG(yes)
 
 static int take_tx(void *p, const char *arg, char *why, size_t why_size)
 {
@@ -62,83 +39,42 @@ static int take_rx(void *p, const char *arg, char *why, size_t why_size)
 
 static int take_out(void *p, const char *arg, char *why, size_t why_size)
 {
-	if (!*arg) {
-		return WHY("needs the name of a directory that does not exist");
-	}
-	((struct ws_latency_options *)p)->out = arg;
-	return 0;
+	return ws_take_out(&((struct ws_latency_options *)p)->out, arg, why, why_size);
 }
 
 static int take_rate(void *p, const char *arg, char *why, size_t why_size)
 {
 	struct ws_latency_options *o = p;
-	const char *bad = arg;
-	int n = ws_rate_list_parse(arg, o->rates, WS_MAX_RATES, &bad);
-	int length = (int)strcspn(bad, ",");
+	int n = ws_take_rates(o->rates, WS_MAX_RATES, arg, why, why_size);
 
-	switch (n) {
-	case -E2BIG:
-		return WHY("more than %d rates (give fewer, or a larger step)", WS_MAX_RATES);
-	case -ERANGE:
-		return WHY(
-			"%.*s is out of range (above 0; at most 1e12 packets/s, 1e15 bit/s, 100%%)",
-			length, bad);
-	default:
-		if (n < 0 && !length) {
-			return WHY("an empty rate (say 100kpps, or a list 1kpps,10kpps)");
-		}
-		if (n < 0) {
-			return WHY(
-				"%.*s is no rate (say 100kpps, 1.5Mpps, 500Mbps, 10Gbps/l1, 80%%, "
-				"max; a list 1kpps,10kpps or a range FIRST:LAST:STEP that goes up)",
-				length, bad);
-		}
+	if (n < 0) {
+		return -1;
 	}
 	o->rate_count = (unsigned)n;
 	return 0;
 }
 
-static int take_duration_into(int64_t *ret, const char *arg, char *why, size_t why_size)
-{
-	switch (ws_duration_parse(arg, ret)) {
-	case 0:
-		return 0;
-	case -ERANGE:
-		return WHY("out of range (whole nanoseconds, at least 1ns, at most 292 years)");
-	default:
-		return WHY("no duration (a number with one of %s)", WS_DURATION_UNITS);
-	}
-}
-
 static int take_duration(void *p, const char *arg, char *why, size_t why_size)
 {
-	return take_duration_into(
-		&((struct ws_latency_options *)p)->duration_ns, arg, why, why_size);
+	return ws_take_duration(&((struct ws_latency_options *)p)->duration_ns, arg, why, why_size);
 }
 
 static int take_window(void *p, const char *arg, char *why, size_t why_size)
 {
 	struct ws_latency_options *o = p;
 
-	if (take_duration_into(&o->window_ns, arg, why, why_size) < 0) {
+	if (ws_take_duration(&o->window_ns, arg, why, why_size) < 0) {
 		return -1;
 	}
 	if (o->window_ns > MAX_WINDOW) {
-		return WHY("out of range (at most 60s)");
+		return WS_WHY("out of range (at most 60s)");
 	}
 	return 0;
 }
 
 static int take_count(void *p, const char *arg, char *why, size_t why_size)
 {
-	switch (ws_count_parse(arg, &((struct ws_latency_options *)p)->count)) {
-	case 0:
-		return 0;
-	case -ERANGE:
-		return WHY("out of range (a whole number, at least 1)");
-	default:
-		return WHY("no count (a whole number; k, M and G may follow)");
-	}
+	return ws_take_count(&((struct ws_latency_options *)p)->count, arg, why, why_size);
 }
 
 static int take_size(void *p, const char *arg, char *why, size_t why_size)
@@ -147,11 +83,11 @@ static int take_size(void *p, const char *arg, char *why, size_t why_size)
 	int r = ws_count_parse(arg, &size);
 
 	if (r == -EINVAL) {
-		return WHY("no frame size (a whole number of bytes, with the 4-byte FCS: 64 to "
-			   "1518 on standard Ethernet)");
+		return WS_WHY("no frame size (a whole number of bytes, with the 4-byte FCS: 64 to "
+			      "1518 on standard Ethernet)");
 	}
 	if (r < 0 || size > WS_FRAME_MAX) {
-		return WHY("out of range (at most %d)", WS_FRAME_MAX);
+		return WS_WHY("out of range (at most %d)", WS_FRAME_MAX);
 	}
 	((struct ws_latency_options *)p)->size = (uint32_t)size;
 	return 0;
@@ -167,29 +103,14 @@ static int take_carrier(void *p, const char *arg, char *why, size_t why_size)
 	} else if (!strcmp(arg, "l2")) {
 		o->carrier = WS_CARRIER_L2;
 	} else {
-		return WHY("no such carrier (auto, udp or l2)");
+		return WS_WHY("no such carrier (auto, udp or l2)");
 	}
 	return 0;
 }
 
 static int take_io(void *p, const char *arg, char *why, size_t why_size)
 {
-	struct ws_latency_options *o = p;
-	char names[128] = "auto";
-	size_t len = strlen(names);
-
-	if (!strcmp(arg, "auto")) {
-		o->backend = NULL;
-		return 0;
-	}
-	if (ws_io_find(arg)) {
-		o->backend = arg;
-		return 0;
-	}
-	for (const struct ws_io_ops *const *b = ws_io_backends; *b; b++) {
-		len += (size_t)snprintf(names + len, sizeof(names) - len, ", %s", (*b)->name);
-	}
-	return WHY("no such backend (%s)", names);
+	return ws_take_backend(&((struct ws_latency_options *)p)->backend, arg, why, why_size);
 }
 
 static int take_stamp(void *p, const char *arg, char *why, size_t why_size)
@@ -210,7 +131,7 @@ static int take_stamp(void *p, const char *arg, char *why, size_t why_size)
 			return 0;
 		}
 	}
-	return WHY("no such kind of stamp (auto, hardware, software or user)");
+	return WS_WHY("no such kind of stamp (auto, hardware, software or user)");
 }
 
 static int take_cpu(void *p, const char *arg, char *why, size_t why_size)
@@ -219,10 +140,11 @@ static int take_cpu(void *p, const char *arg, char *why, size_t why_size)
 	unsigned cpus[2];
 
 	if (ws_cpu_list_parse(arg, cpus, 2) != 2) {
-		return WHY("two CPU numbers are needed, the sender's and the receiver's (say 0,1)");
+		return WS_WHY(
+			"two CPU numbers are needed, the sender's and the receiver's (say 0,1)");
 	}
 	if (cpus[0] >= CPU_SETSIZE || cpus[1] >= CPU_SETSIZE) {
-		return WHY("out of range (CPU numbers below %d)", CPU_SETSIZE);
+		return WS_WHY("out of range (CPU numbers below %d)", CPU_SETSIZE);
 	}
 	o->cpu[0] = (int)cpus[0];
 	o->cpu[1] = (int)cpus[1];
