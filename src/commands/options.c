@@ -34,9 +34,14 @@ static void print_option(FILE *out, const struct ws_option *o)
 
 static void print_help(FILE *out, const struct ws_command_help *help)
 {
-	fprintf(out, "Usage: wirestamp %s\n\n%s\n\nOptions:\n", help->usage, help->about);
+	fprintf(out, "Usage: wirestamp %s\n\n%s\n\n%s", help->usage, help->about,
+		help->options->take ? "Options:\n" : "");
 	for (const struct ws_option *o = help->options; o->name; o++) {
-		print_option(out, o);
+		if (o->take) {
+			print_option(out, o);
+		} else {
+			fprintf(out, "%s%s:\n", o == help->options ? "" : "\n", o->help);
+		}
 	}
 	print_option(out, &(struct ws_option){.name = "help", .letter = 'h', .help = "this text"});
 	if (help->examples) {
@@ -51,9 +56,12 @@ int ws_options_parse(const struct ws_command_help *help, void *options, int argc
 	size_t n = 0, s = 1;
 	int c;
 
-	for (const struct ws_option *o = help->options; o->name && n < MAX_OPTIONS; o++, n++) {
-		longs[n] = (struct option){
-			o->name, o->arg ? required_argument : no_argument, NULL, 256 + (int)n};
+	for (const struct ws_option *o = help->options; o->name && n < MAX_OPTIONS; o++) {
+		if (!o->take) {
+			continue;
+		}
+		longs[n++] = (struct option){o->name, o->arg ? required_argument : no_argument,
+			NULL, 256 + (int)(o - help->options)};
 		if (o->letter) {
 			shorts[s++] = o->letter;
 			if (o->arg) {
@@ -92,7 +100,7 @@ int ws_options_parse(const struct ws_command_help *help, void *options, int argc
 			}
 			return -1;
 		}
-		for (size_t i = 0; i < n; i++) {
+		for (size_t i = 0; help->options[i].name; i++) {
 			if (c == 256 + (int)i || c == help->options[i].letter) {
 				o = &help->options[i];
 			}

@@ -25,7 +25,9 @@ struct ws_command_help {
 	const char *usage; /* after "wirestamp" */
 	const char *about;
 	const char *examples;
-	const struct ws_option *options; /* ends with a NULL name */
+	/* Ends with a NULL name. Without take it is a heading: its help is printed with a colon, and
+	 * if there is one, the first entry is one. */
+	const struct ws_option *options;
 };
 
 /*
