@@ -682,7 +682,7 @@ static int dry_run(struct state *s)
 		(unsigned long long)s->o.seed);
 	r = ws_load_dry_run(s->o.dry_run, plan, &s->frames.source,
 		s->has_end ? s->end.nic.name : "dry", s->has_end ? s->end.nic.link_bps : 0, comment,
-		s->setup.stop, &frames);
+		&frames);
 	if (r < 0) {
 		ws_error("--dry-run %s: %s (%llu frames were written)", s->o.dry_run, strerror(-r),
 			(unsigned long long)frames);

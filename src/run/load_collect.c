@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "core/limit.h"
-#include "run/load_worker.h"
+#include "run/load_flight.h"
 
 struct input {
 	struct ws_spsc *stamps;

@@ -28,14 +28,6 @@ struct staged {
 	int64_t intended_ns; /* CLOCK_MONOTONIC; flat out INT64_MIN */
 };
 
-/* A stamp under way. */
-struct flight {
-	struct ws_load_stamp stamp;
-	bool known;   /* it is there, or will not come */
-	bool missing; /* it will not come */
-	bool refused; /* nor was the packet sent */
-};
-
 struct ws_load_worker {
 	struct ws_load_worker_config c;
 	struct ws_load_worker_stats stats;
@@ -50,10 +42,8 @@ struct ws_load_worker {
 	struct staged staged[WS_LOAD_BLOCK];
 	bool looked[WS_LOAD_BLOCK]; /* their departure is looked at */
 	unsigned staged_count;
-	/* Stamps under way, by cookie mod its size: a ring, in the order of sequences. */
-	struct flight *flight;
-	uint64_t flight_head, flight_tail;
-	uint32_t flight_size, bound;
+	struct ws_load_flight *flight;
+	uint32_t bound; /* on stamps under way; 0: the kernel gives none */
 	bool drained;
 	bool waited; /* for the next deadline */
 	bool stalled;
@@ -69,6 +59,7 @@ int ws_load_worker_new(struct ws_load_worker **ret, const struct ws_load_worker_
 	const struct ws_io_caps *caps = ws_io_caps(config->io);
 	bool kernel = config->stamp == WS_ORIGIN_SOFTWARE;
 	struct ws_load_worker *w;
+	int rc;
 
 	if (config->source->len_max > caps->frame_max) {
 		return -EMSGSIZE;
@@ -84,18 +75,17 @@ int ws_load_worker_new(struct ws_load_worker **ret, const struct ws_load_worker_
 	*w = (struct ws_load_worker){.c = *config};
 	w->flat_out = ws_plan_is_max(config->plan);
 	w->bound = kernel ? caps->stamps_outstanding : 0;
-	w->flight_size = w->bound + WS_LOAD_BLOCK;
-	w->flight = calloc(w->flight_size, sizeof(*w->flight));
-	if (!w->flight) {
+	rc = ws_load_flight_new(&w->flight, w->bound + WS_LOAD_BLOCK);
+	if (rc < 0) {
 		free(w);
-		return -ENOMEM;
+		return rc;
 	}
 	if (!w->c.every) {
 		w->c.every = 1;
 	}
-	ws_plan_cursor_init(&w->cursor, config->plan);
-	if (!w->flat_out) {
-		ws_plan_cursor_skip(&w->cursor, config->index);
+	ws_plan_cursor_init_every(&w->cursor, config->plan, config->index, config->workers);
+	if (w->flat_out) {
+		w->cursor.n = 0; /* of no block yet */
 	}
 	*ret = w;
 	return 0;
@@ -104,7 +94,7 @@ int ws_load_worker_new(struct ws_load_worker **ret, const struct ws_load_worker_
 void ws_load_worker_free(struct ws_load_worker *w)
 {
 	if (w) {
-		free(w->flight);
+		ws_load_flight_free(w->flight);
 		free(w);
 	}
 }
@@ -130,29 +120,16 @@ static void fault(struct ws_load_worker *w, int error)
 	w->ending = true;
 }
 
-/* Stamps that are known go to the collector, in the order of sequences. */
+/* Departures that are known go to the collector. */
 static void tell(struct ws_load_worker *w)
 {
 	uint64_t told;
 
-	while (w->flight_tail != w->flight_head) {
-		struct flight *f = &w->flight[w->flight_tail % w->flight_size];
-
-		if (!f->known) {
-			break;
-		}
-		if (f->missing) {
-			w->stats.stamps_missing += !f->refused;
-		} else if (!ws_spsc_push(w->c.stamps, &f->stamp)) {
-			w->stats.stamps_unread++;
-		}
-		w->flight_tail++;
+	if (w->c.stamps) {
+		told = ws_load_flight_tell(w->flight, w->c.stamps, &w->stats.stamps_missing,
+			&w->stats.stamps_unread, w->staged_count ? w->staged[0].seq : w->cursor.n);
+		atomic_store_explicit(&w->public.told, told, memory_order_release);
 	}
-	told = w->flight_tail != w->flight_head
-		       ? w->flight[w->flight_tail % w->flight_size].stamp.seq
-	       : w->staged_count ? w->staged[0].seq
-				 : w->cursor.n;
-	atomic_store_explicit(&w->public.told, told, memory_order_release);
 }
 
 /* Whether the departure of packet seq is to be looked at. */
@@ -242,7 +219,7 @@ static void skip_missed(struct ws_load_worker *w, int64_t now_ns)
 	struct ws_plan_cursor after = w->cursor;
 
 	for (;;) {
-		ws_plan_cursor_skip(&after, w->c.workers);
+		ws_plan_cursor_next(&after);
 		if (after.n >= w->c.plan->count ||
 			w->c.start_ns + after.offset_ns - w->c.lead_ns > now_ns ||
 			/* Those of one burst are due together, and not late for that. */
@@ -284,7 +261,7 @@ static void stage_paced(struct ws_load_worker *w, int64_t now_ns)
 		}
 		build(w, w->cursor.n, intended);
 		w->stats.due++;
-		ws_plan_cursor_skip(&w->cursor, w->c.workers);
+		ws_plan_cursor_next(&w->cursor);
 	}
 }
 
@@ -324,16 +301,15 @@ static void settle(struct ws_load_worker *w, unsigned n, int64_t before_ns)
 			continue;
 		}
 		/* A refused one has its place, too: the places of those behind it are given out. */
-		w->flight[w->flight_head++ % w->flight_size] = (struct flight){
-			.stamp = {.seq = w->staged[i].seq,
+		ws_load_flight_add(w->flight,
+			&(struct ws_load_stamp){.seq = w->staged[i].seq,
 				.ns = before_ns,
 				.intended_ns = intended == INT64_MIN ? INT64_MIN
 								     : intended - w->c.start_ns,
 				.len = f->len},
-			.known = user || refused,
-			.missing = refused,
-			.refused = refused,
-		};
+			refused ? WS_DEPARTURE_REFUSED
+			: user	? WS_DEPARTURE_KNOWN
+				: WS_DEPARTURE_OPEN);
 		w->stats.stamps_wanted += !refused;
 	}
 }
@@ -392,7 +368,7 @@ static void give_up_unbuilt(struct ws_load_worker *w, int64_t now_ns)
 		is_overdue(w, w->c.start_ns + w->cursor.offset_ns, now_ns)) {
 		w->stats.due++;
 		w->stats.given_up++;
-		ws_plan_cursor_skip(&w->cursor, w->c.workers);
+		ws_plan_cursor_next(&w->cursor);
 	}
 }
 
@@ -434,16 +410,11 @@ static bool drain(struct ws_load_worker *w, unsigned max)
 		return false;
 	}
 	for (int i = 0; i < n; i++) {
-		struct flight *f = &w->flight[stamps[i].cookie % w->flight_size];
+		bool missing = stamps[i].status != 0;
 
-		f->known = true;
-		if (stamps[i].status == 0) {
-			f->stamp.ns = stamps[i].stamp.time.ns;
-			w->missing = 0;
-		} else {
-			f->missing = true;
-			w->missing++;
-		}
+		ws_load_flight_settle(
+			w->flight, stamps[i].cookie, stamps[i].stamp.time.ns, missing);
+		w->missing = missing ? w->missing + 1 : 0;
 	}
 	tell(w);
 	w->drained = n == 0;
@@ -471,16 +442,17 @@ static void mark_stall(struct ws_load_worker *w, int64_t before_ns)
 /* Marks the frames whose departure is looked at. Their cookies are the places that they will have. */
 static void choose_stamps(struct ws_load_worker *w, unsigned n, int64_t now_ns)
 {
-	uint64_t place = w->flight_head;
+	uint64_t place = ws_load_flight_next(w->flight);
+	uint32_t room = ws_load_flight_room(w->flight);
 
 	for (unsigned i = 0; i < n; i++) {
-		bool want = place - w->flight_tail < w->flight_size &&
-			    want_stamp(w, w->staged[i].seq, now_ns);
+		bool want = room > 0 && want_stamp(w, w->staged[i].seq, now_ns);
 
 		w->looked[i] = want;
 		w->frames[i].want_stamp = want && w->c.stamp != WS_ORIGIN_USER;
 		w->frames[i].cookie = place;
 		place += want;
+		room -= want;
 	}
 }
 
@@ -515,9 +487,7 @@ static void submit(struct ws_load_worker *w, unsigned n, int64_t now_ns)
 			(void)ws_sys_sleep_until(after + AGAIN_NS);
 		}
 	}
-	if (w->c.stamps) {
-		tell(w);
-	}
+	tell(w);
 	publish(w);
 }
 
@@ -563,18 +533,9 @@ static bool collect_rest(struct ws_load_worker *w)
 		}
 		return true;
 	}
-	for (uint64_t i = w->flight_tail; i != w->flight_head; i++) {
-		struct flight *f = &w->flight[i % w->flight_size];
-
-		if (!f->known) {
-			f->known = true;
-			f->missing = true;
-		}
-	}
+	ws_load_flight_give_up(w->flight);
 	w->cursor.n = UINT64_MAX;
-	if (w->c.stamps) {
-		tell(w);
-	}
+	tell(w);
 	publish(w);
 	w->stats.cpu_ns = ws_sys_clock(CLOCK_THREAD_CPUTIME_ID) - w->cpu_before_ns;
 	return false;

@@ -12,6 +12,7 @@
 #include "core/spsc.h"
 #include "io/io.h"
 #include "run/load.h"
+#include "run/load_flight.h"
 
 /* Flat out, packets are taken from the plan in blocks of so many; departures are looked at in such blocks. */
 #define WS_LOAD_BLOCK 64
@@ -20,14 +21,6 @@
 struct ws_load_shared {
 	_Alignas(64) _Atomic uint64_t next; /* flat out: the first packet that nobody has taken */
 	_Alignas(64) _Atomic int stop;	    /* 1: end early; 2: do not wait for what is under way */
-};
-
-/* A departure. */
-struct ws_load_stamp {
-	uint64_t seq;
-	int64_t ns;
-	int64_t intended_ns; /* after the start; INT64_MIN: flat out */
-	uint32_t len;	     /* without FCS */
 };
 
 struct ws_load_worker_config {
