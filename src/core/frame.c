@@ -8,6 +8,7 @@
 #define ETH_ADDR_LEN   6
 #define ETH_HEADER_LEN 14
 #define ETHERTYPE_IPV4 0x0800
+#define ETHERTYPE_IPV6 0x86DD
 #define ETHERTYPE_VLAN 0x8100 /* IEEE 802.1Q */
 #define ETHERTYPE_QINQ 0x88A8 /* IEEE 802.1ad */
 #define VLAN_TAG_LEN   4
@@ -17,6 +18,7 @@
 #define IPV4_TTL	 1 /* a probe is for the next hop: no host that it strays to passes it on */
 #define IPV4_DF		 0x4000
 #define IPV4_FRAG_OFFSET 0x1FFF
+#define IPV6_HEADER_LEN	 40
 #define IPPROTO_UDP_NR	 17
 #define UDP_HEADER_LEN	 8
 
@@ -263,11 +265,36 @@ struct probe_bytes {
 	bool cut; /* the datagram claims to be longer than its packet: a first fragment, or cut off */
 };
 
-/* Steps into a UDP datagram to dst_port. Returns false if that is not what it is. */
-static bool find_udp(const uint8_t *ip, uint32_t len, uint16_t dst_port, struct probe_bytes *ret)
+/*
+ * Steps into a UDP datagram to dst_port, of which len bytes are there. Its packet has room for `room`.
+ * Returns false if that is not what it is.
+ */
+static bool find_payload(
+	const uint8_t *udp, uint32_t len, uint32_t room, uint16_t dst_port, struct probe_bytes *ret)
 {
-	uint32_t header_len, total_len, udp_len;
-	const uint8_t *udp;
+	uint32_t udp_len;
+
+	if (len < UDP_HEADER_LEN) {
+		return false;
+	}
+	udp_len = get_be16(udp + 4);
+	if (get_be16(udp + 2) != dst_port || udp_len < UDP_HEADER_LEN) {
+		return false;
+	}
+	if (len > udp_len) {
+		len = udp_len;
+	}
+	*ret = (struct probe_bytes){
+		.data = udp + UDP_HEADER_LEN,
+		.len = len - UDP_HEADER_LEN,
+		.cut = udp_len > room,
+	};
+	return true;
+}
+
+static bool find_udp4(const uint8_t *ip, uint32_t len, uint16_t dst_port, struct probe_bytes *ret)
+{
+	uint32_t header_len, total_len;
 
 	if (len < IPV4_HEADER_LEN || ip[0] >> 4 != 4) {
 		return false;
@@ -285,24 +312,40 @@ static bool find_udp(const uint8_t *ip, uint32_t len, uint16_t dst_port, struct 
 	if (len > total_len) {
 		len = total_len;
 	}
-	if (len < header_len + UDP_HEADER_LEN) {
+	if (len < header_len) {
 		return false;
 	}
-	udp = ip + header_len;
-	len -= header_len;
-	udp_len = get_be16(udp + 4);
-	if (get_be16(udp + 2) != dst_port || udp_len < UDP_HEADER_LEN) {
+	return find_payload(
+		ip + header_len, len - header_len, total_len - header_len, dst_port, ret);
+}
+
+/* Right behind the header: nothing that is sent here has extension headers. */
+static bool find_udp6(const uint8_t *ip, uint32_t len, uint16_t dst_port, struct probe_bytes *ret)
+{
+	uint32_t payload_len;
+
+	if (len < IPV6_HEADER_LEN || ip[0] >> 4 != 6 || ip[6] != IPPROTO_UDP_NR) {
 		return false;
 	}
-	if (len > udp_len) {
-		len = udp_len;
+	payload_len = get_be16(ip + 4);
+	len -= IPV6_HEADER_LEN;
+	if (len > payload_len) {
+		len = payload_len;
 	}
-	*ret = (struct probe_bytes){
-		.data = udp + UDP_HEADER_LEN,
-		.len = len - UDP_HEADER_LEN,
-		.cut = udp_len > total_len - header_len,
-	};
-	return true;
+	return find_payload(ip + IPV6_HEADER_LEN, len, payload_len, dst_port, ret);
+}
+
+static bool find_udp(uint16_t ethertype, const uint8_t *ip, uint32_t len, uint16_t dst_port,
+	struct probe_bytes *ret)
+{
+	switch (ethertype) {
+	case ETHERTYPE_IPV4:
+		return find_udp4(ip, len, dst_port, ret);
+	case ETHERTYPE_IPV6:
+		return find_udp6(ip, len, dst_port, ret);
+	default:
+		return false;
+	}
 }
 
 enum ws_probe_class ws_probe_parse(
@@ -330,8 +373,7 @@ enum ws_probe_class ws_probe_parse(
 
 	if (ethertype == WS_ETHERTYPE_PROBE) {
 		probe = (struct probe_bytes){.data = data + off, .len = len - off};
-	} else if (ethertype != ETHERTYPE_IPV4 ||
-		   !find_udp(data + off, len - off, dst_port, &probe)) {
+	} else if (!find_udp(ethertype, data + off, len - off, dst_port, &probe)) {
 		return WS_PROBE_FOREIGN;
 	}
 

@@ -84,8 +84,8 @@ struct ws_probe {
 
 /*
  * Classifies a received frame. data holds len bytes; the frame may have been longer. Accepts at
- * most two VLAN tags before the carrier. UDP probes are known by destination port dst_port and the
- * magic; layer 2 probes by the ethertype and the magic. Reads nothing outside data[0, len). What is
+ * most two VLAN tags before the carrier. UDP probes, over IPv4 or over IPv6 without extension headers,
+ * are known by destination port dst_port and the magic; layer 2 probes by the ethertype and the magic. Reads nothing outside data[0, len). What is
  * cut off before the end of the run id is foreign. IPv4 and UDP checksums are left to the NIC and
  * the full payload's CRC. *ret is written only for WS_PROBE_OURS.
  */

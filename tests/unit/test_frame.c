@@ -544,6 +544,85 @@ static void test_l2_changes(void **state)
 	check_changes(&spec, changes, sizeof(changes) / sizeof(changes[0]));
 }
 
+/* The datagram of a good frame in an IPv6 packet in place of its IPv4 one. */
+static uint8_t *write_ipv6(const struct ws_frame_spec *spec)
+{
+	uint8_t *f = write_frame(spec, 1, 2), *g = malloc(spec->len + 20);
+
+	assert_non_null(g);
+	memcpy(g, f, IP_OFF);
+	put16(g + 12, 0x86dd);
+	memset(g + IP_OFF, 0, 40);
+	g[IP_OFF] = 0x60;
+	put16(g + IP_OFF + 4, spec->len - UDP_OFF);
+	g[IP_OFF + 6] = 17;
+	memcpy(g + UDP_OFF + 20, f + UDP_OFF, spec->len - UDP_OFF);
+	free(f);
+	return g;
+}
+
+static void test_ipv6_changes(void **state)
+{
+	/* len 94: the datagram is 40 bytes */
+	static const struct change changes[] = {
+		{"ethertype IPv4", 12, 2, 0x0800, WS_PROBE_FOREIGN},
+		{"IP version", 14, 1, 0x40, WS_PROBE_FOREIGN},
+		{"traffic class and flow label", 14, 4, 0x6fffffff, WS_PROBE_OURS},
+		{"payload length 0", 18, 2, 0, WS_PROBE_FOREIGN},
+		{"payload length without UDP", 18, 2, 7, WS_PROBE_FOREIGN},
+		{"payload length cuts the run id", 18, 2, 8 + 5, WS_PROBE_FOREIGN},
+		{"payload length cuts the payload", 18, 2, 39, WS_PROBE_MALFORMED},
+		{"payload length beyond the frame", 18, 2, 65535, WS_PROBE_OURS},
+		{"a fragment", 20, 1, 44, WS_PROBE_FOREIGN},
+		{"TCP", 20, 1, 6, WS_PROBE_FOREIGN},
+		{"other source port", 54, 2, 1, WS_PROBE_OURS},
+		{"other destination port", 56, 2, WS_UDP_PORT + 1, WS_PROBE_FOREIGN},
+		{"UDP length below 8", 58, 2, 7, WS_PROBE_FOREIGN},
+		{"UDP length cuts the payload", 58, 2, 39, WS_PROBE_MALFORMED},
+		{"UDP length beyond the packet", 58, 2, 41, WS_PROBE_MALFORMED},
+		{"magic", 62, 1, 'w', WS_PROBE_FOREIGN},
+		{"run id", 64, 4, RUN_ID + 1, WS_PROBE_FOREIGN},
+	};
+	struct ws_frame_spec spec = spec_of(WS_CARRIER_UDP, WS_PAYLOAD_FULL, 74);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+		const struct change *c = &changes[i];
+		uint8_t *f = write_ipv6(&spec);
+
+		assert_int_equal(classify(f, 94), WS_PROBE_OURS);
+		for (uint32_t b = 0; b < c->bytes; b++) {
+			f[c->off + b] = (uint8_t)(c->value >> (8 * (c->bytes - 1 - b)));
+		}
+		if (classify(f, 94) != c->class) {
+			fail_msg("%s: class %d, not %d", c->what, classify(f, 94), c->class);
+		}
+		free(f);
+	}
+}
+
+static void test_ipv6_truncations(void **state)
+{
+	static const uint8_t tags[8] = {0x88, 0xa8, 0, 5, 0x81, 0, 0x60, 7};
+	struct ws_frame_spec spec = spec_of(WS_CARRIER_UDP, WS_PAYLOAD_FULL, 100);
+	uint8_t *f = write_ipv6(&spec);
+
+	(void)state;
+	for (uint32_t n = 0; n <= 8; n += 4) {
+		uint8_t *g = insert(f, 120, 12, tags, n);
+
+		for (uint32_t len = 0; len <= 120 + n; len++) {
+			enum ws_probe_class want = len < 62 + n + 6    ? WS_PROBE_FOREIGN
+						   : len < 62 + n + 32 ? WS_PROBE_MALFORMED
+								       : WS_PROBE_OURS;
+
+			assert_int_equal(classify(g, len), want);
+		}
+		free(g);
+	}
+	free(f);
+}
+
 /* A short frame from a NIC that pads to more than the packet says: the padding is no part of it. */
 static void test_padding_is_no_payload(void **state)
 {
@@ -626,6 +705,8 @@ int main(void)
 		cmocka_unit_test(test_short_ip_header),
 		cmocka_unit_test(test_udp_changes),
 		cmocka_unit_test(test_l2_changes),
+		cmocka_unit_test(test_ipv6_changes),
+		cmocka_unit_test(test_ipv6_truncations),
 		cmocka_unit_test(test_padding_is_no_payload),
 		cmocka_unit_test(test_ret_only_for_ours),
 		cmocka_unit_test(test_look),
