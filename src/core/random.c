@@ -27,15 +27,23 @@ static uint64_t mix(uint64_t x)
 	return x ^ x >> 31;
 }
 
+uint64_t ws_random_key(uint64_t seed, unsigned stream)
+{
+	return mix(mix(seed + GOLDEN) ^ (stream + UINT64_C(1)) * GOLDEN);
+}
+
 /*
  * The index is scrambled before the key comes in, and again after. Were it only added to the key, all
  * seeds and streams would walk the same sequence, each from a place of its own.
  */
+uint64_t ws_random_keyed(uint64_t key, uint64_t index)
+{
+	return mix(mix((index + 1) * GOLDEN) ^ key);
+}
+
 uint64_t ws_random_at(uint64_t seed, unsigned stream, uint64_t index)
 {
-	uint64_t key = mix(mix(seed + GOLDEN) ^ (stream + UINT64_C(1)) * GOLDEN);
-
-	return mix(mix((index + 1) * GOLDEN) ^ key);
+	return ws_random_keyed(ws_random_key(seed, stream), index);
 }
 
 uint64_t ws_random_below(uint64_t bits, uint64_t limit)

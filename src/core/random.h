@@ -19,6 +19,9 @@ enum ws_random_stream {
 
 /* 64 random bits. */
 uint64_t ws_random_at(uint64_t seed, unsigned stream, uint64_t index);
+/* The same in two steps, for many indices: ws_random_keyed(ws_random_key(seed, stream), index). */
+uint64_t ws_random_key(uint64_t seed, unsigned stream);
+uint64_t ws_random_keyed(uint64_t key, uint64_t index);
 /* From 64 random bits: uniform in [0, limit), with a bias below limit / 2^64. limit > 0. */
 uint64_t ws_random_below(uint64_t bits, uint64_t limit);
 /*

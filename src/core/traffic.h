@@ -10,7 +10,13 @@
  *   (RFC 792, RFC 4443), or a payload right behind the ethertype, or behind given header bytes.
  *
  * All lengths and checksums are right (a UDP checksum of 0 is sent as 0xffff). The payload fills the
- * frame. Frames whose headers and payload are shorter than WS_FRAME_MIN are made that long: by payload.
+ * frame, of TCP and ICMP too. Frames whose headers and payload are shorter than WS_FRAME_MIN are made
+ * that long: by payload.
+ *
+ * IPv4 packets may not be fragmented and have identification 0; the flow label of IPv6 is 0. A TCP SYN
+ * has no options, window 64240, and a sequence number from the seed by n. The sequence number of an ICMP
+ * echo request is n mod 2^16. Header bytes that are given are sent as they are, but for MAC addresses
+ * that vary.
  */
 #pragma once
 
@@ -60,24 +66,27 @@ struct ws_field_value {
 };
 
 /*
- * The base is the value of the field in the specification. What grows beyond the field's bits wraps
- * around (VLAN identifiers: within 1 to 4094; ports: within 16 bits; an IPv6 address: its low 64 bits).
+ * The base is the value of the field in the specification, or in the header bytes. What grows beyond the
+ * field's bits wraps around (VLAN identifiers: within 1 to 4094; ports: within 16 bits; a MAC address: its
+ * low 40 bits, so that a station's does not become a group's; an IPv6 address: its low 64 bits).
  */
 struct ws_vary {
 	enum ws_vary_kind kind;
 	uint64_t count;			   /* at least 1 */
-	const struct ws_field_value *list; /* of count values, for WS_VARY_LIST; copied */
+	const struct ws_field_value *list; /* count values that fit, for WS_VARY_LIST; copied */
 };
 
 enum ws_size_kind {
 	WS_SIZE_FIXED, /* len_min */
 	WS_SIZE_RANGE, /* uniform from len_min to len_max, from the seed */
-	WS_SIZE_IMIX,  /* 7 of 60, 4 of 590 and 1 of 1514 bytes, interleaved, again and again */
+	WS_SIZE_IMIX, /* 7 of 60 (the headers' length, if that is more), 4 of 590 and 1 of 1514 bytes,
+			  interleaved, again and again */
 };
 
 enum ws_fill {
 	WS_FILL_PROBE, /* a short probe (core/frame.h) with the frame's number, then zeros; only zeros
-			  where it does not fit or the protocol is neither UDP nor raw 0x88B5 */
+			  where it does not fit or the protocol is neither UDP nor raw 0x88B5 (of
+			  given header bytes: right at their end, behind two VLAN tags at most) */
 	WS_FILL_ZERO,
 	WS_FILL_INCREMENT, /* 0, 1, ... 255, 0, ... */
 	WS_FILL_RANDOM,	   /* from the seed; the same in every frame */
@@ -88,7 +97,7 @@ struct ws_traffic_spec {
 	uint8_t dst_mac[6], src_mac[6];
 	unsigned vlan_count; /* 0 to WS_TRAFFIC_VLANS; the outer one first */
 	struct {
-		uint16_t id;  /* 0 to 4094 */
+		uint16_t id;  /* 0 to 4094; 0 does not increment, nor vary at random */
 		uint8_t prio; /* 0 to 7 */
 	} vlan[WS_TRAFFIC_VLANS];
 	enum ws_proto proto;
@@ -97,14 +106,15 @@ struct ws_traffic_spec {
 	uint8_t ttl;			/* and hop limit; 0: 64 */
 	uint8_t tos;			/* and traffic class */
 	uint16_t src_port, dst_port;	/* ICMP: identifier; unused */
-	uint16_t ethertype;		/* WS_PROTO_RAW without header */
+	uint16_t ethertype;		/* WS_PROTO_RAW without header; 0x0600 at least */
 	const uint8_t *header; /* WS_PROTO_RAW: everything before the payload, from the destination
 				  address on, in place of what is above; NULL: not; copied */
-	uint32_t header_len;   /* 14 to 256 */
+	uint32_t header_len;   /* 14 to 256; no VLANs then */
 	/*
 	 * Flow n mod flows differs from the others: in the source port (ICMP: identifier) within
 	 * 16384 values, and beyond that in the source address; raw frames in the source MAC address.
-	 * 0 or 1: all alike. Not together with a pattern for one of these fields (-EINVAL).
+	 * 0 or 1: all alike. Not together with a pattern for one of these fields, nor more than differ:
+	 * 2^46 over IPv4, 2^40 raw (-EINVAL).
 	 */
 	uint64_t flows;
 	struct ws_vary vary[WS_FIELD_COUNT];
@@ -120,23 +130,23 @@ struct ws_traffic_spec {
 
 struct ws_traffic;
 
-/* The headers' length: no frame is shorter. */
+/* The headers' length: no frame is shorter. Of any specification, be it one that contradicts. */
 uint32_t ws_traffic_header_len(const struct ws_traffic_spec *spec);
-/* The longest frame that the specification can give. */
+/* The longest frame that the specification can give. The same. */
 uint32_t ws_traffic_len_max(const struct ws_traffic_spec *spec);
 
 /*
  * 0; -EMSGSIZE: a length is below the headers, or beyond 65535; -EINVAL: something contradicts (a
  * field that varies but is not in the frame, a count of 0, len_min above len_max, wrong IP version);
- * -ENOMEM.
+ * -ENOMEM. What contradicts is said before what does not fit. Writes *ret only on 0.
  */
 int ws_traffic_new(struct ws_traffic **ret, const struct ws_traffic_spec *spec);
 void ws_traffic_free(struct ws_traffic *t);
 
 /*
- * Writes frame n to buf, which has room for the longest, and returns its length. No allocation, no
- * division by a variable where it can be avoided; the cost is a copy of the frame and tens of
- * instructions.
+ * Writes frame n to buf, which has room for the longest, and returns its length. Any number of threads
+ * at once. No allocation, no division; the cost is a copy of the frame and tens of instructions, and
+ * ten to forty more for each field that varies.
  */
 uint32_t ws_traffic_write(const struct ws_traffic *t, uint8_t *buf, uint64_t n);
 
@@ -152,6 +162,7 @@ struct ws_frame_sizes ws_traffic_sizes(const struct ws_traffic *t);
 
 /*
  * A 64-bit fingerprint of the bytes: FNV-1a over length (32 bits, little-endian) and contents of frames
- * 0 to min(count, 4096) - 1. The run id does not enter it.
+ * 0 to min(count, 4096) - 1. The run id does not enter it: contents are those that run id 0 has. Some
+ * 10 ms for frames of 1514 bytes.
  */
 uint64_t ws_traffic_hash(const struct ws_traffic *t, uint64_t count);
