@@ -32,7 +32,7 @@ enum ws_io_dir { WS_IO_RX = 1 << 0, WS_IO_TX = 1 << 1 };
  * everywhere. */
 struct ws_io_config {
 	const char *backend; /* a name from the table; NULL or "auto": the best that opens,
-				for sending alone `socket` */
+				for sending alone `socket`, see ws_io_tx_best() */
 	unsigned dirs;	     /* WS_IO_RX | WS_IO_TX */
 	int ifindex;	     /* in the network namespace of the thread that calls open; 0, with
 				cooked alone: all interfaces */
@@ -75,17 +75,28 @@ struct ws_io_config {
 	uint64_t stamp_buffer;	   /* bytes of receive buffer for stamps that were not read yet */
 	int64_t stamp_timeout_ns;  /* a stamp that has not come by then is reported as missing */
 	bool qdisc_bypass;
-	uint64_t
-		send_buffer; /* bytes of frames that may wait in the queue discipline (SO_SNDBUF) */
+	/*
+	 * Bytes of frames that may wait in the queue discipline (SO_SNDBUF), as the kernel counts
+	 * them: some 770 for a small frame, 2300 for a large one. Beyond that tx_submit takes no
+	 * more (tx_again). The default holds more than queue disciplines usually do, so that these
+	 * refuse frames (-ENOBUFS) before.
+	 */
+	uint64_t send_buffer;
 	/*
 	 * Frames carry launch_ns, of this clock, to the queue discipline (SO_TXTIME): etf wants
-	 * WS_CLOCK_TAI, fq WS_CLOCK_MONOTONIC. WS_CLOCK_NONE: they do not. Whether there is a queue
-	 * discipline that cares is the caller's business. Not together with qdisc_bypass (-EINVAL);
-	 * -EOPNOTSUPP where the kernel has no such option.
+	 * WS_CLOCK_TAI, fq WS_CLOCK_MONOTONIC. WS_CLOCK_NONE: they do not; other clocks: -EINVAL.
+	 * Whether there is a queue discipline that cares is the caller's business. Not together with
+	 * qdisc_bypass (-EINVAL); -EOPNOTSUPP where the kernel has no such option, -EPERM where
+	 * WS_CLOCK_TAI needs CAP_NET_ADMIN. Through a ring each such frame is a call of its own:
+	 * `socket` hands over batches.
 	 */
 	enum ws_clock launch_clock;
-	uint64_t
-		max_rate; /* bytes a second that fq lets out (SO_MAX_PACING_RATE); 0: no limit. The same. */
+	/*
+	 * Bytes a second that fq lets out (SO_MAX_PACING_RATE), of each flow that it tells apart by
+	 * addresses and ports. 0: no limit. Not together with qdisc_bypass (-EINVAL); -EOPNOTSUPP
+	 * where the kernel cannot count as far.
+	 */
+	uint64_t max_rate;
 };
 
 struct ws_io_caps {
@@ -177,6 +188,24 @@ struct ws_io_stats {
  */
 int ws_io_open(struct ws_io **ret, const struct ws_io_config *config);
 const struct ws_io_caps *ws_io_caps(const struct ws_io *io);
+
+/* What a sender knows of its frames before it opens an instance. */
+struct ws_io_tx_use {
+	unsigned stamped_permille; /* of the frames want a stamp */
+	bool launch;		   /* they carry launch times */
+	bool queued; /* they may wait in a queue discipline: there is one, and it is not bypassed */
+};
+
+/*
+ * The backend that sends most for the least. Pure. A transmit ring, unless
+ *   - more than one frame in eight is stamped, or each has a launch time: then a ring, in which these
+ *     take a call each, gains nothing;
+ *   - frames are queued: they keep their slots as long as they wait, so a ring stands still, where
+ *     `socket` is told frame by frame what the queue discipline refused.
+ * The length of the frames and the bypass by itself make no difference. An old kernel may lack it
+ * (-EOPNOTSUPP); `socket` is on all of them. bench/tx_bare.c has the figures.
+ */
+const char *ws_io_tx_best(const struct ws_io_tx_use *use);
 
 /* Classic BPF, run in the kernel before a packet reaches us; n = 0 takes the filter away. 0 or
  * -errno. */

@@ -70,7 +70,7 @@ uint32_t packet_rx_frame_max(const struct ws_io_config *config, uint32_t usual)
 	return config->frame_max < largest ? config->frame_max : largest;
 }
 
-uint64_t packet_rcvbuf(int fd, uint64_t bytes)
+static uint64_t socket_buffer(int fd, int option, int force, uint64_t bytes)
 {
 	/* The kernel doubles what it is asked for, and reports the doubled value. */
 	int half = bytes / 2 > INT32_MAX / 2 ? INT32_MAX / 2 : (int)(bytes / 2);
@@ -78,16 +78,26 @@ uint64_t packet_rcvbuf(int fd, uint64_t bytes)
 	socklen_t len = sizeof(granted);
 
 	if (bytes) {
-		/* Refused without CAP_NET_ADMIN in the first user namespace; then rmem_max is the
-		 * cap. */
-		if (ws_sys_setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &half, sizeof(half)) < 0) {
-			(void)ws_sys_setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &half, sizeof(half));
+		/* Refused without CAP_NET_ADMIN in the first user namespace; then rmem_max, or
+		 * wmem_max, is the cap. */
+		if (ws_sys_setsockopt(fd, SOL_SOCKET, force, &half, sizeof(half)) < 0) {
+			(void)ws_sys_setsockopt(fd, SOL_SOCKET, option, &half, sizeof(half));
 		}
 	}
-	if (ws_sys_getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &granted, &len) < 0 || granted < 0) {
+	if (ws_sys_getsockopt(fd, SOL_SOCKET, option, &granted, &len) < 0 || granted < 0) {
 		return 0;
 	}
 	return (uint64_t)granted;
+}
+
+uint64_t packet_rcvbuf(int fd, uint64_t bytes)
+{
+	return socket_buffer(fd, SO_RCVBUF, SO_RCVBUFFORCE, bytes);
+}
+
+uint64_t packet_sndbuf(int fd, uint64_t bytes)
+{
+	return socket_buffer(fd, SO_SNDBUF, SO_SNDBUFFORCE, bytes);
 }
 
 int packet_set_filter(int fd, const struct sock_filter *insns, unsigned n)

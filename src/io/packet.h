@@ -76,6 +76,8 @@ int packet_rx_socket(struct packet_io *p, const struct ws_io_config *config);
 /* Asks for a receive buffer of `bytes` as the kernel counts them (overhead included), forcing it if
  * that is allowed. Returns what was granted. */
 uint64_t packet_rcvbuf(int fd, uint64_t bytes);
+/* The same of a send buffer. */
+uint64_t packet_sndbuf(int fd, uint64_t bytes);
 
 /* The options that receiving sockets of every backend have: filter, direction, stamps. Before
  * binding. */

@@ -20,6 +20,13 @@
 #define MAX_BATCH	      1024
 #define DEFAULT_STAMP_BUFFER  (8u << 20)
 #define DEFAULT_STAMP_TIMEOUT 1000000000LL
+/*
+ * As the kernel counts: a frame of 60 bytes takes 768 of it, one of 1514 takes 2304 (6.18). So 1800
+ * of the largest may wait, or 5400 of the smallest: more than the usual queue disciplines hold (1000
+ * packets, or some 100 KB). It is them, then, that refuse (ENOBUFS), and frames that are refused are
+ * counted; a full send buffer (EAGAIN) would only hold the sender up.
+ */
+#define DEFAULT_SEND_BUFFER (4u << 20)
 
 /*
  * What one unread stamp takes of the receive buffer. Measured on 6.18: 212992 bytes of buffer hold
@@ -83,6 +90,88 @@ static int enable_stamps(
 	return 0;
 }
 
+/* Launch times. -EINVAL for a clock that no queue discipline goes by. */
+static int enable_launch(struct packet_tx *tx, const struct ws_io_config *config)
+{
+	struct sock_txtime txtime = {0};
+	int r;
+
+	switch (config->launch_clock) {
+	case WS_CLOCK_NONE:
+		return 0;
+	case WS_CLOCK_MONOTONIC:
+		txtime.clockid = CLOCK_MONOTONIC;
+		break;
+	case WS_CLOCK_TAI:
+		txtime.clockid = CLOCK_TAI;
+		break;
+	default:
+		return -EINVAL;
+	}
+	r = ws_sys_setsockopt(tx->fd, SOL_SOCKET, SO_TXTIME, &txtime, sizeof(txtime));
+	if (r < 0) {
+		return r == -ENOPROTOOPT ? -EOPNOTSUPP : r; /* before 4.19 */
+	}
+	tx->launch = true;
+	return 0;
+}
+
+/*
+ * The kernel's option has the width of a long, and takes 32 bits, too, of which all ones mean no
+ * limit. Before 5.0 it was 32 bits wide, and took the low half of anything longer: so it is read back.
+ */
+static int limit_rate(const struct packet_tx *tx, uint64_t max_rate)
+{
+	uint32_t narrow = (uint32_t)max_rate;
+	uint64_t got = 0;
+	socklen_t len = sizeof(got);
+	int r;
+
+	if (!max_rate) {
+		return 0;
+	}
+	if (max_rate < UINT32_MAX) {
+		r = ws_sys_setsockopt(
+			tx->fd, SOL_SOCKET, SO_MAX_PACING_RATE, &narrow, sizeof(narrow));
+		return r == -ENOPROTOOPT ? -EOPNOTSUPP : r;
+	}
+	r = ws_sys_setsockopt(tx->fd, SOL_SOCKET, SO_MAX_PACING_RATE, &max_rate, sizeof(max_rate));
+	if (r == 0) {
+		r = ws_sys_getsockopt(tx->fd, SOL_SOCKET, SO_MAX_PACING_RATE, &got, &len);
+	}
+	if (r < 0) {
+		return r == -ENOPROTOOPT ? -EOPNOTSUPP : r;
+	}
+	return len == sizeof(got) && got == max_rate ? 0 : -EOPNOTSUPP;
+}
+
+/* What frames meet between the socket and the driver. */
+static int set_path(
+	struct packet_tx *tx, const struct ws_io_config *config, struct ws_io_caps *caps)
+{
+	int r;
+
+	if (config->qdisc_bypass) {
+		r = ws_sys_setsockopt(
+			tx->fd, SOL_PACKET, PACKET_QDISC_BYPASS, &(int){1}, sizeof(int));
+		if (r < 0) {
+			return r;
+		}
+	}
+	r = enable_launch(tx, config);
+	if (r < 0) {
+		return r;
+	}
+	r = limit_rate(tx, config->max_rate);
+	if (r < 0) {
+		return r;
+	}
+	caps->launch_time = tx->launch;
+	caps->send_buffer = packet_sndbuf(
+		tx->fd, config->send_buffer ? config->send_buffer : DEFAULT_SEND_BUFFER);
+	return 0;
+}
+
 /* A backend that has none of its own sends by sendmmsg. */
 static const struct packet_tx_way *way_of(const char *backend)
 {
@@ -121,12 +210,9 @@ int packet_tx_open(
 	if (r < 0) {
 		goto fail;
 	}
-	if (config->qdisc_bypass) {
-		r = ws_sys_setsockopt(
-			tx->fd, SOL_PACKET, PACKET_QDISC_BYPASS, &(int){1}, sizeof(int));
-		if (r < 0) {
-			goto fail;
-		}
+	r = set_path(tx, config, caps);
+	if (r < 0) {
+		goto fail;
 	}
 	if (config->tx_stages) {
 		r = enable_stamps(tx, config, caps);
@@ -187,6 +273,7 @@ void packet_tx_stats(const struct packet_tx *tx, struct ws_io_stats *ret)
 	ret->tx_accepted = tx->stats.tx_accepted;
 	ret->tx_refused = tx->stats.tx_refused;
 	ret->tx_again = tx->stats.tx_again;
+	ret->tx_slots_full = tx->stats.tx_slots_full;
 	ret->tx_calls = tx->stats.tx_calls;
 	ret->stamps_received = tx->stats.stamps_received;
 	ret->stamps_missing = tx->stats.stamps_missing;
@@ -195,31 +282,38 @@ void packet_tx_stats(const struct packet_tx *tx, struct ws_io_stats *ret)
 
 int packet_tx_reserve(struct packet_tx *tx, struct ws_io_slot *slots, unsigned max)
 {
-	unsigned n = 0;
+	uint32_t room =
+		tx->slots - tx->gap - tx->reserved; /* within the slots, and below within a batch */
+	unsigned done = 0;
 
-	while (n < max && tx->reserved < tx->batch && tx->gap + tx->reserved < tx->slots) {
-		uint8_t *data = tx->way->slot(tx, (tx->head + tx->gap + tx->reserved) % tx->slots);
+	room = room < tx->batch - tx->reserved ? room : tx->batch - tx->reserved;
+	max = max < room ? max : room;
+	while (done < max) {
+		uint32_t first = tx->head + tx->gap + tx->reserved;
+		unsigned n, want = max - done;
 
-		if (!data) {
+		first -= first < tx->slots ? 0 : tx->slots;
+		want = want < tx->slots - first ? want : tx->slots - first;
+		n = tx->way->slot(tx, first, slots + done, want);
+		tx->reserved += n;
+		done += n;
+		if (n < want) {
+			tx->stats.tx_slots_full += done == 0;
 			break;
 		}
-		slots[n].data = data;
-		slots[n].size = tx->slot_size;
-		tx->reserved++;
-		n++;
 	}
-	return (int)n;
+	return (int)done;
 }
 
-static uint8_t *put_control(uint8_t *at, int type, uint32_t value)
+static uint8_t *put_control(uint8_t *at, int type, const void *value, size_t len)
 {
 	struct cmsghdr *c = (struct cmsghdr *)at;
 
 	c->cmsg_level = SOL_SOCKET;
 	c->cmsg_type = type;
-	c->cmsg_len = CMSG_LEN(sizeof(value));
-	memcpy(CMSG_DATA(c), &value, sizeof(value));
-	return at + CMSG_SPACE(sizeof(value));
+	c->cmsg_len = CMSG_LEN(len);
+	memcpy(CMSG_DATA(c), value, len);
+	return at + CMSG_SPACE(len);
 }
 
 size_t packet_tx_control(
@@ -227,10 +321,14 @@ size_t packet_tx_control(
 {
 	uint8_t *end = control;
 
+	if (tx->launch) {
+		end = put_control(end, SCM_TXTIME, &frame->launch_ns, sizeof(frame->launch_ns));
+	}
 	if (frame->want_stamp && tx->keys) {
-		end = put_control(end, SO_TIMESTAMPING, tx->record_flags);
+		end = put_control(
+			end, SO_TIMESTAMPING, &tx->record_flags, sizeof(tx->record_flags));
 		if (tx->keys_explicit) {
-			end = put_control(end, WS_SCM_TS_OPT_ID, key);
+			end = put_control(end, WS_SCM_TS_OPT_ID, &key, sizeof(key));
 		}
 	}
 	return (size_t)(end - control);
@@ -256,29 +354,34 @@ static void restart_keys(struct packet_tx *tx)
 static unsigned plan_run(struct packet_tx *tx, const struct ws_io_tx *frames, unsigned n)
 {
 	unsigned run = tx->slots - tx->head;
-	uint32_t wanted = 0, room = 0;
+	uint32_t wanted = 0, room;
 	/* A first explicit key goes alone: an old kernel's refusal must be seen. */
-	bool alone = tx->way->stamps_alone || !tx->keys_explicit || !tx->keys_proven;
+	bool alone = tx->way->control_shared || !tx->keys_explicit || !tx->keys_proven;
 
 	if (run > n) {
 		run = n;
 	}
-	if (tx->keys) {
-		if (tx->keys_unsure && !ws_txkeys_outstanding(tx->keys)) {
-			restart_keys(tx);
-		}
-		room = tx->keys_unsure ? 0 : ws_txkeys_room(tx->keys);
+	if (tx->launch && tx->way->control_shared) {
+		run = 1;
 	}
+	if (!tx->keys) {
+		return run;
+	}
+	if (tx->keys_unsure && !ws_txkeys_outstanding(tx->keys)) {
+		restart_keys(tx);
+	}
+	room = tx->keys_unsure ? 0 : ws_txkeys_room(tx->keys);
 	for (unsigned i = 0; i < run; i++) {
-		bool stamped = frames[i].want_stamp && tx->keys;
-
-		if (stamped && wanted == room) {
+		if (!frames[i].want_stamp) {
+			continue;
+		}
+		if (wanted == room) {
 			return i;
 		}
-		wanted += stamped;
-		if (stamped && alone) {
+		if (alone) {
 			return i ? i : 1;
 		}
+		wanted++;
 	}
 	return run;
 }
@@ -289,7 +392,8 @@ static void consume(struct packet_tx *tx, unsigned n, bool stays)
 	if (stays) {
 		tx->gap += n;
 	} else {
-		tx->head = (tx->head + n) % tx->slots;
+		tx->head += n;
+		tx->head -= tx->head < tx->slots ? 0 : tx->slots;
 	}
 	tx->reserved -= n;
 	if (!tx->reserved) {
@@ -299,11 +403,12 @@ static void consume(struct packet_tx *tx, unsigned n, bool stays)
 
 static void accepted(struct packet_tx *tx, struct ws_io_tx *frames, unsigned n)
 {
-	int64_t now = tx->keys ? ws_sys_clock(CLOCK_MONOTONIC) : 0;
+	int64_t now = 0; /* read if there is a stamp to wait for */
 
 	for (unsigned i = 0; i < n; i++) {
 		frames[i].status = 0;
 		if (frames[i].want_stamp && tx->keys) {
+			now = now ? now : ws_sys_clock(CLOCK_MONOTONIC);
 			ws_txkeys_sent(tx->keys, frames[i].cookie, now);
 			tx->keys_proven = true;
 		}

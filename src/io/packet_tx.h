@@ -13,15 +13,16 @@
  * those that do not go in different calls, and one key names one frame only. So through a ring a
  * frame that wants a stamp always has a call of its own. Counting would allow for more, but a stamp
  * that comes after the count began anew would be taken for another frame's; a key of its own is
- * exact whatever was refused before.
+ * exact whatever was refused before. For the same reason each frame with a launch time has a call of
+ * its own: a ring then costs what sending them one by one does.
  */
 #pragma once
 
 #include "core/txkeys.h"
 #include "io/packet.h"
 
-/* Two control messages: which stamps to record, and under which key. */
-#define PACKET_TX_CONTROL_LEN (2 * CMSG_SPACE(sizeof(uint32_t)))
+/* Three control messages: when to send, which stamps to record, and under which key. */
+#define PACKET_TX_CONTROL_LEN (CMSG_SPACE(sizeof(uint64_t)) + 2 * CMSG_SPACE(sizeof(uint32_t)))
 #define PACKET_TX_STAMP_BATCH 64
 #define PACKET_TX_STAMP_LEN   256
 
@@ -41,6 +42,7 @@ struct packet_tx {
 	uint32_t stamp_flags;
 	int64_t stamp_timeout_ns;
 	struct ws_txkeys *keys; /* NULL if no stamps are wanted */
+	bool launch;		/* frames carry launch_ns */
 	struct ws_io_stats stats;
 	/*
 	 * Slots are a ring. The kernel takes the next frame from the one at head; the reserved ones
@@ -67,14 +69,17 @@ struct packet_tx_way {
 	const char *backend; /* whose way it is */
 	size_t size;	     /* of its instance */
 	int version;	     /* of the ring */
-	bool stamps_alone;   /* a frame that wants a stamp needs a call of its own */
+	bool control_shared; /* by the frames of a call: one with a stamp or a launch time goes
+				alone */
 	bool refused_stays;  /* the kernel's place is still at the slot of a refused frame */
 	/* The socket is open, but not bound. Sets slots and slot_size. 0 or -errno; close is called
 	 * after that, too. */
 	int (*open)(struct packet_tx *tx, uint32_t mtu, uint32_t frame_max);
 	void (*close)(struct packet_tx *tx);
-	/* Where to build a frame; NULL while the kernel still has that slot. */
-	uint8_t *(*slot)(const struct packet_tx *tx, uint32_t i);
+	/* Where to build frames: up to n slots from i on, which do not wrap around. Their number;
+	 * fewer, if the kernel still has the next one. */
+	unsigned (*slot)(
+		const struct packet_tx *tx, uint32_t i, struct ws_io_slot *ret, unsigned n);
 	/*
 	 * Hands over the oldest n reserved slots, which do not wrap around. Those that want a stamp
 	 * have the keys from `key` on. Slots that were not taken keep their contents.
@@ -87,7 +92,7 @@ extern const struct packet_tx_way packet_tx_mmsg, packet_tx_ring2, packet_tx_rin
 
 /*
  * Writes the control messages for a frame: PACKET_TX_CONTROL_LEN zeroed bytes, aligned to 8.
- * Returns their length, 0 if it wants no stamp.
+ * Returns their length, 0 if it needs none.
  */
 size_t packet_tx_control(
 	const struct packet_tx *tx, uint8_t *control, const struct ws_io_tx *frame, uint32_t key);

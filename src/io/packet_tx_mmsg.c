@@ -50,27 +50,46 @@ static void mmsg_close(struct packet_tx *tx)
 	free(s->controls);
 }
 
-static uint8_t *mmsg_slot(const struct packet_tx *tx, uint32_t i)
+static unsigned mmsg_slot(
+	const struct packet_tx *tx, uint32_t i, struct ws_io_slot *ret, unsigned n)
 {
 	const struct mmsg_tx *s = (const struct mmsg_tx *)tx;
+	uint8_t *data = s->buffers + (size_t)i * tx->slot_size;
 
-	return s->iovs[i].iov_base;
+	for (unsigned k = 0; k < n; k++, data += tx->slot_size) {
+		ret[k] = (struct ws_io_slot){.data = data, .size = tx->slot_size};
+	}
+	return n;
+}
+
+/* What a frame needs besides its bytes. True if a stamp is to come under that key. */
+static bool put_control(struct mmsg_tx *s, uint32_t i, const struct ws_io_tx *frame, uint32_t key)
+{
+	struct msghdr *m = &s->msgs[i].msg_hdr;
+	bool stamped = frame->want_stamp && s->tx.keys;
+
+	if (stamped || s->tx.launch) {
+		m->msg_control = s->controls + (size_t)i * PACKET_TX_CONTROL_LEN;
+		m->msg_controllen = packet_tx_control(&s->tx, m->msg_control, frame, key);
+	} else if (m->msg_control) {
+		m->msg_control = NULL; /* of the frame that was here before */
+		m->msg_controllen = 0;
+	}
+	return stamped;
 }
 
 static void mmsg_send(struct packet_tx *tx, const struct ws_io_tx *frames, unsigned n, uint32_t key,
 	struct packet_tx_sent *ret)
 {
 	struct mmsg_tx *s = (struct mmsg_tx *)tx;
+	bool control = tx->keys || tx->launch;
 	int r;
 
 	for (unsigned i = 0; i < n; i++) {
-		struct msghdr *m = &s->msgs[tx->head + i].msg_hdr;
-		uint8_t *control = s->controls + (size_t)(tx->head + i) * PACKET_TX_CONTROL_LEN;
-
 		s->iovs[tx->head + i].iov_len = frames[i].len;
-		m->msg_controllen = packet_tx_control(tx, control, &frames[i], key);
-		m->msg_control = m->msg_controllen ? control : NULL;
-		key += m->msg_controllen != 0;
+	}
+	for (unsigned i = 0; control && i < n; i++) {
+		key += put_control(s, tx->head + i, &frames[i], key);
 	}
 	tx->stats.tx_calls++;
 	if (n == 1) {

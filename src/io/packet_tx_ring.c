@@ -19,6 +19,7 @@
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <linux/virtio_net.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -35,17 +36,18 @@
 struct ring_tx {
 	struct packet_tx tx;
 	uint8_t *ring;
+	uint8_t **frames; /* where each of them begins */
 	uint32_t blocks, block_size, frame_size, per_block;
-	uint32_t offset; /* of the virtio header in a frame of the ring */
+	uint32_t offset;	 /* of the virtio header in a frame of the ring */
+	uint32_t status, length; /* offsets of these fields in a frame's header */
 	uint32_t mtu;
 	uint8_t control[PACKET_TX_CONTROL_LEN] __attribute__((aligned(8)));
 };
 
+/* i: less than twice the number of slots. */
 static uint8_t *frame_at(const struct ring_tx *s, uint32_t i)
 {
-	i %= s->tx.slots;
-	return s->ring + (size_t)(i / s->per_block) * s->block_size +
-	       (size_t)(i % s->per_block) * s->frame_size;
+	return s->frames[i < s->tx.slots ? i : i - s->tx.slots];
 }
 
 static uint8_t *data_at(const struct ring_tx *s, uint32_t i)
@@ -55,10 +57,7 @@ static uint8_t *data_at(const struct ring_tx *s, uint32_t i)
 
 static uint32_t *status_at(const struct ring_tx *s, uint32_t i)
 {
-	uint8_t *frame = frame_at(s, i);
-
-	return s->tx.way->version == TPACKET_V3 ? &((struct tpacket3_hdr *)frame)->tp_status
-						: &((struct tpacket2_hdr *)frame)->tp_status;
+	return (uint32_t *)(frame_at(s, i) + s->status);
 }
 
 /* The bits for stamps aside, of which none are asked for here. */
@@ -110,11 +109,19 @@ static int make_ring(struct ring_tx *s)
 	}
 	s->blocks = blocks;
 	s->tx.slots = blocks * s->per_block;
+	s->frames = calloc(s->tx.slots, sizeof(*s->frames));
+	if (!s->frames) {
+		return -ENOMEM;
+	}
 	r = ws_sys_mmap(&ring, ring_size(s), PROT_READ | PROT_WRITE, MAP_SHARED, s->tx.fd);
 	if (r < 0) {
 		return r;
 	}
 	s->ring = ring;
+	for (uint32_t i = 0; i < s->tx.slots; i++) {
+		s->frames[i] = s->ring + (size_t)(i / s->per_block) * s->block_size +
+			       (size_t)(i % s->per_block) * s->frame_size;
+	}
 	return 0;
 }
 
@@ -125,8 +132,16 @@ static int ring_open(struct packet_tx *tx, uint32_t mtu, uint32_t frame_max)
 	int r;
 
 	s->mtu = mtu;
-	s->offset = version == TPACKET_V3 ? TPACKET_ALIGN(sizeof(struct tpacket3_hdr))
-					  : TPACKET_ALIGN(sizeof(struct tpacket2_hdr));
+	/* tp_next_offset of V3 stays 0, as the kernel made it. */
+	if (version == TPACKET_V3) {
+		s->offset = TPACKET_ALIGN(sizeof(struct tpacket3_hdr));
+		s->status = offsetof(struct tpacket3_hdr, tp_status);
+		s->length = offsetof(struct tpacket3_hdr, tp_len);
+	} else {
+		s->offset = TPACKET_ALIGN(sizeof(struct tpacket2_hdr));
+		s->status = offsetof(struct tpacket2_hdr, tp_status);
+		s->length = offsetof(struct tpacket2_hdr, tp_len);
+	}
 	s->frame_size =
 		(s->offset + (uint32_t)sizeof(struct virtio_net_hdr) + frame_max + 63) & ~63u;
 	tx->slot_size = s->frame_size - s->offset - (uint32_t)sizeof(struct virtio_net_hdr);
@@ -154,13 +169,19 @@ static void ring_close(struct packet_tx *tx)
 	if (s->ring) {
 		ws_sys_munmap(s->ring, ring_size(s));
 	}
+	free(s->frames);
 }
 
-static uint8_t *ring_slot(const struct packet_tx *tx, uint32_t i)
+static unsigned ring_slot(
+	const struct packet_tx *tx, uint32_t i, struct ws_io_slot *ret, unsigned n)
 {
 	const struct ring_tx *s = (const struct ring_tx *)tx;
+	unsigned k;
 
-	return status_of(s, i) & TP_STATUS_SENDING ? NULL : data_at(s, i);
+	for (k = 0; k < n && !(status_of(s, i + k) & TP_STATUS_SENDING); k++) {
+		ret[k] = (struct ws_io_slot){.data = data_at(s, i + k), .size = tx->slot_size};
+	}
+	return k;
 }
 
 /* The kernel's own check for a plain packet: a tag may come on top of the MTU. */
@@ -189,13 +210,8 @@ static void fill(const struct ring_tx *s, uint32_t to, uint32_t from, uint32_t l
 		memcpy(data_at(s, to), data_at(s, from), len);
 	}
 	memcpy(frame + s->offset, &all_header, sizeof(all_header));
-	if (s->tx.way->version == TPACKET_V3) {
-		((struct tpacket3_hdr *)frame)->tp_next_offset = 0;
-		((struct tpacket3_hdr *)frame)->tp_len = total;
-	} else {
-		((struct tpacket2_hdr *)frame)->tp_len = total;
-	}
-	set_status(s, to, TP_STATUS_SEND_REQUEST);
+	memcpy(frame + s->length, &total, sizeof(total));
+	__atomic_store_n((uint32_t *)(frame + s->status), TP_STATUS_SEND_REQUEST, __ATOMIC_RELEASE);
 }
 
 /* Slots that the kernel did not take are ours again, with what was built in them. */
@@ -251,7 +267,7 @@ const struct packet_tx_way packet_tx_ring2 = {
 	.backend = "tpacket2",
 	.size = sizeof(struct ring_tx),
 	.version = TPACKET_V2,
-	.stamps_alone = true,
+	.control_shared = true,
 	.refused_stays = true,
 	.open = ring_open,
 	.close = ring_close,
@@ -263,7 +279,7 @@ const struct packet_tx_way packet_tx_ring3 = {
 	.backend = "tpacket3",
 	.size = sizeof(struct ring_tx),
 	.version = TPACKET_V3,
-	.stamps_alone = true,
+	.control_shared = true,
 	.refused_stays = true,
 	.open = ring_open,
 	.close = ring_close,

@@ -460,6 +460,7 @@ void conf_cases(struct conf_fixture *fx, struct CMUnitTest ret[CONF_CASES])
 		{"overrun_and_recover", conf_test_overrun_and_recover},
 		{"quiet_link", conf_test_quiet_link},
 		{"open_fails_by_name", conf_test_open_fails_by_name},
+		{"options_of_the_way_out", conf_test_options_of_the_way_out},
 		{"down_and_up", conf_test_down_and_up},
 		{"close_half_used", conf_test_close_half_used},
 		{"removed", conf_test_removed},

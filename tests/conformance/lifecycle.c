@@ -245,6 +245,72 @@ void conf_test_open_fails_by_name(void **state)
 	assert_null(io);
 }
 
+/* Frames with launch times, which nothing on this way out cares about. */
+static void carry_launched(struct conf_fixture *fx, struct ws_io *tx, struct ws_io *rx, uint32_t n)
+{
+	struct ws_io_slot slots[CONF_BATCH];
+	struct ws_io_tx frames[CONF_BATCH];
+	unsigned done = 0;
+
+	assert_int_equal(ws_io_tx_reserve(tx, slots, n), n);
+	for (uint32_t i = 0; i < n; i++) {
+		conf_fill(slots[i].data, CONF_MIN_LEN, i, 0, false);
+		frames[i] = (struct ws_io_tx){
+			.len = CONF_MIN_LEN, .launch_ns = fx->now(fx) + i, .status = 1};
+	}
+	for (unsigned tries = 0; done < n && tries < 1000; tries++) {
+		int r = ws_io_tx_submit(tx, frames + done, n - done);
+
+		assert_in_range(r, 0, n - done);
+		done += (unsigned)r;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		assert_int_equal(frames[i].status, 0);
+	}
+	conf_receive_until(fx, rx, n - 1, (bool[CONF_BATCH]){false});
+}
+
+void conf_test_options_of_the_way_out(void **state)
+{
+	static const enum ws_clock wrong[] = {WS_CLOCK_REALTIME, WS_CLOCK_PHC, WS_CLOCK_PHC + 1};
+	struct conf_fixture *fx = *state;
+	struct ws_io_config config = conf_tx_config(fx);
+	struct conf_series s = {.n = 100, .len = conf_len_swept};
+	struct ws_io *tx = NULL, *rx;
+
+	/* Past the queue discipline nobody would keep to them. */
+	config.qdisc_bypass = true;
+	config.launch_clock = WS_CLOCK_MONOTONIC;
+	assert_int_equal(fx->open(fx, 0, &tx, &config), -EINVAL);
+	config.launch_clock = WS_CLOCK_NONE;
+	config.max_rate = 1000000;
+	assert_int_equal(fx->open(fx, 0, &tx, &config), -EINVAL);
+	config.max_rate = 0;
+	config.qdisc_bypass = false;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		config.launch_clock = wrong[i];
+		assert_int_equal(fx->open(fx, 0, &tx, &config), -EINVAL);
+	}
+	assert_null(tx);
+
+	rx = conf_open_rx(fx);
+	config.launch_clock = WS_CLOCK_MONOTONIC;
+	tx = conf_open(fx, 0, &config);
+	assert_true(ws_io_caps(tx)->launch_time);
+	carry_launched(fx, tx, rx, CONF_BATCH);
+	conf_close(fx, tx);
+
+	config.launch_clock = WS_CLOCK_NONE;
+	config.max_rate = 10 * (uint64_t)UINT32_MAX;
+	config.send_buffer = 128 << 10;
+	tx = conf_open(fx, 0, &config);
+	assert_false(ws_io_caps(tx)->launch_time);
+	assert_int_equal(ws_io_caps(tx)->send_buffer, 128 << 10);
+	conf_carry(fx, tx, rx, &s, CONF_BATCH);
+	conf_close(fx, tx);
+	conf_close(fx, rx);
+}
+
 /* Until wait or peek says that the interface is down or gone. */
 static int next_error(struct conf_fixture *fx, struct ws_io *rx)
 {

@@ -103,6 +103,7 @@ void conf_test_overrun_and_recover(void **state);
 void conf_test_views_survive_overrun(void **state);
 void conf_test_quiet_link(void **state);
 void conf_test_open_fails_by_name(void **state);
+void conf_test_options_of_the_way_out(void **state);
 void conf_test_down_and_up(void **state);
 void conf_test_close_half_used(void **state);
 void conf_test_removed(void **state);

@@ -94,6 +94,8 @@ static void grant(struct fake_io *f)
 		caps->tx_batch = config->tx_batch ? config->tx_batch : 64;
 		caps->tx_stages = stages | (hw ? config->tx_stages & WS_STAGE_WIRE : 0);
 		caps->tx_keys_explicit = true;
+		caps->launch_time = config->launch_clock != WS_CLOCK_NONE;
+		caps->send_buffer = config->send_buffer ? config->send_buffer : 4u << 20;
 		caps->stamp_buffer = config->stamp_buffer ? config->stamp_buffer : 425984;
 		if (caps->tx_stages) {
 			caps->stamps_outstanding = caps->stamp_buffer / STAMP_COST /
@@ -112,6 +114,12 @@ static int fake_open(struct ws_io **ret, const struct ws_io_config *config)
 		return -EINVAL;
 	}
 	if (config->cooked && config->dirs != WS_IO_RX) {
+		return -EINVAL;
+	}
+	if ((config->launch_clock != WS_CLOCK_NONE && config->launch_clock != WS_CLOCK_MONOTONIC &&
+		    config->launch_clock != WS_CLOCK_TAI) ||
+		(config->qdisc_bypass &&
+			(config->launch_clock != WS_CLOCK_NONE || config->max_rate))) {
 		return -EINVAL;
 	}
 	if (!w || w->removed) {

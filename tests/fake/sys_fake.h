@@ -87,20 +87,22 @@ struct sys_fake_kernel {
 	int64_t clock_step_ns;	    /* each reading of a clock moves time on by this; 0 */
 	int64_t realtime_offset_ns; /* CLOCK_REALTIME - CLOCK_MONOTONIC; 1.7e18 */
 	bool explicit_keys;	    /* knows SCM_TS_OPT_ID: Linux 6.13; true */
-	bool may_force;		    /* SO_RCVBUFFORCE is allowed; true */
-	uint32_t rmem_max;	    /* 212992 */
-	uint32_t stamp_truesize;    /* of the receive buffer, that an unread stamp takes; 850 */
-	int ifindex;		    /* of the one interface; 7 */
-	bool up;		    /* true */
-	bool removed;		    /* false */
-	bool tx_hardware;	    /* gives hardware transmit stamps; false */
-	uint32_t mtu;		    /* 1500 */
-	unsigned sendmmsg_max;	    /* messages that one call takes; 0, no limit */
-	bool holds;		    /* frames sent through a ring stay in a queue; false */
-	int64_t send_ns;      /* a message moves the clock on by this before it is stamped; 0 */
-	uid_t euid;	      /* 0 */
-	bool no_rollover;     /* refuses PACKET_FANOUT_FLAG_ROLLOVER; false */
-	uint32_t fanout_next; /* number of the next fanout group; 0 */
+	bool may_force;	    /* SO_RCVBUFFORCE and the like are allowed, as by CAP_NET_ADMIN; true */
+	uint32_t rmem_max;  /* 212992; of send buffers, too */
+	bool txtime;	    /* knows SO_TXTIME: Linux 4.19; true */
+	bool narrow_pacing; /* SO_MAX_PACING_RATE has 32 bits: before 5.0; false */
+	uint32_t stamp_truesize; /* of the receive buffer, that an unread stamp takes; 850 */
+	int ifindex;		 /* of the one interface; 7 */
+	bool up;		 /* true */
+	bool removed;		 /* false */
+	bool tx_hardware;	 /* gives hardware transmit stamps; false */
+	uint32_t mtu;		 /* 1500 */
+	unsigned sendmmsg_max;	 /* messages that one call takes; 0, no limit */
+	bool holds;		 /* frames sent through a ring stay in a queue; false */
+	int64_t send_ns;	 /* a message moves the clock on by this before it is stamped; 0 */
+	uid_t euid;		 /* 0 */
+	bool no_rollover;	 /* refuses PACKET_FANOUT_FLAG_ROLLOVER; false */
+	uint32_t fanout_next;	 /* number of the next fanout group; 0 */
 };
 extern struct sys_fake_kernel sys_fake_kernel;
 
@@ -142,6 +144,8 @@ struct sys_fake_sent {
 	bool keyed;	 /* it used up or brought a key */
 	bool explicit_key;
 	uint32_t key;
+	bool launched; /* it brought a launch time */
+	int64_t launch_ns;
 	int64_t time_ns; /* CLOCK_REALTIME: its stamps say this */
 	uint8_t head[64];
 };

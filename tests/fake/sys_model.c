@@ -18,6 +18,7 @@
 #define MAX_FDS		  64
 #define MAX_FATES	  256
 #define RCVBUF_MIN	  2304
+#define SNDBUF_MIN	  4608
 #define SCM_TS_OPT_ID_	  81 /* not in older headers */
 #define ETHER_HEADER	  14
 #define VLAN_TAG	  4
@@ -113,6 +114,8 @@ int sys_model_new(bool is_socket)
 				.open = true,
 				.is_socket = is_socket,
 				.rcvbuf = sys_fake_kernel.rmem_max,
+				.sndbuf = sys_fake_kernel.rmem_max,
+				.pacing_rate = UINT64_MAX,
 			};
 			return FIRST_FD + i;
 		}
@@ -141,6 +144,7 @@ void sys_model_reset(void)
 		.realtime_offset_ns = 1700000000 * NSEC_PER_SEC,
 		.explicit_keys = true,
 		.may_force = true,
+		.txtime = true,
 		.rmem_max = 212992,
 		.stamp_truesize = 850,
 		.ifindex = 7,
@@ -296,6 +300,14 @@ static int read_control(const struct descriptor *d, const struct msghdr *m, stru
 		uint32_t value;
 
 		if (c->cmsg_level != SOL_SOCKET) {
+			continue;
+		}
+		if (c->cmsg_type == SCM_TXTIME) {
+			if (!d->txtime || c->cmsg_len != CMSG_LEN(sizeof(r->launch_ns))) {
+				return -EINVAL;
+			}
+			r->launched = true;
+			memcpy(&r->launch_ns, CMSG_DATA(c), sizeof(r->launch_ns));
 			continue;
 		}
 		if (c->cmsg_len != CMSG_LEN(sizeof(value))) {
@@ -455,6 +467,21 @@ int sys_model_set_option(struct descriptor *d, const struct sys_fake_call *c, co
 			}
 			d->rcvbuf = 2 * v < RCVBUF_MIN ? RCVBUF_MIN : 2 * v;
 			return 0;
+		case SO_SNDBUF:
+			v = v < sys_fake_kernel.rmem_max ? v : sys_fake_kernel.rmem_max;
+			d->sndbuf = 2 * v < SNDBUF_MIN ? SNDBUF_MIN : 2 * v;
+			return 0;
+		case SO_SNDBUFFORCE:
+			if (!sys_fake_kernel.may_force) {
+				return -EPERM;
+			}
+			d->sndbuf = 2 * v < SNDBUF_MIN ? SNDBUF_MIN : 2 * v;
+			return 0;
+		case SO_TXTIME:
+			return sys_model_set_txtime(d, c, value);
+		case SO_MAX_PACING_RATE:
+			sys_model_set_pacing_rate(d, c, value);
+			return 0;
 		case SO_TIMESTAMPING:
 			if ((v & ~d->tsflags) & SOF_TIMESTAMPING_OPT_ID) {
 				d->next_key = 0;
@@ -510,6 +537,13 @@ int sys_model_get_option(struct descriptor *d, int level, int name, void *value,
 	from = &v;
 	if (level == SOL_SOCKET && name == SO_RCVBUF) {
 		v = (int)d->rcvbuf;
+	} else if (level == SOL_SOCKET && name == SO_SNDBUF) {
+		v = (int)d->sndbuf;
+	} else if (level == SOL_SOCKET && name == SO_MAX_PACING_RATE) {
+		from = &d->pacing_rate;
+		size = sys_fake_kernel.narrow_pacing || *len < sizeof(d->pacing_rate)
+			       ? sizeof(uint32_t)
+			       : sizeof(d->pacing_rate);
 	} else if (level == SOL_SOCKET && name == SO_ERROR) {
 		v = d->so_error;
 		d->so_error = 0;

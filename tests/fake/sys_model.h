@@ -29,7 +29,9 @@ struct tx_ring {
 struct descriptor {
 	bool open, is_socket, filtered, bound;
 	int so_error, ifindex, version, protocol;
-	uint32_t rcvbuf, tsflags, next_key;
+	uint32_t rcvbuf, sndbuf, tsflags, next_key;
+	bool txtime;	      /* takes launch times */
+	uint64_t pacing_rate; /* UINT64_MAX: no limit */
 	unsigned stamps_most, stamps_dropped;
 	struct queue received, stamps;
 	struct tpacket_stats_v3 statistics;
@@ -64,6 +66,10 @@ int sys_model_check_control(const struct descriptor *d, const struct msghdr *m);
 #define SYS_MODEL_IN_GROUP 1u /* a flag of d->fanout that no user can set: group 0 is not none */
 int sys_model_make_rx_ring(struct descriptor *d, const void *value, socklen_t len);
 int sys_model_join_fanout(struct descriptor *d, uint32_t value);
+/* sys_model_tx.c */
+int sys_model_set_txtime(struct descriptor *d, const struct sys_fake_call *c, const void *value);
+void sys_model_set_pacing_rate(
+	struct descriptor *d, const struct sys_fake_call *c, const void *value);
 /* sys_model_ring.c */
 int sys_model_make_tx_ring(struct descriptor *d, const void *value, socklen_t len);
 ssize_t sys_model_transmit_ring(int fd, struct descriptor *d, const struct msghdr *m);
