@@ -85,6 +85,10 @@ def main():
     subprocess.run([binary, "lab", "--", os.path.join(args.build, "bench", "tx_backends"), "ws0"],
                    check=True)
 
+    print("\nThe backends against a bare sendmmsg loop, flat out:", flush=True)
+    subprocess.run([binary, "lab", "--", os.path.join(args.build, "bench", "tx_bare"), "ws0"],
+                   check=True)
+
     print(f"\nWhole runs over the lab, 64-byte frames, a stamp at both ends of every packet "
           f"(median of {args.rounds}):", flush=True)
     figures["runs"] = whole_runs(binary, args.seconds, args.rounds)

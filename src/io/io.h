@@ -77,7 +77,7 @@ struct ws_io_config {
 	bool qdisc_bypass;
 	/*
 	 * Bytes of frames that may wait in the queue discipline (SO_SNDBUF), as the kernel counts
-	 * them: some 770 for a small frame, 2300 for a large one. Beyond that tx_submit takes no
+	 * them: some 830 for a small frame, 2300 for a large one. Beyond that tx_submit takes no
 	 * more (tx_again). The default holds more than queue disciplines usually do, so that these
 	 * refuse frames (-ENOBUFS) before.
 	 */

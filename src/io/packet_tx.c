@@ -21,8 +21,8 @@
 #define DEFAULT_STAMP_BUFFER  (8u << 20)
 #define DEFAULT_STAMP_TIMEOUT 1000000000LL
 /*
- * As the kernel counts: a frame of 60 bytes takes 768 of it, one of 1514 takes 2304 (6.18). So 1800
- * of the largest may wait, or 5400 of the smallest: more than the usual queue disciplines hold (1000
+ * As the kernel counts: a frame of 60 bytes takes 832 of it, one of 1514 takes 2304 (6.18). So 1800
+ * of the largest may wait, or 5000 of the smallest: more than the usual queue disciplines hold (1000
  * packets, or some 100 KB). It is them, then, that refuse (ENOBUFS), and frames that are refused are
  * counted; a full send buffer (EAGAIN) would only hold the sender up.
  */
