@@ -71,7 +71,8 @@ int ws_options_parse(const struct ws_command_help *help, void *options, int argc
 	}
 	longs[n] = (struct option){"help", no_argument, NULL, 'h'};
 	shorts[s++] = 'h';
-	optind = 1;
+	/* Not 1: that would go on within a word where an earlier parse ended. */
+	optind = 0;
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		const struct ws_option *o = NULL;

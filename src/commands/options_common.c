@@ -89,7 +89,7 @@ int ws_take_file(const char **ret, const char *arg, char *why, size_t why_size)
 int ws_take_out(const char **ret, const char *arg, char *why, size_t why_size)
 {
 	if (!*arg) {
-		return WS_WHY("needs the name of a directory that does not exist");
+		return WS_WHY("an empty name (give a directory that does not exist yet)");
 	}
 	*ret = arg;
 	return 0;

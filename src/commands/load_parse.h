@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Parts of load_options.c: the takers of options that say what the frames are (load_traffic_options.c),
+ * and the checks of all together (load_options_check.c).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "commands/load_options.h"
+
+/* Options that give IP addresses. */
+enum ws_load_address {
+	WS_LOAD_SRC,
+	WS_LOAD_DST,
+	WS_LOAD_VARY_SRC,
+	WS_LOAD_VARY_DST,
+	WS_LOAD_ADDRESSES,
+};
+
+/*
+ * What the table's takers work on: the options, and which were given, where that decides whether others
+ * may be. Names are those of the first one given, such as "--vlan"; NULL: none was.
+ */
+struct ws_load_parse {
+	struct ws_load_options *o;
+	const char *frame;		     /* of those that describe frames */
+	const char *proto;		     /* that chooses the protocol */
+	const char *ip;			     /* that is about IP headers */
+	const char *ethernet;		     /* that is about what header bytes hold already */
+	unsigned version[WS_LOAD_ADDRESSES]; /* IP version; 0: not given */
+	bool probe;			     /* --payload probe, in so many words */
+	const char *rate, *size, *pattern, *pacing; /* their arguments */
+	bool seed;
+};
+
+int ws_load_take_size(void *p, const char *arg, char *why, size_t why_size);
+int ws_load_take_dst_mac(void *p, const char *arg, char *why, size_t why_size);
+int ws_load_take_src_mac(void *p, const char *arg, char *why, size_t why_size);
+int ws_load_take_vlan(void *p, const char *arg, char *why, size_t why_size);
+int ws_load_take_src(void *p, const char *arg, char *why, size_t why_size);
+int ws_load_take_dst(void *p, const char *arg, char *why, size_t why_size);
+int ws_load_take_udp(void *p, const char *arg, char *why, size_t why_size);
+int ws_load_take_tcp(void *p, const char *arg, char *why, size_t why_size);
+int ws_load_take_icmp(void *p, const char *arg, char *why, size_t why_size);
+int ws_load_take_ethertype(void *p, const char *arg, char *why, size_t why_size);
+int ws_load_take_header(void *p, const char *arg, char *why, size_t why_size);
+int ws_load_take_ttl(void *p, const char *arg, char *why, size_t why_size);
+int ws_load_take_tos(void *p, const char *arg, char *why, size_t why_size);
+int ws_load_take_flows(void *p, const char *arg, char *why, size_t why_size);
+int ws_load_take_vary(void *p, const char *arg, char *why, size_t why_size);
+int ws_load_take_payload(void *p, const char *arg, char *why, size_t why_size);
+
+/* What stands before any option. */
+void ws_load_traffic_defaults(struct ws_traffic_spec *spec);
+/*
+ * After all options: whether they fit together, as far as no machine has to be asked; then what they left
+ * open: duration, size, addresses. 0; -1: they do not, one line was printed.
+ */
+int ws_load_options_finish(struct ws_load_parse *p);
