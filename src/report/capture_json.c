@@ -77,22 +77,14 @@ static json_t *output(struct ws_doc *d, const struct ws_capture_report *r)
 
 static json_t *document(struct ws_doc *d, const struct ws_capture_report *r)
 {
-	json_t *o = json_object(), *argv = json_array(), *list = json_array();
+	json_t *o = ws_doc_head(d, "capture", r->version, r->argc, r->argv, r->started, &r->host);
+	json_t *list = json_array();
 	bool balanced = true;
 
-	for (int i = 0; r->argv && i < r->argc; i++) {
-		ws_doc_add(d, argv, ws_doc_string(r->argv[i]));
-	}
 	for (unsigned i = 0; i < r->count; i++) {
 		ws_doc_add(d, list, interface(d, r, &r->interfaces[i]));
 		balanced = balanced && ws_capture_balanced(&r->interfaces[i]);
 	}
-	ws_doc_put(d, o, "format", json_string("wirestamp-run/1"));
-	ws_doc_put(d, o, "version", ws_doc_string(r->version));
-	ws_doc_put(d, o, "command", json_string("capture"));
-	ws_doc_put(d, o, "argv", argv);
-	ws_doc_put(d, o, "started", ws_doc_known(r->started));
-	ws_doc_put(d, o, "host", ws_doc_host(d, &r->host));
 	ws_doc_put(d, o, "lab", json_boolean(r->lab));
 	ws_doc_put(d, o, "filter", ws_doc_string(r->filter));
 	ws_doc_put(d, o, "snaplen", r->snaplen ? ws_doc_integer(r->snaplen) : json_null());

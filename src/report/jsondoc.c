@@ -154,6 +154,127 @@ json_t *ws_doc_warnings(struct ws_doc *d, const struct ws_warnings *w)
 	return list;
 }
 
+json_t *ws_doc_origin(enum ws_origin origin)
+{
+	return origin == WS_ORIGIN_NONE ? json_null() : ws_doc_string(ws_origin_name(origin));
+}
+
+json_t *ws_doc_hash(uint64_t hash)
+{
+	char text[24];
+
+	if (hash == 0) {
+		return json_null();
+	}
+	snprintf(text, sizeof(text), "%016" PRIx64, hash);
+	return json_string(text);
+}
+
+json_t *ws_doc_endpoint(struct ws_doc *d, const struct ws_endpoint *e)
+{
+	json_t *o = json_object();
+	char mac[24];
+
+	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", e->mac[0], e->mac[1], e->mac[2],
+		e->mac[3], e->mac[4], e->mac[5]);
+	ws_doc_put(d, o, "name", ws_doc_known(e->name));
+	ws_doc_put(d, o, "driver", ws_doc_known(e->driver));
+	ws_doc_put(d, o, "mac", ws_doc_string(mac));
+	ws_doc_put(d, o, "mtu", e->mtu > 0 ? ws_doc_integer(e->mtu) : json_null());
+	ws_doc_put(d, o, "link_bps", e->link_bps > 0 ? ws_doc_count(e->link_bps) : json_null());
+	ws_doc_put(d, o, "qdisc", ws_doc_known(e->qdisc));
+	return o;
+}
+
+json_t *ws_doc_limit(struct ws_doc *d, const struct ws_limit *l)
+{
+	const size_t room = sizeof(l->try) / sizeof(l->try[0]);
+	json_t *o = json_object(), *list = json_array();
+	size_t i;
+
+	ws_doc_put(d, o, "cause", ws_doc_string(l->cause));
+	ws_doc_put(d, o, "why", ws_doc_known(l->why));
+	for (i = 0; i < room && l->try[i]; i++) {
+		ws_doc_add(d, list, ws_doc_string(l->try[i]));
+	}
+	ws_doc_put(d, o, "try", list);
+	return o;
+}
+
+json_t *ws_doc_summary(struct ws_doc *d, const struct ws_hist *h, bool stddev,
+	const struct ws_doc_quantile *quantiles)
+{
+	json_t *o = json_object();
+	double value;
+	int64_t ns;
+
+	ws_doc_put(d, o, "count", ws_doc_count(h->count));
+	ws_doc_put(d, o, "min", h->count > 0 ? ws_doc_integer(h->min) : json_null());
+	ws_doc_put(d, o, "mean", ws_hist_mean(h, &value) ? ws_doc_real(value) : json_null());
+	if (stddev) {
+		ws_doc_put(d, o, "stddev",
+			ws_hist_stddev(h, &value) ? ws_doc_real(value) : json_null());
+	}
+	for (; quantiles->name; quantiles++) {
+		ws_doc_put(d, o, quantiles->name,
+			ws_hist_quantile(h, quantiles->q, &ns) ? ws_doc_integer(ns) : json_null());
+	}
+	ws_doc_put(d, o, "max", h->count > 0 ? ws_doc_integer(h->max) : json_null());
+	return o;
+}
+
+json_t *ws_doc_bins(struct ws_doc *d, const struct ws_hist *h)
+{
+	json_t *list = json_array();
+	size_t i;
+
+	for (i = ws_hist_next(h, 0); i < WS_HIST_BINS; i = ws_hist_next(h, i + 1)) {
+		struct ws_hist_bin b = ws_hist_bin(h, i);
+		json_t *bin = json_array();
+
+		ws_doc_add(d, bin, ws_doc_integer(b.low));
+		ws_doc_add(d, bin, ws_doc_integer(b.high));
+		ws_doc_add(d, bin, ws_doc_count(b.count));
+		ws_doc_add(d, list, bin);
+	}
+	return list;
+}
+
+json_t *ws_doc_gaps(struct ws_doc *d, const struct ws_gaps *g, bool intended)
+{
+	static const struct ws_doc_quantile quantiles[] = {
+		{"p1", 0.01}, {"p50", 0.5}, {"p99", 0.99}, {"p99.9", 0.999}, {NULL, 0}};
+	json_t *o = ws_doc_summary(d, &g->hist, true, quantiles);
+	json_t *within = json_object();
+	char name[16];
+	int i;
+
+	for (i = 0; i < WS_GAP_WITHIN; i++) {
+		snprintf(name, sizeof(name), "%d", ws_gap_within_ns[i]);
+		ws_doc_put(d, within, name, intended ? ws_doc_count(g->within[i]) : json_null());
+	}
+	ws_doc_put(d, o, "within", within);
+	return o;
+}
+
+json_t *ws_doc_head(struct ws_doc *d, const char *command, const char *version, int argc,
+	char **argv, const char *started, const struct ws_host_facts *host)
+{
+	json_t *o = json_object(), *list = json_array();
+	int i;
+
+	for (i = 0; argv && i < argc; i++) {
+		ws_doc_add(d, list, ws_doc_string(argv[i]));
+	}
+	ws_doc_put(d, o, "format", json_string("wirestamp-run/1"));
+	ws_doc_put(d, o, "version", ws_doc_string(version));
+	ws_doc_put(d, o, "command", ws_doc_string(command));
+	ws_doc_put(d, o, "argv", list);
+	ws_doc_put(d, o, "started", ws_doc_known(started));
+	ws_doc_put(d, o, "host", ws_doc_host(d, host));
+	return o;
+}
+
 int ws_doc_print(struct ws_doc *d, json_t *o, FILE *out)
 {
 	int err = 0;

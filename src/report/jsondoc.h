@@ -29,8 +29,30 @@ json_t *ws_doc_string(const char *text);
 json_t *ws_doc_known(const char *text);
 /* "realtime", "phc0", ...; none becomes null. */
 json_t *ws_doc_clock(enum ws_clock clock);
+/* "hardware", "software", ...; none becomes null. */
+json_t *ws_doc_origin(enum ws_origin origin);
+/* 16 hexadecimal digits; 0, which is none, becomes null. */
+json_t *ws_doc_hash(uint64_t hash);
 json_t *ws_doc_host(struct ws_doc *d, const struct ws_host_facts *h);
+json_t *ws_doc_endpoint(struct ws_doc *d, const struct ws_endpoint *e);
+json_t *ws_doc_limit(struct ws_doc *d, const struct ws_limit *l);
 json_t *ws_doc_warnings(struct ws_doc *d, const struct ws_warnings *w);
 
+/* A list of these ends with a NULL name. */
+struct ws_doc_quantile {
+	const char *name;
+	double q;
+};
+/* What there is to say of any histogram: count, min, mean, stddev if wanted, the quantiles, max. */
+json_t *ws_doc_summary(struct ws_doc *d, const struct ws_hist *h, bool stddev,
+	const struct ws_doc_quantile *quantiles);
+/* The bins that are not empty: [low, high, count] each. */
+json_t *ws_doc_bins(struct ws_doc *d, const struct ws_hist *h);
+/* A summary, and how many are close to the intended gap; null each if none was intended. */
+json_t *ws_doc_gaps(struct ws_doc *d, const struct ws_gaps *g, bool intended);
+
+/* A new document with what is at the top of each: from the format to the host. */
+json_t *ws_doc_head(struct ws_doc *d, const char *command, const char *version, int argc,
+	char **argv, const char *started, const struct ws_host_facts *host);
 /* Prints the document with a newline and gives it up. 0, -ENOMEM (building it failed), -EIO. */
 int ws_doc_print(struct ws_doc *d, json_t *document, FILE *out);

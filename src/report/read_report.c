@@ -45,11 +45,9 @@ static void put_time(
 int ws_read_json(FILE *out, const struct ws_read_report *r)
 {
 	struct ws_doc d = {0};
-	json_t *o = json_object(), *argv = json_array(), *f = json_object();
+	json_t *o = ws_doc_head(&d, "capture", r->version, r->argc, r->argv, r->started, &r->host);
+	json_t *f = json_object();
 
-	for (int i = 0; i < r->argc; i++) {
-		ws_doc_add(&d, argv, ws_doc_string(r->argv[i]));
-	}
 	ws_doc_put(&d, f, "name", ws_doc_string(r->path));
 	ws_doc_put(&d, f, "linktype", ws_doc_integer(r->linktype));
 	ws_doc_put(&d, f, "packets", ws_doc_count(r->packets));
@@ -61,12 +59,6 @@ int ws_read_json(FILE *out, const struct ws_read_report *r)
 	put_time(&d, f, "last_s", "last_ns", r->last_ns, r->packets > 0);
 	ws_doc_put(&d, f, "complete", json_boolean(r->complete));
 	ws_doc_put(&d, f, "ended_by", ws_doc_known(r->ended_by));
-	ws_doc_put(&d, o, "format", json_string("wirestamp-run/1"));
-	ws_doc_put(&d, o, "version", ws_doc_string(r->version));
-	ws_doc_put(&d, o, "command", json_string("capture"));
-	ws_doc_put(&d, o, "argv", argv);
-	ws_doc_put(&d, o, "started", ws_doc_known(r->started));
-	ws_doc_put(&d, o, "host", ws_doc_host(&d, &r->host));
 	ws_doc_put(&d, o, "filter", ws_doc_string(r->filter));
 	ws_doc_put(&d, o, "warnings", json_array());
 	ws_doc_put(&d, o, "read", f);
