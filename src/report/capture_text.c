@@ -231,14 +231,6 @@ int ws_capture_text(FILE *out, const struct ws_capture_report *r, const struct w
 	if (r->ended_by[0]) {
 		ws_page_entry(&p, r->failed ? WS_INK_RED : NULL, "ended", NULL, r->ended_by);
 	}
-	for (unsigned i = 0; i < r->warnings.count; i++) {
-		ws_page_entry(&p, WS_INK_YELLOW, "warning", NULL, r->warnings.text[i]);
-	}
-	if (r->warnings.dropped) {
-		struct ws_text t = {0};
-
-		add_count(&t, "", r->warnings.dropped, " more were not kept");
-		ws_page_entry(&p, WS_INK_YELLOW, "warning", NULL, t.buf);
-	}
+	ws_page_warnings(&p, &r->warnings);
 	return fflush(out) != 0 || ferror(out) ? -EIO : 0;
 }

@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define COLUMNS_MIN	60
 #define COLUMNS_MAX	200
 #define COLUMNS_DEFAULT 100
@@ -65,6 +66,11 @@ static unsigned width_of(const char *text, size_t bytes)
 		width += ((unsigned char)text[i] & 0xc0) != 0x80;
 	}
 	return width;
+}
+
+unsigned ws_page_width(const char *text)
+{
+	return width_of(text, strlen(text));
 }
 
 /* One byte of a name or message that others made: nothing of it may steer the terminal. */
@@ -143,4 +149,108 @@ void ws_text_add(struct ws_text *t, const char *format, ...)
 void ws_page_rate(char buf[WS_CELL_SIZE], const struct ws_run_result *run)
 {
 	ws_format_rate(buf, WS_CELL_SIZE, &run->rate);
+}
+
+void ws_page_endpoint(struct ws_text *t, const struct ws_endpoint *e)
+{
+	ws_text_add(t, "%s", e->name);
+	if (e->driver[0]) {
+		ws_text_add(t, " (%s)", e->driver);
+	}
+}
+
+void ws_page_host(
+	struct ws_page *p, const char *version, const struct ws_host_facts *h, const char *started)
+{
+	struct ws_text t = {0};
+
+	ws_text_add(&t, "wirestamp %s on %s", version ? version : "-", h->hostname);
+	if (h->kernel[0]) {
+		ws_text_add(&t, ", kernel %s %s", h->kernel, h->arch);
+	}
+	if (h->clocksource[0]) {
+		ws_text_add(&t, ", clocksource %s", h->clocksource);
+	}
+	if (h->governor[0]) {
+		ws_text_add(&t, ", governor %s", h->governor);
+	}
+	if (started[0]) {
+		/* To the second: the fraction is for machines. */
+		ws_text_add(&t, ", %.*sZ", (int)strcspn(started, ".Z"), started);
+	}
+	ws_page_wrap(p, WS_INK_DIM, 0, 2, t.buf);
+	fputc('\n', p->out);
+}
+
+const char *ws_page_hue(size_t n)
+{
+	/* Red and yellow already mean something. */
+	static const char *const hues[] = {"36", "35", "32", "34", "96", "95", "92", "94"};
+
+	return hues[n % ARRAY_SIZE(hues)];
+}
+
+void ws_page_plot_line(struct ws_page *p, const struct ws_plot_line *line, const char *hue)
+{
+	char faint[16];
+	const char *inks[] = {[WS_PLOT_BAR] = hue,
+		[WS_PLOT_FAINT] = faint,
+		[WS_PLOT_RULE] = WS_INK_DIM,
+		[WS_PLOT_MARK] = hue,
+		[WS_PLOT_LABEL] = NULL,
+		[WS_PLOT_BLANK] = NULL};
+	enum ws_plot_ink ink = WS_PLOT_BLANK;
+	unsigned i, end = line->columns;
+
+	snprintf(faint, sizeof(faint), WS_INK_DIM ";%s", hue ? hue : "39");
+	while (end > 0 && line->cells[end - 1].ink == WS_PLOT_BLANK) {
+		end--;
+	}
+	if (end == 0) {
+		return;
+	}
+	for (i = 0; i < end; i++) {
+		if (line->cells[i].ink != ink) {
+			ws_page_ink_off(p, inks[ink]);
+			ink = line->cells[i].ink;
+			ws_page_ink_on(p, inks[ink]);
+		}
+		fputs(line->cells[i].glyph, p->out);
+	}
+	ws_page_ink_off(p, inks[ink]);
+	fputc('\n', p->out);
+}
+
+bool ws_page_limit(struct ws_page *p, const char *label, const char *rate, const struct ws_limit *l)
+{
+	struct ws_text t = {0};
+	size_t n;
+
+	if (!l->cause || strcmp(l->cause, "none") == 0) {
+		return false;
+	}
+	ws_text_add(&t, "%s", l->cause);
+	if (l->why[0]) {
+		ws_text_add(&t, ": %s", l->why);
+	}
+	for (n = 0; n < ARRAY_SIZE(l->try) && l->try[n]; n++) {
+		ws_text_add(&t, "%s%s", n == 0 ? " (try: " : "; ", l->try[n]);
+	}
+	ws_text_add(&t, "%s", n > 0 ? ")" : "");
+	ws_page_entry(p, WS_INK_YELLOW, label, rate, t.buf);
+	return true;
+}
+
+void ws_page_warnings(struct ws_page *p, const struct ws_warnings *w)
+{
+	char text[64];
+	unsigned i;
+
+	for (i = 0; i < w->count; i++) {
+		ws_page_entry(p, WS_INK_YELLOW, "warning", NULL, w->text[i]);
+	}
+	if (w->dropped > 0) {
+		snprintf(text, sizeof(text), "%u more were not kept", w->dropped);
+		ws_page_entry(p, WS_INK_YELLOW, "warning", NULL, text);
+	}
 }

@@ -11,20 +11,8 @@
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define FCS_LEN	      4
 
-/* Hues of the bands; red and yellow already mean something. */
-static const char *const band_inks[] = {"36", "35", "32", "34", "96", "95", "92", "94"};
-
-static void endpoint_text(struct ws_text *t, const struct ws_endpoint *e)
-{
-	ws_text_add(t, "%s", e->name);
-	if (e->driver[0]) {
-		ws_text_add(t, " (%s)", e->driver);
-	}
-}
-
 static void header(struct ws_page *p, const struct ws_latency_report *r)
 {
-	const struct ws_host_facts *h = &r->host;
 	struct ws_text t = {0};
 	char buf[WS_CELL_SIZE];
 	uint32_t low = UINT32_MAX, high = 0;
@@ -36,9 +24,9 @@ static void header(struct ws_page *p, const struct ws_latency_report *r)
 	}
 
 	ws_text_add(&t, "latency from ");
-	endpoint_text(&t, &r->tx);
+	ws_page_endpoint(&t, &r->tx);
 	ws_text_add(&t, " to ");
-	endpoint_text(&t, &r->rx);
+	ws_page_endpoint(&t, &r->rx);
 	ws_text_add(&t, "%s", r->lab ? ", the lab's private pair" : "");
 	ws_page_wrap(p, WS_INK_BOLD, 0, 2, t.buf);
 
@@ -59,54 +47,7 @@ static void header(struct ws_page *p, const struct ws_latency_report *r)
 	ws_text_add(&t, ", window %s", ws_format_ns(buf, sizeof(buf), (double)r->window_ns));
 	ws_page_wrap(p, NULL, 0, 2, t.buf);
 
-	t = (struct ws_text){0};
-	ws_text_add(&t, "wirestamp %s on %s", r->version ? r->version : "-", h->hostname);
-	if (h->kernel[0]) {
-		ws_text_add(&t, ", kernel %s %s", h->kernel, h->arch);
-	}
-	if (h->clocksource[0]) {
-		ws_text_add(&t, ", clocksource %s", h->clocksource);
-	}
-	if (h->governor[0]) {
-		ws_text_add(&t, ", governor %s", h->governor);
-	}
-	if (r->started[0]) {
-		/* To the second: the fraction is for machines. */
-		ws_text_add(&t, ", %.*sZ", (int)strcspn(r->started, ".Z"), r->started);
-	}
-	ws_page_wrap(p, WS_INK_DIM, 0, 2, t.buf);
-	fputc('\n', p->out);
-}
-
-static void plot_line(struct ws_page *p, const struct ws_plot_line *line, const char *hue)
-{
-	char faint[16];
-	const char *inks[] = {[WS_PLOT_BAR] = hue,
-		[WS_PLOT_FAINT] = faint,
-		[WS_PLOT_RULE] = WS_INK_DIM,
-		[WS_PLOT_MARK] = hue,
-		[WS_PLOT_LABEL] = NULL,
-		[WS_PLOT_BLANK] = NULL};
-	enum ws_plot_ink ink = WS_PLOT_BLANK;
-	unsigned i, end = line->columns;
-
-	snprintf(faint, sizeof(faint), WS_INK_DIM ";%s", hue ? hue : "39");
-	while (end > 0 && line->cells[end - 1].ink == WS_PLOT_BLANK) {
-		end--;
-	}
-	if (end == 0) {
-		return;
-	}
-	for (i = 0; i < end; i++) {
-		if (line->cells[i].ink != ink) {
-			ws_page_ink_off(p, inks[ink]);
-			ink = line->cells[i].ink;
-			ws_page_ink_on(p, inks[ink]);
-		}
-		fputs(line->cells[i].glyph, p->out);
-	}
-	ws_page_ink_off(p, inks[ink]);
-	fputc('\n', p->out);
+	ws_page_host(p, r->version, &r->host, r->started);
 }
 
 /* Says of a band what its drawing cannot: how many packets, at which rate, to which scale, what is
@@ -172,7 +113,7 @@ static int plots(struct ws_page *p, const struct ws_latency_report *r)
 
 	for (i = 0; i < r->run_count; i++) {
 		const struct ws_run_result *run = &r->runs[i];
-		const char *hue = band_inks[i % ARRAY_SIZE(band_inks)];
+		const char *hue = ws_page_hue(i);
 		struct ws_plot_band band = {0};
 		unsigned row;
 
@@ -182,17 +123,17 @@ static int plots(struct ws_page *p, const struct ws_latency_report *r)
 		band_title(p, run, &band, hue);
 		for (row = 0; row < rows && band.total > 0; row++) {
 			ws_plot_bars(&line, &band, row, rows);
-			plot_line(p, &line, hue);
+			ws_page_plot_line(p, &line, hue);
 		}
 		if (band.total > 0) {
 			ws_plot_marks(&line, &axis, &run->latency);
-			plot_line(p, &line, hue);
+			ws_page_plot_line(p, &line, hue);
 		}
 	}
 	if (drawn) {
 		ws_plot_ticks(&line, &labels, &axis);
-		plot_line(p, &line, NULL);
-		plot_line(p, &labels, NULL);
+		ws_page_plot_line(p, &line, NULL);
+		ws_page_plot_line(p, &labels, NULL);
 		ws_page_wrap(p, WS_INK_DIM, 0, 0,
 			"Height: share of the rate's packets that fall in a column, linear, up to "
 			"the full height stated with each rate; a single packet still shows as ▁.");
@@ -343,26 +284,13 @@ static void limits(struct ws_page *p, const struct ws_latency_report *r)
 {
 	const char *label = "limit";
 	char rate[WS_CELL_SIZE];
-	size_t i, n;
+	size_t i;
 
 	for (i = 0; i < r->run_count; i++) {
-		const struct ws_limit *l = &r->runs[i].limit;
-		struct ws_text t = {0};
-
-		if (!l->cause || strcmp(l->cause, "none") == 0) {
-			continue;
-		}
-		ws_text_add(&t, "%s", l->cause);
-		if (l->why[0]) {
-			ws_text_add(&t, ": %s", l->why);
-		}
-		for (n = 0; n < ARRAY_SIZE(l->try) && l->try[n]; n++) {
-			ws_text_add(&t, "%s%s", n == 0 ? " (try: " : "; ", l->try[n]);
-		}
-		ws_text_add(&t, "%s", n > 0 ? ")" : "");
 		ws_page_rate(rate, &r->runs[i]);
-		ws_page_entry(p, WS_INK_YELLOW, label, rate, t.buf);
-		label = "";
+		if (ws_page_limit(p, label, rate, &r->runs[i].limit)) {
+			label = "";
+		}
 	}
 }
 
@@ -381,20 +309,6 @@ static void endings(struct ws_page *p, const struct ws_latency_report *r)
 				run->ended_by);
 			label = "";
 		}
-	}
-}
-
-static void warnings(struct ws_page *p, const struct ws_warnings *w)
-{
-	char text[64];
-	unsigned i;
-
-	for (i = 0; i < w->count; i++) {
-		ws_page_entry(p, WS_INK_YELLOW, "warning", NULL, w->text[i]);
-	}
-	if (w->dropped > 0) {
-		snprintf(text, sizeof(text), "%u more were not kept", w->dropped);
-		ws_page_entry(p, WS_INK_YELLOW, "warning", NULL, text);
 	}
 }
 
@@ -424,6 +338,6 @@ int ws_report_text(FILE *out, const struct ws_latency_report *r, const struct ws
 	stamps(&p, r);
 	limits(&p, r);
 	endings(&p, r);
-	warnings(&p, &r->warnings);
+	ws_page_warnings(&p, &r->warnings);
 	return fflush(out) != 0 || ferror(out) ? -EIO : 0;
 }
