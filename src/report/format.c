@@ -6,7 +6,6 @@
 #include <stdarg.h>
 #include <string.h>
 
-
 void ws_warn(struct ws_warnings *w, const char *format, ...)
 {
 	const unsigned room = sizeof(w->text) / sizeof(w->text[0]);
@@ -31,33 +30,34 @@ void ws_warn(struct ws_warnings *w, const char *format, ...)
 }
 
 /*
- * Three significant digits and the largest unit that leaves something before the point. The limit
- * is 999.5, not 1000, because that is where three digits would round up into the next unit.
+ * So many significant digits, and the largest unit that leaves something before the point. The limit
+ * is 999.5 for three of them, not 1000, because that is where they would round up into the next unit.
  */
-static char *format_scaled(
-	char *buf, size_t size, double value, double step, const char *const units[], bool whole)
+static char *format_scaled(char *buf, size_t size, double value, double step,
+	const char *const units[], int digits, bool whole)
 {
-	double v = fabs(value);
-	int decimals, unit = 0;
+	double v = fabs(value), half = 0.5;
+	int decimals = digits - 3, unit = 0, i;
 
 	if (!isfinite(value)) {
 		snprintf(buf, size, "-");
 		return buf;
 	}
-	while (units[unit + 1] && v >= (step == 1000 ? 999.5 : step)) {
+	for (i = 0; i < decimals; i++) {
+		half /= 10;
+	}
+	while (units[unit + 1] && v >= (step == 1000 ? 1000 - half : step)) {
 		v /= step;
 		unit++;
 	}
 	if ((unit == 0 || whole) && v == floor(v)) {
 		decimals = 0;
-	} else if (v < 9.995) {
-		decimals = 2;
-	} else if (v < 99.95) {
-		decimals = 1;
-	} else {
-		decimals = 0;
+	} else if (v < 10 - half / 100) {
+		decimals += 2;
+	} else if (v < 100 - half / 10) {
+		decimals += 1;
 	}
-	if (v > 0 && v < 0.995 && unit == 0) {
+	if (v > 0 && v < 1 - half / 100 && unit == 0) {
 		snprintf(buf, size, "%s%.3g %s", value < 0 ? "-" : "", v, units[unit]);
 	} else {
 		snprintf(buf, size, "%s%.*f %s", value < 0 ? "-" : "", decimals, v, units[unit]);
@@ -65,25 +65,59 @@ static char *format_scaled(
 	return buf;
 }
 
+static const char *const time_units[] = {"ns", "us", "ms", "s", NULL};
+static const char *const pps_units[] = {"pps", "kpps", "Mpps", "Gpps", NULL};
+
 char *ws_format_ns(char *buf, size_t size, double ns)
 {
-	static const char *const units[] = {"ns", "us", "ms", "s", NULL};
+	return format_scaled(buf, size, ns, 1000, time_units, 3, false);
+}
 
-	return format_scaled(buf, size, ns, 1000, units, false);
+char *ws_format_ns_fine(char *buf, size_t size, double ns)
+{
+	return format_scaled(buf, size, ns, 1000, time_units, 5, false);
 }
 
 char *ws_format_pps(char *buf, size_t size, double pps)
 {
-	static const char *const units[] = {"pps", "kpps", "Mpps", "Gpps", NULL};
+	return format_scaled(buf, size, pps, 1000, pps_units, 3, false);
+}
 
-	return format_scaled(buf, size, pps, 1000, units, false);
+char *ws_format_pps_fine(char *buf, size_t size, double pps)
+{
+	return format_scaled(buf, size, pps, 1000, pps_units, 5, false);
+}
+
+char *ws_format_bps(char *buf, size_t size, double bps)
+{
+	static const char *const units[] = {"bit/s", "kbit/s", "Mbit/s", "Gbit/s", NULL};
+
+	return format_scaled(buf, size, bps, 1000, units, 3, false);
+}
+
+char *ws_format_share(char *buf, size_t size, double share)
+{
+	double percent = share * 100;
+
+	if (!isfinite(share)) {
+		snprintf(buf, size, "-");
+	} else if (share == 0 || share == 1) {
+		snprintf(buf, size, "%.0f%%", percent);
+	} else if (share > 0 && percent < 0.01) {
+		snprintf(buf, size, "<0.01%%");
+	} else if (share < 1 && percent > 99.99) {
+		snprintf(buf, size, ">99.99%%");
+	} else {
+		snprintf(buf, size, "%.*f%%", percent < 99.995 ? 2 : 1, percent);
+	}
+	return buf;
 }
 
 char *ws_format_bytes(char *buf, size_t size, uint64_t bytes)
 {
 	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", NULL};
 
-	return format_scaled(buf, size, (double)bytes, 1024, units, true);
+	return format_scaled(buf, size, (double)bytes, 1024, units, 3, true);
 }
 
 char *ws_format_count(char *buf, size_t size, uint64_t n)

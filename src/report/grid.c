@@ -7,6 +7,8 @@ struct table {
 	const struct ws_grid *grid;
 	const struct ws_grid_layout *layout;
 	unsigned width[WS_GRID_COLS];
+	unsigned
+		total[WS_GRID_COLS]; /* of each table, without its column 0; 0: it has no columns */
 };
 
 static bool is_hidden(const struct ws_grid *g, unsigned col)
@@ -43,11 +45,11 @@ static void cell_text(const struct table *t, unsigned row, unsigned col, char bu
 static bool table_fits(struct ws_page *p, struct table *t)
 {
 	const struct ws_grid *g = t->grid;
-	unsigned widths[WS_GRID_COLS] = {0};
 	char buf[WS_CELL_SIZE];
 	unsigned row, col, n;
 	bool fits = true;
 
+	memset(t->total, 0, sizeof(t->total));
 	for (col = 0; col < g->cols; col++) {
 		t->width[col] = ws_page_width(g->heads[t->layout->short_heads][col]);
 		for (row = 0; row < g->rows; row++) {
@@ -58,11 +60,11 @@ static bool table_fits(struct ws_page *p, struct table *t)
 			t->width[col] = width > t->width[col] ? width : t->width[col];
 		}
 		if (col > 0 && !is_hidden(g, col)) {
-			widths[table_of(t, col)] += gap_before(t, col) + t->width[col];
+			t->total[table_of(t, col)] += gap_before(t, col) + t->width[col];
 		}
 	}
 	for (n = 0; n < WS_GRID_COLS; n++) {
-		fits = fits && (widths[n] == 0 || widths[n] + t->width[0] <= p->columns);
+		fits = fits && (t->total[n] == 0 || t->total[n] + t->width[0] <= p->columns);
 	}
 	return fits;
 }
@@ -103,7 +105,7 @@ static void table_row(struct ws_page *p, const struct table *t, unsigned row, un
 void ws_grid_print(struct ws_page *p, const struct ws_grid *g)
 {
 	struct table t = {.grid = g};
-	unsigned i, row, table, last = 0;
+	unsigned i, row, table;
 
 	for (i = 0; i < g->layout_count; i++) {
 		t.layout = &g->layouts[i];
@@ -111,10 +113,10 @@ void ws_grid_print(struct ws_page *p, const struct ws_grid *g)
 			break;
 		}
 	}
-	for (i = 1; i < g->cols; i++) {
-		last = table_of(&t, i) > last ? table_of(&t, i) : last;
-	}
-	for (table = 0; table <= last; table++) {
+	for (table = 0; table < WS_GRID_COLS; table++) {
+		if (t.total[table] == 0) {
+			continue;
+		}
 		table_row(p, &t, g->rows, table);
 		for (row = 0; row < g->rows; row++) {
 			table_row(p, &t, row, table);

@@ -35,19 +35,21 @@ json_t *ws_doc_integer(int64_t n)
 	return json_integer(n);
 }
 
-/* UINT64_MAX is unknown in every count of a result. */
-json_t *ws_doc_count(uint64_t n)
+json_t *ws_doc_unsigned(uint64_t n)
 {
 	char text[24];
 
-	if (n == UINT64_MAX) {
-		return json_null();
-	}
 	if (n > (uint64_t)EXACT_MAX) {
 		snprintf(text, sizeof(text), "%" PRIu64, n);
 		return json_string(text);
 	}
 	return json_integer((json_int_t)n);
+}
+
+/* UINT64_MAX is unknown in every count of a result. */
+json_t *ws_doc_count(uint64_t n)
+{
+	return n == UINT64_MAX ? json_null() : ws_doc_unsigned(n);
 }
 
 json_t *ws_doc_real(double value)

@@ -19,6 +19,7 @@ void ws_doc_put(struct ws_doc *d, json_t *object, const char *key, json_t *value
 void ws_doc_add(struct ws_doc *d, json_t *array, json_t *value);
 /* Numbers beyond what doubles hold exactly become strings. */
 json_t *ws_doc_integer(int64_t n);
+json_t *ws_doc_unsigned(uint64_t n);
 /* UINT64_MAX, unknown in every count of a result, becomes null. */
 json_t *ws_doc_count(uint64_t n);
 /* What is not finite becomes null. */

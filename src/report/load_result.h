@@ -103,3 +103,16 @@ struct ws_load_report {
 	size_t run_count;
 	struct ws_load_run *runs; /* owned by whoever made the report */
 };
+
+/* What follows from the above; NaN where it is not known. */
+
+/* Packets a second over the whole run. */
+double ws_load_pps(const struct ws_load_run *run, uint64_t packets);
+/* As asked for; of max, and of a replay with its own times, NaN. */
+double ws_load_requested_pps(const struct ws_load_run *run);
+/* Layer 2, with FCS, of what was accepted. */
+double ws_load_accepted_bps(const struct ws_load_run *run);
+/* Layer 1 (with preamble and gap, 84 bytes at least) of a frame of the mean length that was sent. */
+double ws_load_l1_bps(const struct ws_load_run *run);
+/* The schedule's mean gap; of max, which has none, NaN. */
+double ws_load_intended_gap(const struct ws_load_run *run);

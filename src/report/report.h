@@ -32,8 +32,14 @@ char *ws_format_ns(
 char *ws_format_count(
 	char *buf, size_t size, uint64_t n); /* "1 234 567" with thin grouping: "1,234,567" */
 char *ws_format_rate(
-	char *buf, size_t size, const struct ws_rate *rate);   /* as it can be parsed again */
-char *ws_format_pps(char *buf, size_t size, double pps);       /* "99.9 kpps" */
+	char *buf, size_t size, const struct ws_rate *rate); /* as it can be parsed again */
+char *ws_format_pps(char *buf, size_t size, double pps);     /* "99.9 kpps" */
+/* The same with 5 digits, where a small difference tells: "20.013 us", "99.998 kpps". */
+char *ws_format_ns_fine(char *buf, size_t size, double ns);
+char *ws_format_pps_fine(char *buf, size_t size, double pps);
+char *ws_format_bps(char *buf, size_t size, double bps); /* "67.2 Mbit/s" */
+/* "91.23%"; never "0%" for something nor "100%" for less than all: "<0.01%", ">99.99%". */
+char *ws_format_share(char *buf, size_t size, double share);
 char *ws_format_bytes(char *buf, size_t size, uint64_t bytes); /* "208 KiB" */
 /* A sentence: who stamped at both ends, by which clock, what the latencies therefore span, their
  * error. */
