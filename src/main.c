@@ -15,6 +15,7 @@ static const struct command {
 } commands[] = {
 	{"capture", "record packets to pcapng, and account for every one", ws_cmd_capture},
 	{"latency", "measure the delay of every packet, at one rate or many", ws_cmd_latency},
+	{"load", "send packets at a chosen rate, and prove the rate", ws_cmd_load},
 	{"lab", "run any program inside a private pair of connected interfaces", ws_cmd_lab},
 };
 
@@ -27,7 +28,8 @@ static void print_help(FILE *out)
 	      "       wirestamp COMMAND --help\n"
 	      "       wirestamp --version\n"
 	      "\n"
-	      "Captures packets and measures the latency of every one, with kernel time stamps.\n"
+	      "Captures packets, sends load, and measures the latency of every packet, with kernel time\n"
+	      "stamps.\n"
 	      "\n",
 		out);
 	for (size_t i = 0; i < COMMANDS; i++) {

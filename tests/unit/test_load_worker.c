@@ -413,7 +413,7 @@ static void test_workers_share_a_schedule(void **state)
 	finish(b, NULL);
 	assert_each_once(b, 3001);
 	/* Of one thread: while one waits busily the others do not run. */
-	assert_on_time(b, 5000);
+	assert_on_time(b, 20000);
 	assert_int_equal(b->sum.sent, 3001);
 	/* Neighbours left by different workers, and their gaps are known all the same. */
 	assert_int_equal(b->gaps.hist.count, 3000);
