@@ -382,33 +382,70 @@ int ws_rate_list_parse(const char *text, struct ws_rate *ret, size_t max, const 
 	return list_parse(text, ret, max, ret_bad);
 }
 
-int ws_rate_to_pps(
-	const struct ws_rate *rate, uint32_t len, uint64_t link_bps, struct ws_ratio *ret_pps)
+/* The product of the three over that of the others, exactly; -ERANGE if 64 bits do not hold it. */
+static int product_ratio(uint64_t num[3], uint64_t den[3], struct ws_ratio *ret)
 {
-	u128 l2_bits = ((u128)len + FCS_LEN) * 8;
-	u128 l1_bits = l2_bits + L1_OVERHEAD * 8;
-	u128 num = rate->value.num, den = rate->value.den;
+	struct ws_ratio product = {1, 1};
 
+	/* What is common goes first: then a product that is too long is too long in lowest terms. */
+	for (int i = 0; i < 3; i++) {
+		for (int j = 0; j < 3; j++) {
+			uint64_t common = (uint64_t)gcd(num[i], den[j]);
+
+			num[i] /= common;
+			den[j] /= common;
+		}
+	}
+	for (int i = 0; i < 3; i++) {
+		if (__builtin_mul_overflow(product.num, num[i], &product.num) ||
+			__builtin_mul_overflow(product.den, den[i], &product.den)) {
+			return -ERANGE;
+		}
+	}
+	*ret = product;
+	return 0;
+}
+
+int ws_rate_to_pps_mean(const struct ws_rate *rate, uint64_t frames, uint64_t l2_bits,
+	uint64_t l1_bits, uint64_t link_bps, struct ws_ratio *ret_pps)
+{
+	uint64_t num[3] = {rate->value.num, 1, 1}, den[3] = {rate->value.den, 1, 1};
+
+	if (frames == 0 || l2_bits == 0 || l1_bits == 0) {
+		return -EINVAL;
+	}
 	switch (rate->unit) {
 	case WS_RATE_PPS:
 		break;
 	case WS_RATE_BPS_L2:
-		den *= l2_bits;
+		num[1] = frames;
+		den[1] = l2_bits;
 		break;
 	case WS_RATE_BPS_L1:
-		den *= l1_bits;
+		num[1] = frames;
+		den[1] = l1_bits;
 		break;
 	case WS_RATE_PERCENT:
 		if (link_bps == 0) {
 			return -ENODATA;
 		}
-		num *= link_bps;
-		den *= 100 * l1_bits;
+		num[1] = frames;
+		den[1] = l1_bits;
+		num[2] = link_bps;
+		den[2] = 100;
 		break;
 	default:
 		return -EINVAL;
 	}
-	return ratio_make(num, den, ret_pps);
+	return product_ratio(num, den, ret_pps);
+}
+
+int ws_rate_to_pps(
+	const struct ws_rate *rate, uint32_t len, uint64_t link_bps, struct ws_ratio *ret_pps)
+{
+	uint64_t l2_bits = ((uint64_t)len + FCS_LEN) * 8;
+
+	return ws_rate_to_pps_mean(rate, 1, l2_bits, l2_bits + L1_OVERHEAD * 8, link_bps, ret_pps);
 }
 
 int ws_duration_parse(const char *text, int64_t *ret_ns)

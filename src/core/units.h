@@ -63,8 +63,8 @@ int ws_rate_to_pps(
 	const struct ws_rate *rate, uint32_t len, uint64_t link_bps, struct ws_ratio *ret_pps);
 
 /*
- * The same for frames of different sizes: `frames` of them together have l2_bits (with FCS) and l1_bits
- * (with preamble and gap too). Also -EINVAL if one of the three is 0.
+ * The same for frames of different sizes: `frames` of them together have l2_bits (with FCS) and
+ * l1_bits (with preamble and gap too). Also -EINVAL if one of the three is 0.
  */
 int ws_rate_to_pps_mean(const struct ws_rate *rate, uint64_t frames, uint64_t l2_bits,
 	uint64_t l1_bits, uint64_t link_bps, struct ws_ratio *ret_pps);

@@ -424,6 +424,77 @@ static void to_pps_refused(void **state)
 	}
 }
 
+/* Computed with Python's fractions. IMIX: 7 frames of 60, 4 of 590 and 1 of 1514 bytes. */
+#define IMIX_L2 (8 * (7 * 64 + 4 * 594 + 1518))
+#define IMIX_L1 (IMIX_L2 + 12 * 160)
+
+static void to_pps_mean(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t frames, l2_bits, l1_bits, link_bps;
+		unsigned long long num, den;
+	} rows[] = {
+		{"100kpps", 12, IMIX_L2, IMIX_L1, 0, 100000, 1},
+		{"34736bps", 12, IMIX_L2, IMIX_L1, 0, 12, 1},
+		{"1Gbps", 12, IMIX_L2, IMIX_L1, 0, 750000000, 2171},
+		{"1Gbps/l1", 12, IMIX_L2, IMIX_L1, 0, 750000000, 2291},
+		{"100%", 12, IMIX_L2, IMIX_L1, 10000000000, 7500000000, 2291},
+		{"12.5%", 12, IMIX_L2, IMIX_L1, 10000000000, 937500000, 2291},
+		{"10Gbps/l1", 1, 512, 672, 0, 312500000, 21},
+		{"10Gbps/l1", 1455, 9207240, 9440040, 0, 1250000000, 811},
+		/* Longer than 64 and 128 bits on the way. */
+		{"100%", UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, 1},
+		{"100%", UINT64_C(1) << 63, 1, UINT64_C(1) << 63, UINT64_MAX, UINT64_MAX, 1},
+	};
+	struct ws_ratio pps;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct ws_ratio want = ws_ratio_reduce((struct ws_ratio){rows[i].num, rows[i].den});
+		struct ws_rate rate;
+
+		assert_result(rows[i].text, ws_rate_parse(rows[i].text, &rate), 0);
+		assert_result(rows[i].text,
+			ws_rate_to_pps_mean(&rate, rows[i].frames, rows[i].l2_bits, rows[i].l1_bits,
+				rows[i].link_bps, &pps),
+			0);
+		assert_ratio(rows[i].text, pps, want.num, want.den);
+	}
+}
+
+static void to_pps_mean_refused(void **state)
+{
+	static const struct {
+		struct ws_rate rate;
+		uint64_t frames, l2_bits, l1_bits, link_bps;
+		int err;
+	} rows[] = {
+		{{WS_RATE_PPS, {1, 1}}, 0, 512, 672, 0, -EINVAL},
+		{{WS_RATE_BPS_L2, {1, 1}}, 1, 0, 672, 0, -EINVAL},
+		{{WS_RATE_BPS_L2, {1, 1}}, 1, 512, 0, 0, -EINVAL},
+		{{WS_RATE_MAX, {0, 1}}, 1, 512, 672, 10000000000, -EINVAL},
+		{{(enum ws_rate_unit)99, {1, 1}}, 1, 512, 672, 10000000000, -EINVAL},
+		{{WS_RATE_PERCENT, {80, 1}}, 1, 512, 672, 0, -ENODATA},
+		{{WS_RATE_BPS_L2, {UINT64_MAX, 1}}, 2, 1, 1, 0, -ERANGE},
+		{{WS_RATE_BPS_L1, {1, UINT64_MAX}}, 1, 1, 2, 0, -ERANGE},
+		{{WS_RATE_PERCENT, {1, 1}}, 1, 1, UINT64_MAX, 1, -ERANGE},
+		/* 2^192, which wraps to something small. */
+		{{WS_RATE_PERCENT, {UINT64_C(1) << 63, 1}}, UINT64_C(1) << 63, 1, 1,
+			UINT64_C(1) << 63, -ERANGE},
+	};
+	struct ws_ratio pps = {UNTOUCHED, UNTOUCHED};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		assert_int_equal(ws_rate_to_pps_mean(&rows[i].rate, rows[i].frames, rows[i].l2_bits,
+					 rows[i].l1_bits, rows[i].link_bps, &pps),
+			rows[i].err);
+		assert_int_equal(pps.num, UNTOUCHED);
+		assert_int_equal(pps.den, UNTOUCHED);
+	}
+}
+
 struct whole {
 	const char *text;
 	int err;
@@ -620,6 +691,8 @@ int main(void)
 		cmocka_unit_test(list_room),
 		cmocka_unit_test(to_pps),
 		cmocka_unit_test(to_pps_refused),
+		cmocka_unit_test(to_pps_mean),
+		cmocka_unit_test(to_pps_mean_refused),
 		cmocka_unit_test(durations),
 		cmocka_unit_test(bytes),
 		cmocka_unit_test(counts),
