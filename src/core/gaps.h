@@ -42,3 +42,5 @@ void ws_gap_walk_init(struct ws_gap_walk *w, struct ws_gaps *g);
  */
 void ws_gap_walk_add(
 	struct ws_gap_walk *w, uint64_t seq, int64_t ns, int64_t intended_ns, int64_t wire_ns);
+/* The next packet's times have nothing to do with the last one's, as when they are of another clock. */
+void ws_gap_walk_break(struct ws_gap_walk *w);

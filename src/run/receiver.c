@@ -19,27 +19,22 @@ struct ws_receiver {
 	int64_t watermark_ns;
 	uint64_t received;
 	struct ws_io_view views[BATCH];
-	/* the previous sequence, for the gaps between departures */
-	bool has_prev;
-	struct ws_tx_record prev;
+	struct ws_gap_walk departures;
+	enum ws_clock departures_clock;
 };
 
-static void record_gap(struct ws_receiver *r, const struct ws_tx_record *tx)
+static void record_departure(struct ws_receiver *r, const struct ws_tx_record *tx)
 {
-	struct ws_gaps *g = &r->c.result->gaps;
-	int64_t gap, off;
-
-	if (r->has_prev && r->prev.seq + 1 == tx->seq &&
-		ws_time_diff(tx->stamp.time, r->prev.stamp.time, &gap)) {
-		ws_hist_record(&g->hist, gap);
-		off = gap - (tx->intended_ns - r->prev.intended_ns);
-		off = off < 0 ? -off : off;
-		for (int i = 0; i < WS_GAP_WITHIN; i++) {
-			g->within[i] += off <= ws_gap_within_ns[i];
-		}
+	if (tx->stamp.origin == WS_ORIGIN_NONE || tx->stamp.time.clock == WS_CLOCK_NONE) {
+		return;
 	}
-	r->has_prev = tx->stamp.origin != WS_ORIGIN_NONE;
-	r->prev = *tx;
+	if (tx->stamp.time.clock != r->departures_clock) {
+		ws_gap_walk_break(&r->departures);
+		r->departures_clock = tx->stamp.time.clock;
+	}
+	/* Bursts are not in this result: no time on the wire. */
+	ws_gap_walk_add(&r->departures, tx->seq, tx->stamp.time.ns,
+		r->c.paced ? tx->intended_ns : INT64_MIN, 0);
 }
 
 /* The time of a stamp on CLOCK_MONOTONIC; without a stamp, or of a clock we cannot relate,
@@ -67,7 +62,7 @@ static void outcome(void *arg, const struct ws_outcome *o)
 	if (r->c.paced) {
 		ws_hist_record(&r->c.result->lateness, o->tx.app_ns - o->tx.intended_ns);
 	}
-	record_gap(r, &o->tx);
+	record_departure(r, &o->tx);
 	if (o->fate != WS_FATE_MATCHED) {
 		return;
 	}
@@ -105,7 +100,8 @@ int ws_receiver_new(struct ws_receiver **ret, const struct ws_receiver_config *c
 	}
 	ws_hist_init(&r->c.result->latency);
 	ws_hist_init(&r->c.result->lateness);
-	ws_hist_init(&r->c.result->gaps.hist);
+	ws_gaps_init(&r->c.result->gaps);
+	ws_gap_walk_init(&r->departures, &r->c.result->gaps);
 	*ret = r;
 	return 0;
 }
