@@ -214,6 +214,95 @@ static void test_starved_is_not_cpu(void **state)
 	expect(&e, WS_LIMIT_CPU);
 }
 
+static void test_qdisc_drops_are_backpressure(void **state)
+{
+	struct ws_limit_evidence e = short_of;
+
+	(void)state;
+	e.pacer_waits = 0;
+	e.qdisc_drops = 50;
+	expect(&e, WS_LIMIT_CPU);
+	e.qdisc_drops = 51;
+	expect(&e, WS_LIMIT_BACKPRESSURE);
+	e.qdisc_drops = 13;
+	e.refused = 13;
+	e.again = 13;
+	e.bound_waits = 11;
+	expect(&e, WS_LIMIT_CPU);
+	e.bound_waits = 12;
+	expect(&e, WS_LIMIT_BACKPRESSURE);
+	e.requested_pps = 0; /* flat out, too */
+	expect(&e, WS_LIMIT_BACKPRESSURE);
+	/* Where a queue drops what was accepted, the rate may still be reached. */
+	e.accepted = 100000;
+	e.requested_pps = 100000;
+	expect(&e, WS_LIMIT_NONE);
+}
+
+/* The CPU time is that of all threads: 80 % of each one's time. */
+static void test_workers_share_the_time(void **state)
+{
+	struct ws_limit_evidence e = short_of;
+
+	(void)state;
+	e.pacer_waits = 0;
+	e.late = e.accepted;
+	e.workers = 4;
+	e.cpu_ns = 3200000000;
+	expect(&e, WS_LIMIT_CPU);
+	e.cpu_ns--;
+	expect(&e, WS_LIMIT_RATE_CONTROL);
+	e.workers = 3;
+	expect(&e, WS_LIMIT_CPU);
+	e.workers = 1;
+	e.cpu_ns = 800000000;
+	expect(&e, WS_LIMIT_CPU);
+	e.cpu_ns--;
+	expect(&e, WS_LIMIT_RATE_CONTROL);
+	e.workers = 0; /* one */
+	expect(&e, WS_LIMIT_RATE_CONTROL);
+	e.cpu_ns++;
+	expect(&e, WS_LIMIT_CPU);
+}
+
+/* Frames of different sizes have a mean that is no frame's: 7 of 60, 4 of 590, 1 of 1514 bytes. */
+static void test_link_mean_of_sizes(void **state)
+{
+	struct ws_limit_evidence e = short_of;
+	double bits =
+		(7 * ws_limit_l1_bits(60) + 4 * ws_limit_l1_bits(590) + ws_limit_l1_bits(1514)) /
+		12;
+
+	(void)state;
+	assert_true(bits > 3054.66 && bits < 3054.67);
+	e.l1_bits = bits;
+	e.link_bps = 305466667;
+	expect(&e, WS_LIMIT_UNKNOWN);
+	e.link_bps = 305466000;
+	expect(&e, WS_LIMIT_LINK);
+	e.requested_pps = 0;
+	e.accepted = 98001;
+	expect(&e, WS_LIMIT_LINK);
+	e.accepted = 97990;
+	expect(&e, WS_LIMIT_UNKNOWN);
+}
+
+/* 24 bytes more, and never below 84: the textbook's 14.88 Mpps and 812,743 pps. */
+static void test_link_pps(void **state)
+{
+	(void)state;
+	assert_true(ws_limit_l1_bits(0) == 672);
+	assert_true(ws_limit_l1_bits(60) == 672);
+	assert_true(ws_limit_l1_bits(61) == 680);
+	assert_true(ws_limit_l1_bits(1514) == 12304);
+	assert_int_equal((int)ws_limit_link_pps(10000000000, 672), 14880952);
+	assert_int_equal((int)ws_limit_link_pps(10000000000, 12304), 812743);
+	assert_true(ws_limit_link_pps(0, 672) == 0);
+	assert_true(ws_limit_link_pps(1000, 0) == 0);
+	assert_true(ws_limit_link_pps(1000, -1) == 0);
+	assert_true(ws_limit_link_pps(1000, NAN) == 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -227,6 +316,10 @@ int main(void)
 		cmocka_unit_test(test_no_time),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_starved_is_not_cpu),
+		cmocka_unit_test(test_qdisc_drops_are_backpressure),
+		cmocka_unit_test(test_workers_share_the_time),
+		cmocka_unit_test(test_link_mean_of_sizes),
+		cmocka_unit_test(test_link_pps),
 	};
 
 	return cmocka_run_group_tests_name("limit", tests, NULL, NULL);
