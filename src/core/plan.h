@@ -64,7 +64,7 @@ int ws_plan_init_burst(struct ws_plan *plan, struct ws_ratio pps, uint64_t burst
  * it, and when the last one's slot ends is up to chance. -EINVAL also if wire_ns is negative or the
  * rate leaves no room for more than it.
  *
- * Schedules of up to WS_PLAN_WALK_MAX packets are walked once for duration_ns: some 15 ns a packet.
+ * Schedules of up to WS_PLAN_WALK_MAX packets are walked once for duration_ns: some 20 ns a packet.
  * That of a longer one is the expectation; the real end's standard deviation is below 1/4096 of it,
  * so whoever stops a run by the time leaves room for that.
  */

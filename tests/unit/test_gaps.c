@@ -132,7 +132,8 @@ static void bursts_are_judged_by_the_earlier(void **state)
 {
 	(void)state;
 	ws_gap_walk_add(&walk, 0, 0, 0, 1000);
-	ws_gap_walk_add(&walk, 1, 999, 1000, 10); /* a burst */
+	ws_gap_walk_add(&walk, 1, 999, 1000, 10);
+	assert_int_equal(gaps.bursts, 1);
 	ws_gap_walk_add(&walk, 2, 1009, 1010, 1000);
 	ws_gap_walk_add(&walk, 3, 2009, 2010, 0);
 	assert_int_equal(gaps.judged, 3);
