@@ -252,7 +252,7 @@ static void describe_device(struct state *s)
 	if (!d.pcie_width) {
 		return;
 	}
-	snprintf(r->bus, sizeof(r->bus), "%s x%u at %s", d.pcie_speed, d.pcie_width, d.bus);
+	snprintf(r->bus, sizeof(r->bus), "%s x%u at %.16s", d.pcie_speed, d.pcie_width, d.bus);
 	if (d.numa_node >= 0) {
 		size_t used = strlen(r->bus);
 

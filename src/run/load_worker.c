@@ -216,20 +216,10 @@ static int64_t deadline_of(const struct ws_load_worker *w)
 /* Packets whose successor is due too are not sent, if that is wanted. */
 static void skip_missed(struct ws_load_worker *w, int64_t now_ns)
 {
-	struct ws_plan_cursor after = w->cursor;
+	uint64_t n = ws_plan_cursor_skip_overdue(&w->cursor, now_ns - w->c.start_ns + w->c.lead_ns);
 
-	for (;;) {
-		ws_plan_cursor_next(&after);
-		if (after.n >= w->c.plan->count ||
-			w->c.start_ns + after.offset_ns - w->c.lead_ns > now_ns ||
-			/* Those of one burst are due together, and not late for that. */
-			after.offset_ns == w->cursor.offset_ns) {
-			return;
-		}
-		w->stats.skipped++;
-		w->stats.due++;
-		w->cursor = after;
-	}
+	w->stats.skipped += n;
+	w->stats.due += n;
 }
 
 /*

@@ -42,7 +42,8 @@ INCLUDES = {
     "host": ["core/", "host/"],
     "io": ["core/", "io/", "host/sys.h", "host/clock.h", "host/uapi.h"],
     "report": ["core/", "report/"],
-    "run": ["core/", "file/", "host/", "io/", "run/", "report/result.h", "report/capture_result.h"],
+    "run": ["core/", "file/", "host/", "io/", "run/", "report/result.h",
+            "report/capture_result.h", "report/load_result.h"],
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.M)
 
