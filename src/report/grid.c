@@ -19,10 +19,12 @@ static bool is_hidden(const struct ws_grid *g, unsigned col)
 /* Which of the layout's tables a column is in. */
 static unsigned table_of(const struct table *t, unsigned col)
 {
-	unsigned tables = t->layout->tables > 0 ? t->layout->tables : 1;
-	unsigned group = t->grid->group[col];
+	unsigned table = 0, group;
 
-	return group < tables ? group : tables - 1;
+	for (group = 1; group <= t->grid->group[col]; group++) {
+		table += t->layout->breaks >> group & 1;
+	}
+	return table;
 }
 
 static unsigned gap_before(const struct table *t, unsigned col)

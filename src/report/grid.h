@@ -14,7 +14,7 @@
 struct ws_grid_layout {
 	bool short_heads;
 	bool joined;		 /* "1.24us" */
-	unsigned tables;	 /* the last one has all groups that are left; 0 is 1 */
+	uint32_t breaks;	 /* bit n: group n begins another table */
 	unsigned gap, later_gap; /* between columns of the first group, and of the others */
 };
 

@@ -29,12 +29,23 @@ double ws_load_accepted_bps(const struct ws_load_run *run)
 	return 8 * (ws_load_pps(run, run->sent_bytes) + FCS_LEN * ws_load_pps(run, run->sent));
 }
 
+static double l1_bits(double frame_bits)
+{
+	double bits = frame_bits + 8 * L1_OVERHEAD;
+
+	return bits < 8 * L1_SMALLEST ? 8 * L1_SMALLEST : bits;
+}
+
 double ws_load_l1_bps(const struct ws_load_run *run)
 {
 	double pps = ws_load_pps(run, run->sent);
-	double l1 = ws_load_accepted_bps(run) + 8 * L1_OVERHEAD * pps;
 
-	return l1 < 8 * L1_SMALLEST * pps ? 8 * L1_SMALLEST * pps : l1;
+	return pps > 0 ? pps * l1_bits(ws_load_accepted_bps(run) / pps) : pps;
+}
+
+double ws_load_frame_l1_bits(const struct ws_load_run *run)
+{
+	return l1_bits(run->frame_bits);
 }
 
 double ws_load_intended_gap(const struct ws_load_run *run)

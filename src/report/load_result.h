@@ -114,5 +114,7 @@ double ws_load_requested_pps(const struct ws_load_run *run);
 double ws_load_accepted_bps(const struct ws_load_run *run);
 /* Layer 1 (with preamble and gap, 84 bytes at least) of a frame of the mean length that was sent. */
 double ws_load_l1_bps(const struct ws_load_run *run);
+/* Bits of the mean frame as specified at layer 1. */
+double ws_load_frame_l1_bits(const struct ws_load_run *run);
 /* The schedule's mean gap; of max, which has none, NaN. */
 double ws_load_intended_gap(const struct ws_load_run *run);

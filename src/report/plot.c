@@ -346,3 +346,145 @@ void ws_plot_ticks(
 		line_clear(labels, axis->columns);
 	} while (!ticks_label(labels, ticks, n, level++));
 }
+
+/* The largest distance of p1 and p99 from the centre, of all if they are too few. */
+static int64_t spread_of(const struct ws_hist *h, int64_t centre)
+{
+	static const double wanted[] = {0.01, 0.99};
+	const int64_t ends[] = {h->min, h->max};
+	int64_t most = 0;
+
+	for (int i = 0; i < 2; i++) {
+		int64_t ns = ends[i], off;
+
+		if (h->count >= 100) {
+			ws_hist_quantile(h, wanted[i], &ns);
+		}
+		/* Of the extremes, which may be anything, the difference could overflow. */
+		if (ns < 0 || ns >= WS_HIST_HIGH) {
+			return WS_HIST_HIGH;
+		}
+		off = ns > centre ? ns - centre : centre - ns;
+		most = off > most ? off : most;
+	}
+	return most;
+}
+
+bool ws_plot_near_init(
+	struct ws_plot_near *axis, const struct ws_hist *h, int64_t centre, unsigned columns)
+{
+	int64_t least, half = 1;
+	struct ws_hist_bin bin;
+
+	if (ws_hist_in_range(h) == 0 || centre < WS_HIST_LOW || centre >= WS_HIST_HIGH) {
+		return false;
+	}
+	columns = columns < WS_PLOT_COLUMNS_MIN ? WS_PLOT_COLUMNS_MIN : columns;
+	columns = columns > WS_PLOT_COLUMNS_MAX ? WS_PLOT_COLUMNS_MAX : columns;
+	columns -= (columns - 1) % 4; /* a column for each quarter */
+	bin = ws_hist_bin(h, ws_hist_index(centre));
+	least = (bin.high - bin.low) * (columns / 2);
+	if (spread_of(h, centre) * 5 / 4 > least) {
+		least = spread_of(h, centre) * 5 / 4;
+	}
+	while (half < least) {
+		half = step_next(half);
+	}
+	if (half > centre / 2) {
+		return false;
+	}
+	*axis = (struct ws_plot_near){.columns = columns, .centre = centre, .half = half};
+	return true;
+}
+
+/* What of a bin's count is before ns; its packets are taken to be spread evenly. */
+static uint64_t part_before(const struct ws_hist_bin *bin, double ns)
+{
+	double share = (ns - (double)bin->low) / (double)(bin->high - bin->low);
+
+	if (share <= 0) {
+		return 0;
+	}
+	return share >= 1 ? bin->count : (uint64_t)(share * (double)bin->count);
+}
+
+void ws_plot_near_band(struct ws_plot_band *band, const struct ws_plot_near *axis,
+	const struct ws_hist *h, uint64_t *ret_below, uint64_t *ret_above)
+{
+	double step = 2 * (double)axis->half / (axis->columns - 1);
+	/* A column's middle is its value; a bin of one value reaches half a ns to both sides of it. */
+	double edge = (double)(axis->centre - axis->half) - step / 2 + 0.5;
+	size_t i;
+
+	memset(band, 0, sizeof(*band));
+	band->columns = axis->columns;
+	*ret_below = *ret_above = 0;
+	for (i = ws_hist_next(h, 0); i < WS_HIST_BINS; i = ws_hist_next(h, i + 1)) {
+		struct ws_hist_bin bin = ws_hist_bin(h, i);
+		uint64_t before = part_before(&bin, edge), upto = before;
+		double first = ((double)bin.low - edge) / step;
+		unsigned column = 0;
+
+		*ret_below += before;
+		if (first >= axis->columns) {
+			*ret_above += bin.count;
+			continue;
+		}
+		if (first > 1) {
+			column = (unsigned)first - 1; /* one earlier, for what rounding did */
+		}
+		for (; column < axis->columns && upto < bin.count; column++) {
+			uint64_t end = part_before(&bin, edge + step * (column + 1));
+
+			band->counts[column] += end - upto;
+			upto = end;
+		}
+		band->total += upto - before;
+		*ret_above += bin.count - upto;
+	}
+	for (i = 0; i < band->columns; i++) {
+		band->peak = band->counts[i] > band->peak ? band->counts[i] : band->peak;
+	}
+}
+
+/* "-500 ns", "0", "+2.5 us" */
+static void label_off(char *buf, size_t size, double off)
+{
+	static const char *const units[] = {"ns", "us", "ms", "s"};
+	double value = fabs(off);
+	int unit = 0;
+
+	while (unit < 3 && value >= 1000) {
+		value /= 1000;
+		unit++;
+	}
+	if (off == 0) {
+		snprintf(buf, size, "0");
+	} else {
+		snprintf(buf, size, "%c%.4g %s", off < 0 ? '-' : '+', value, units[unit]);
+	}
+}
+
+void ws_plot_near_ticks(
+	struct ws_plot_line *rule, struct ws_plot_line *labels, const struct ws_plot_near *axis)
+{
+	static const char *const ticks[] = {"┌", "┬", "┬", "┬", "┐"};
+	unsigned i, last = axis->columns - 1;
+
+	line_clear(rule, axis->columns);
+	line_clear(labels, axis->columns);
+	for (i = 0; i <= last; i++) {
+		line_put(rule, i, "─", WS_PLOT_RULE);
+	}
+	for (i = 0; i < 5; i++) {
+		unsigned column = i * last / 4, at, len;
+		char text[24];
+
+		label_off(text, sizeof(text), ((double)i - 2) / 2 * (double)axis->half);
+		len = (unsigned)strlen(text);
+		at = column > len / 2 ? column - len / 2 : 0;
+		at = at + len > axis->columns ? axis->columns - len : at;
+		line_put(rule, column, ticks[i], WS_PLOT_RULE);
+		line_write(labels, at, text, WS_PLOT_LABEL);
+	}
+}

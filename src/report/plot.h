@@ -75,3 +75,30 @@ void ws_plot_marks(
 /* The axis: a rule with ticks at 1-2-5 steps, and under it as many numbers as have room. */
 void ws_plot_ticks(
 	struct ws_plot_line *rule, struct ws_plot_line *labels, const struct ws_plot_axis *axis);
+
+/*
+ * An axis around one value, linear: what is written under it is how far off a value is. Unlike on the
+ * other one, a bin's packets are spread over the columns that it reaches into, as columns may be
+ * narrower than bins.
+ */
+struct ws_plot_near {
+	unsigned columns;     /* odd: the one in the middle is the value's */
+	int64_t centre, half; /* ns; the first column is centre - half, the last centre + half */
+};
+
+/*
+ * The narrowest axis, half of it 1, 2 or 5 times a power of ten, that has p1 and p99 with some room
+ * (all of less than 100 values), and whose columns are not narrower than a bin. False, and nothing
+ * written, if nothing is in range, or if half of the axis would be more than half of the value: the
+ * other axis then shows more.
+ */
+bool ws_plot_near_init(
+	struct ws_plot_near *axis, const struct ws_hist *h, int64_t centre, unsigned columns);
+
+/* total is what is on the axis; ret_below and ret_above are told what is in range, but not on it. */
+void ws_plot_near_band(struct ws_plot_band *band, const struct ws_plot_near *axis,
+	const struct ws_hist *h, uint64_t *ret_below, uint64_t *ret_above);
+
+/* The axis: a rule with ticks at its ends, middle and quarters, and how far off these are. */
+void ws_plot_near_ticks(
+	struct ws_plot_line *rule, struct ws_plot_line *labels, const struct ws_plot_near *axis);

@@ -36,10 +36,10 @@ static const struct ws_grid_layout layouts[] = {
 	{.gap = 2, .later_gap = 2},
 	{.short_heads = true, .gap = 2, .later_gap = 2},
 	{.short_heads = true, .gap = 1, .later_gap = 2},
-	{.tables = 2, .gap = 2, .later_gap = 2},
-	{.short_heads = true, .tables = 2, .gap = 2, .later_gap = 2},
-	{.short_heads = true, .tables = 2, .gap = 1, .later_gap = 2},
-	{.short_heads = true, .tables = 2, .joined = true, .gap = 1, .later_gap = 1},
+	{.breaks = 1 << 1, .gap = 2, .later_gap = 2},
+	{.short_heads = true, .breaks = 1 << 1, .gap = 2, .later_gap = 2},
+	{.short_heads = true, .breaks = 1 << 1, .gap = 1, .later_gap = 2},
+	{.short_heads = true, .breaks = 1 << 1, .joined = true, .gap = 1, .later_gap = 1},
 };
 
 static void cell(const void *arg, unsigned row, unsigned col, char buf[WS_CELL_SIZE])

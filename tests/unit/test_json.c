@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "report/report.h"
+#include "unit/json_at.h"
 #include "unit/sample_report.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
@@ -19,105 +20,15 @@
 /* The document made of r, read back; r is freed here. */
 static json_t *document(struct ws_latency_report *r)
 {
-	json_error_t error;
 	char *text = NULL;
 	size_t size = 0;
 	FILE *out = open_memstream(&text, &size);
-	json_t *o;
 
 	assert_non_null(out);
 	assert_int_equal(ws_report_json(out, r), 0);
 	assert_int_equal(fclose(out), 0);
-	assert_int_equal(text[size - 1], '\n');
-	o = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
-	if (!o) {
-		fail_msg("%s at %d in %s", error.text, error.position, text);
-	}
-	free(text);
 	sample_report_free(r);
-	return o;
-}
-
-/* "runs.0.latency_ns.p50"; a "." within a key is written ",". */
-static json_t *at(json_t *o, const char *path)
-{
-	char key[32], *comma;
-
-	while (*path) {
-		size_t len = strcspn(path, ".");
-
-		assert_in_range(len, 1, sizeof(key) - 1);
-		memcpy(key, path, len);
-		key[len] = '\0';
-		comma = strchr(key, ',');
-		if (comma) {
-			*comma = '.';
-		}
-		o = json_is_array(o) ? json_array_get(o, strtoul(key, NULL, 10))
-				     : json_object_get(o, key);
-		if (!o) {
-			fail_msg("there is no %s", path);
-		}
-		path += len + (path[len] == '.');
-	}
-	return o;
-}
-
-static void assert_int_at(json_t *o, const char *path, int64_t expected)
-{
-	if (!json_is_integer(at(o, path)) || json_integer_value(at(o, path)) != expected) {
-		fail_msg("%s is not the integer %lld", path, (long long)expected);
-	}
-}
-
-static void assert_real_at(json_t *o, const char *path, double expected)
-{
-	double diff;
-
-	if (!json_is_real(at(o, path))) {
-		fail_msg("%s is not a real", path);
-	}
-	diff = json_real_value(at(o, path)) - expected;
-	if (diff > 1e-6 || diff < -1e-6) {
-		fail_msg("%s is not %f", path, expected);
-	}
-}
-
-static void assert_text_at(json_t *o, const char *path, const char *expected)
-{
-	if (!json_is_string(at(o, path))) {
-		fail_msg("%s is not a string", path);
-	}
-	assert_string_equal(json_string_value(at(o, path)), expected);
-}
-
-static void assert_null_at(json_t *o, const char *path)
-{
-	if (!json_is_null(at(o, path))) {
-		fail_msg("%s is not null", path);
-	}
-}
-
-static void assert_bool_at(json_t *o, const char *path, bool expected)
-{
-	if (!json_is_boolean(at(o, path)) || json_is_true(at(o, path)) != expected) {
-		fail_msg("%s is not %s", path, expected ? "true" : "false");
-	}
-}
-
-/* The object has these keys, in this order, and no others. */
-static void assert_keys_at(json_t *o, const char *path, const char *expected)
-{
-	char keys[2048] = "";
-	const char *key;
-	json_t *value;
-
-	json_object_foreach(at(o, path), key, value)
-	{
-		strcat(keys, keys[0] ? " " : "");
-		strcat(keys, key);
-	}
-	assert_string_equal(keys, expected);
+	return json_read(text, size);
 }
 
 static void test_keys(void **state)
@@ -167,7 +78,7 @@ static void test_document(void **state)
 	assert_text_at(o, "format", "wirestamp-run/1");
 	assert_text_at(o, "version", "1.2.3");
 	assert_text_at(o, "command", "latency");
-	assert_int_equal(json_array_size(at(o, "argv")), 4);
+	assert_int_equal(json_array_size(json_at(o, "argv")), 4);
 	assert_text_at(o, "argv.3", "--json");
 	assert_text_at(o, "started", "2026-01-02T03:04:05.000000006Z");
 	assert_text_at(o, "host.hostname", "bench1");
@@ -186,10 +97,10 @@ static void test_document(void **state)
 	assert_int_at(o, "window_ns", 100000000);
 	assert_int_at(o, "buffers.rx_bytes", 4194304);
 	assert_int_at(o, "buffers.stamps_outstanding", 400);
-	assert_int_equal(json_array_size(at(o, "warnings")), 2);
+	assert_int_equal(json_array_size(json_at(o, "warnings")), 2);
 	assert_text_at(o, "warnings.0", "one");
 	assert_text_at(o, "warnings.1", "4 more warnings were not kept");
-	assert_int_equal(json_array_size(at(o, "runs")), 2);
+	assert_int_equal(json_array_size(json_at(o, "runs")), 2);
 	assert_text_at(o, "runs.1.rate", "200kpps");
 	json_decref(o);
 }
@@ -255,7 +166,7 @@ static void test_run(void **state)
 	assert_int_at(o, "runs.0.gaps_ns.within.64", 0);
 	assert_text_at(o, "runs.0.limit.cause", "link");
 	assert_text_at(o, "runs.0.limit.why", "the link carries no more");
-	assert_int_equal(json_array_size(at(o, "runs.0.limit.try")), 2);
+	assert_int_equal(json_array_size(json_at(o, "runs.0.limit.try")), 2);
 	assert_text_at(o, "runs.0.limit.try.1", "a lower rate");
 	assert_int_at(o, "runs.0.attempted", 2050);
 	assert_int_at(o, "runs.0.matched", 2000);
@@ -270,19 +181,19 @@ static void test_run(void **state)
 	assert_int_at(o, "runs.0.latency_ns.count", 2000);
 	assert_int_at(o, "runs.0.latency_ns.min", 500);
 	assert_real_at(o, "runs.0.latency_ns.mean", 1625);
-	assert_true(json_is_real(at(o, "runs.0.latency_ns.stddev")));
+	assert_true(json_is_real(json_at(o, "runs.0.latency_ns.stddev")));
 	assert_int_at(o, "runs.0.latency_ns.p50", 500);
 	assert_int_at(o, "runs.0.latency_ns.p99,9", 5000);
 	assert_null_at(o, "runs.0.latency_ns.p99,99");
 	assert_int_at(o, "runs.0.latency_ns.max", 5000);
 	assert_int_at(o, "runs.0.latency_ns.error_bound", 1);
-	assert_int_equal(json_array_size(at(o, "runs.0.histogram_ns")), 2);
+	assert_int_equal(json_array_size(json_at(o, "runs.0.histogram_ns")), 2);
 	assert_int_at(o, "runs.0.histogram_ns.0.0", 500);
 	assert_int_at(o, "runs.0.histogram_ns.0.1", 501);
 	assert_int_at(o, "runs.0.histogram_ns.0.2", 1500);
 	assert_int_at(o, "runs.0.histogram_ns.1.2", 500);
-	assert_true(json_integer_value(at(o, "runs.0.histogram_ns.1.0")) <= 5000);
-	assert_true(json_integer_value(at(o, "runs.0.histogram_ns.1.1")) > 5000);
+	assert_true(json_integer_value(json_at(o, "runs.0.histogram_ns.1.0")) <= 5000);
+	assert_true(json_integer_value(json_at(o, "runs.0.histogram_ns.1.1")) > 5000);
 	assert_int_at(o, "runs.0.stages_ns.intended_to_app.count", 150);
 	assert_int_at(o, "runs.0.stages_ns.intended_to_app.p50", 40);
 	json_decref(o);
@@ -332,8 +243,8 @@ static void test_unknown(void **state)
 	assert_text_at(o, "runs.0.rate", "max");
 	assert_int_at(o, "runs.0.gaps_ns.count", 0);
 	assert_int_at(o, "runs.0.latency_ns.count", 0);
-	assert_int_equal(json_array_size(at(o, "runs.0.histogram_ns")), 0);
-	assert_int_equal(json_array_size(at(o, "runs.0.limit.try")), 0);
+	assert_int_equal(json_array_size(json_at(o, "runs.0.histogram_ns")), 0);
+	assert_int_equal(json_array_size(json_at(o, "runs.0.limit.try")), 0);
 	assert_bool_at(o, "runs.0.balanced", true);
 	json_decref(o);
 }
@@ -357,7 +268,7 @@ static void test_out_of_range(void **state)
 	/* An integer that a double cannot hold in general. */
 	assert_text_at(o, "runs.0.latency_ns.max", "18014398509481984");
 	assert_null_at(o, "runs.0.latency_ns.p99");
-	assert_int_equal(json_array_size(at(o, "runs.0.histogram_ns")), 1);
+	assert_int_equal(json_array_size(json_at(o, "runs.0.histogram_ns")), 1);
 	assert_int_at(o, "runs.0.histogram_ns.0.2", 4);
 	assert_bool_at(o, "runs.0.balanced", true);
 	json_decref(o);

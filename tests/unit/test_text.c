@@ -15,10 +15,7 @@
 
 #include "report/report.h"
 #include "unit/sample_report.h"
-
-#define RED    "\033[31m"
-#define YELLOW "\033[33m"
-#define PLAIN  "\033[0m"
+#include "unit/text_look.h"
 
 /* The text of r, to be freed; r is freed here. */
 static char *render(struct ws_latency_report *r, unsigned columns, bool colour)
@@ -33,75 +30,6 @@ static char *render(struct ws_latency_report *r, unsigned columns, bool colour)
 	assert_int_equal(fclose(out), 0);
 	sample_report_free(r);
 	return text;
-}
-
-/* Without line breaks and runs of blanks, so that a sentence is found wherever it was wrapped. */
-static char *squeeze(char *text)
-{
-	char *in, *out = text;
-
-	for (in = text; *in; in++) {
-		char c = *in == '\n' ? ' ' : *in;
-
-		if (c != ' ' || out == text || out[-1] != ' ') {
-			*out++ = c;
-		}
-	}
-	*out = '\0';
-	return text;
-}
-
-static void assert_has(const char *text, const char *part)
-{
-	if (!text || !strstr(text, part)) {
-		fail_msg("\"%s\" is not in:\n%s", part, text ? text : "nothing");
-	}
-}
-
-static void assert_has_not(const char *text, const char *part)
-{
-	if (!text || strstr(text, part)) {
-		fail_msg("\"%s\" is in:\n%s", part, text ? text : "nothing");
-	}
-}
-
-static unsigned occurrences(const char *text, const char *part)
-{
-	unsigned n = 0;
-
-	for (; (text = strstr(text, part)) != NULL; text++) {
-		n++;
-	}
-	return n;
-}
-
-static char *line_with(const char *text, const char *part)
-{
-	const char *at = strstr(text, part), *begin = at;
-
-	assert_non_null(at);
-	while (begin > text && begin[-1] != '\n') {
-		begin--;
-	}
-	return strndup(begin, strcspn(begin, "\n"));
-}
-
-/* Columns of the widest line: characters, without what only sets the colour. */
-static unsigned widest(const char *text)
-{
-	unsigned width = 0, max = 0;
-
-	for (; *text; text++) {
-		if (*text == '\033') {
-			text += strcspn(text, "m");
-		} else if (*text == '\n') {
-			width = 0;
-		} else if (((unsigned char)*text & 0xc0) != 0x80) {
-			width++;
-			max = width > max ? width : max;
-		}
-	}
-	return max;
 }
 
 enum {
