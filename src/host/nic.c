@@ -25,26 +25,6 @@
 
 _Static_assert(WS_NIC_NAME_SIZE == ALTIFNAMSIZ, "the longest name that the kernel takes");
 
-static void copy_string(char *to, size_t size, const struct nlattr *attr)
-{
-	size_t len = strnlen(mnl_attr_get_payload(attr), mnl_attr_get_payload_len(attr));
-
-	if (len >= size) {
-		len = size - 1;
-	}
-	memcpy(to, mnl_attr_get_payload(attr), len);
-	to[len] = '\0';
-}
-
-static bool get_u32(const struct nlattr *attr, uint32_t *ret)
-{
-	if (mnl_attr_get_payload_len(attr) < sizeof(*ret)) {
-		return false;
-	}
-	*ret = mnl_attr_get_u32(attr);
-	return true;
-}
-
 static void read_counters(const struct nlattr *attr, struct ws_nic *nic)
 {
 	struct rtnl_link_stats64 s = {0};
@@ -81,10 +61,10 @@ static int on_link(const struct nlmsghdr *nlh, void *arg)
 	{
 		switch (mnl_attr_get_type(attr)) {
 		case IFLA_IFNAME:
-			copy_string(nic->name, sizeof(nic->name), attr);
+			ws_rtnl_string(attr, nic->name, sizeof(nic->name));
 			break;
 		case IFLA_MTU:
-			get_u32(attr, &nic->mtu);
+			ws_rtnl_u32(attr, &nic->mtu);
 			break;
 		case IFLA_ADDRESS:
 			if (mnl_attr_get_payload_len(attr) == sizeof(nic->mac)) {
@@ -92,7 +72,7 @@ static int on_link(const struct nlmsghdr *nlh, void *arg)
 			}
 			break;
 		case IFLA_QDISC:
-			copy_string(nic->qdisc, sizeof(nic->qdisc), attr);
+			ws_rtnl_string(attr, nic->qdisc, sizeof(nic->qdisc));
 			break;
 		case IFLA_STATS64:
 			read_counters(attr, nic);
@@ -101,7 +81,7 @@ static int on_link(const struct nlmsghdr *nlh, void *arg)
 			mnl_attr_for_each_nested(info, attr)
 			{
 				if (mnl_attr_get_type(info) == IFLA_INFO_KIND) {
-					copy_string(nic->kind, sizeof(nic->kind), info);
+					ws_rtnl_string(info, nic->kind, sizeof(nic->kind));
 				}
 			}
 			break;
@@ -133,7 +113,7 @@ static int on_address(const struct nlmsghdr *nlh, void *arg)
 
 		/* on a point-to-point link IFA_ADDRESS is the other end's */
 		if (type == IFA_LOCAL || (type == IFA_ADDRESS && !nic->has_ipv4)) {
-			nic->has_ipv4 = get_u32(attr, &any);
+			nic->has_ipv4 = ws_rtnl_u32(attr, &any);
 			nic->ipv4 = ntohl(any);
 		}
 	}
@@ -379,7 +359,7 @@ static int on_name(const struct nlmsghdr *nlh, void *arg)
 	mnl_attr_for_each(attr, nlh, sizeof(struct ifinfomsg))
 	{
 		if (mnl_attr_get_type(attr) == IFLA_IFNAME) {
-			copy_string(list->name[list->count++], IFNAMSIZ, attr);
+			ws_rtnl_string(attr, list->name[list->count++], IFNAMSIZ);
 			break;
 		}
 	}

@@ -189,3 +189,23 @@ int ws_rtnl_dump(struct ws_rtnl *nl, uint16_t type, int family, ws_rtnl_each eac
 	header->ifi_family = (unsigned char)family;
 	return ws_rtnl_talk(nl, nlh, each, arg);
 }
+
+void ws_rtnl_string(const struct nlattr *attr, char *to, size_t size)
+{
+	size_t len = strnlen(mnl_attr_get_payload(attr), mnl_attr_get_payload_len(attr));
+
+	if (len >= size) {
+		len = size - 1;
+	}
+	memcpy(to, mnl_attr_get_payload(attr), len);
+	to[len] = '\0';
+}
+
+bool ws_rtnl_u32(const struct nlattr *attr, uint32_t *ret)
+{
+	if (mnl_attr_get_payload_len(attr) < sizeof(*ret)) {
+		return false;
+	}
+	*ret = mnl_attr_get_u32(attr);
+	return true;
+}

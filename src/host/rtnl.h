@@ -5,8 +5,11 @@
  */
 #pragma once
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
+struct nlattr;
 struct nlmsghdr;
 
 struct ws_rtnl {
@@ -32,3 +35,7 @@ typedef int (*ws_rtnl_each)(const struct nlmsghdr *answer, void *arg);
 int ws_rtnl_talk(struct ws_rtnl *nl, struct nlmsghdr *request, ws_rtnl_each each, void *arg);
 /* The same with a request (RTM_GET*) for all that there is of one address family. */
 int ws_rtnl_dump(struct ws_rtnl *nl, uint16_t type, int family, ws_rtnl_each each, void *arg);
+/* The text of an attribute, as much as fits, always with a final NUL; it need not have one there. */
+void ws_rtnl_string(const struct nlattr *attr, char *to, size_t size);
+/* False if the attribute is too short; *ret is as before then. */
+bool ws_rtnl_u32(const struct nlattr *attr, uint32_t *ret);
