@@ -2,54 +2,22 @@
 #include "host/cpu.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
 
 #include "host/sys.h"
+#include "host/textfile.h"
 
 #define SYS_CPU "/sys/devices/system/cpu/"
-
-/* The file's beginning, with a final NUL; false if there is nothing to read. */
-static bool read_file(const char *path, char *buf, size_t size)
-{
-	size_t have = 0;
-	ssize_t n;
-	int fd = ws_sys_open(path, O_RDONLY, 0);
-
-	if (fd < 0) {
-		return false;
-	}
-	do {
-		n = ws_sys_read(fd, buf + have, size - 1 - have);
-		if (n > 0) {
-			have += (size_t)n;
-		}
-	} while ((n > 0 && have < size - 1) || n == -EINTR);
-	ws_sys_close(fd);
-	buf[have] = '\0';
-	return have > 0;
-}
-
-static void read_line(const char *path, char *buf, size_t size)
-{
-	char text[256];
-
-	if (read_file(path, text, sizeof(text))) {
-		text[strcspn(text, "\n")] = '\0';
-		snprintf(buf, size, "%.*s", (int)(size - 1), text);
-	}
-}
 
 static void read_model(char *buf, size_t size)
 {
 	char text[8192];
 	const char *value = NULL;
 
-	if (read_file("/proc/cpuinfo", text, sizeof(text))) {
+	if (ws_textfile_read("/proc/cpuinfo", text, sizeof(text))) {
 		value = strstr(text, "model name");
 	}
 	if (value) {
@@ -59,7 +27,7 @@ static void read_model(char *buf, size_t size)
 	}
 	if (!buf[0]) {
 		/* arm64 has no model names in cpuinfo; the device tree names the board */
-		read_line("/sys/firmware/devicetree/base/model", buf, size);
+		ws_textfile_line("/sys/firmware/devicetree/base/model", buf, size);
 	}
 }
 
@@ -75,7 +43,7 @@ void ws_cpu_facts_get(struct ws_cpu_facts *ret)
 		snprintf(f.arch, sizeof(f.arch), "%s", u.machine);
 	}
 	read_model(f.cpu, sizeof(f.cpu));
-	if (read_file(SYS_CPU "online", online, sizeof(online))) {
+	if (ws_textfile_read(SYS_CPU "online", online, sizeof(online))) {
 		unsigned list[WS_CPU_LIMIT];
 		int n;
 
@@ -83,9 +51,9 @@ void ws_cpu_facts_get(struct ws_cpu_facts *ret)
 		n = ws_cpu_list_parse(online, list, WS_CPU_LIMIT);
 		f.cpus = n > 0 ? (unsigned)n : 0;
 	}
-	read_line(SYS_CPU "cpu0/cpufreq/scaling_governor", f.governor, sizeof(f.governor));
-	read_line("/sys/devices/system/clocksource/clocksource0/current_clocksource", f.clocksource,
-		sizeof(f.clocksource));
+	ws_textfile_line(SYS_CPU "cpu0/cpufreq/scaling_governor", f.governor, sizeof(f.governor));
+	ws_textfile_line("/sys/devices/system/clocksource/clocksource0/current_clocksource",
+		f.clocksource, sizeof(f.clocksource));
 	*ret = f;
 }
 
