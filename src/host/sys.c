@@ -380,6 +380,11 @@ int ws_sys_getcpu(void)
 	return r < 0 ? -errno : r;
 }
 
+int ws_sys_sched_getaffinity(void *ret_mask, size_t size)
+{
+	return result(sched_getaffinity(0, size, ret_mask));
+}
+
 int ws_sys_sched_setscheduler(int policy, int priority)
 {
 	const struct sched_param param = {.sched_priority = priority};

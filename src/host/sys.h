@@ -89,6 +89,8 @@ int ws_sys_user_groups(const char *name, gid_t gid, gid_t *ret, size_t max);
 int ws_sys_sched_setaffinity(const void *mask, size_t size);
 /* The CPU of the calling thread. */
 int ws_sys_getcpu(void);
+/* 0; the whole mask is written. -EINVAL: it is too small for the CPUs of this machine. */
+int ws_sys_sched_getaffinity(void *ret_mask, size_t size);
 int ws_sys_sched_setscheduler(int policy, int priority);
 int ws_sys_getrlimit(int resource, struct rlimit *ret);
 int ws_sys_setrlimit(int resource, const struct rlimit *limit);

@@ -420,6 +420,22 @@ int ws_sys_getcpu(void)
 	return 0;
 }
 
+/* CPU 0 alone, unless it is scripted. */
+int ws_sys_sched_getaffinity(void *ret_mask, size_t size)
+{
+	struct sys_fake_call c = {.fn = SYS_FAKE_GETAFFINITY, .fd = -1, .len = size};
+	ssize_t ret;
+
+	memset(ret_mask, 0, size);
+	if (sys_fake_answered(&c, ret_mask, size, &ret)) {
+		return (int)ret;
+	}
+	if (size) {
+		*(uint8_t *)ret_mask = 1;
+	}
+	return (int)sys_fake_logged(c, 0);
+}
+
 int ws_sys_sched_setscheduler(int policy, int priority)
 {
 	struct sys_fake_call c = {
