@@ -43,6 +43,7 @@ struct ws_load_run {
 	uint64_t late; /* packets that left after the next one was due */
 	int64_t lateness_max_ns;
 	uint64_t stalls;		   /* times that a worker was held up for more than 1 ms */
+	int64_t stall_max_ns;		   /* the longest wait for the CPU or the kernel */
 	uint64_t pacer_waits;		   /* packets that a worker waited for */
 	int64_t cpu_ns, send_ns, stamp_ns; /* of all workers together */
 	uint64_t calls;			   /* system calls that sent */

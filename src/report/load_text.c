@@ -91,9 +91,9 @@ static void remarks(struct ws_text *t, const struct ws_load_run *run)
 		{run->given_up, " given up, as the kernel had no room for long"},
 		{run->again, " times no room in the kernel"},
 		{run->slots_full, " times all slots of the ring taken"},
-		{run->qdisc_drops, " dropped by the interface's queues after they were accepted"},
+		{run->qdisc_drops, " dropped by the interface's queues"},
 		{ws_load_flat_out(run) ? 0 : run->late, late},
-		{run->stalls, " times held up for more than 1 ms"},
+		{run->stalls, " stalls of more than 1 ms"},
 	};
 	const char *separator = "; also ";
 	size_t i;

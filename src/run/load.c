@@ -492,6 +492,9 @@ static void add_up(struct run *r)
 		if (s->lateness_max_ns > res->lateness_max_ns) {
 			res->lateness_max_ns = s->lateness_max_ns;
 		}
+		if (s->stall_max_ns > res->stall_max_ns) {
+			res->stall_max_ns = s->stall_max_ns;
+		}
 		res->cpu_ns += s->cpu_ns;
 		res->send_ns += s->send_ns;
 		res->stamp_ns += s->stamp_ns;

@@ -83,7 +83,7 @@ static void say_backpressure(
 	try(l, "a lower rate");
 	try(l, "a look at the queue: tc -s qdisc show");
 	if (!f->setup->qdisc_bypass && *f->qdisc && strcmp(f->qdisc, "noqueue") != 0) {
-		try(l, "past the queue, if it is not to shape: --bypass on");
+		try(l, "--bypass on, if this queue is not meant to shape the load");
 	}
 }
 
@@ -94,9 +94,13 @@ static void say_cpu(
 	uint64_t attempted = r->sent + r->failed;
 	struct ws_cpu_place place = {.numa_node = -1};
 
-	add(l, "the pacer waited for %.1f %% of the packets: %.0f ns a packet, %.0f of them in send calls",
-		percent(r->pacer_waits, attempted), per(r->cpu_ns, attempted),
-		per(r->send_ns, attempted));
+	add(l,
+		"the pacer waited for %.1f %% of the packets: %.0f ns a packet, %.0f %% of the time in send "
+		"calls",
+		percent(r->pacer_waits, attempted), per(r->elapsed_ns * s->workers, attempted),
+		r->elapsed_ns > 0
+			? 100.0 * (double)r->send_ns / ((double)r->elapsed_ns * s->workers)
+			: 0);
 	if (f->cpu >= 0) {
 		ws_cpu_place_look(f->cpu, &place);
 		add(l, ", on CPU %d%s%s", f->cpu, *place.governor ? ", governor " : "",
@@ -166,8 +170,9 @@ static void warn_all(
 	}
 	if (r->stalls) {
 		ws_warn(w,
-			"%s: held up %llu times for more than 1 ms, at most %.1f ms (is something else running?)",
-			rate, (unsigned long long)r->stalls, (double)r->lateness_max_ns * 1e-6);
+			"%s: held up %llu time%s for more than 1 ms, at most %.1f ms (is something else running?)",
+			rate, (unsigned long long)r->stalls, r->stalls == 1 ? "" : "s",
+			(double)r->stall_max_ns * 1e-6);
 	}
 	if (!r->balanced) {
 		ws_warn(w,

@@ -421,6 +421,9 @@ static void mark_stall(struct ws_load_worker *w, int64_t before_ns)
 	int64_t held = w->flat_out ? w->stats.end_ns ? before_ns - w->stats.end_ns : 0
 				   : before_ns - w->staged[0].intended_ns + w->c.lead_ns;
 
+	if (held > w->stats.stall_max_ns) {
+		w->stats.stall_max_ns = held;
+	}
 	if (held <= STALL_NS) {
 		w->stalled = false;
 	} else if (!w->stalled) {

@@ -48,7 +48,7 @@ struct ws_load_worker_stats {
 	int refusal;	     /* -errno of the last frame that was refused; 0: none */
 	uint64_t again;
 	uint64_t late, stalls, pacer_waits;
-	int64_t lateness_max_ns;
+	int64_t lateness_max_ns, stall_max_ns;
 	int64_t end_ns; /* when the last send call returned; 0: nothing was sent */
 	int64_t cpu_ns, send_ns, stamp_ns;
 	uint64_t stamps_wanted, stamps_missing, stamps_unread;
