@@ -6,7 +6,8 @@
 #include <stdint.h>
 
 struct ws_device {
-	char bus[32];		 /* address: "0000:03:00.0"; empty: none, or unknown */
+	char bus[32];		 /* address: "0000:03:00.0", "usb-0000:00:14.0-2"; empty: none, or
+				      unknown */
 	char pcie_speed[24];	 /* as the kernel says, "8.0 GT/s PCIe"; empty: unknown */
 	unsigned pcie_width;	 /* lanes in use; 0: unknown */
 	unsigned pcie_width_max; /* that the device has; 0: unknown */
@@ -17,7 +18,8 @@ struct ws_device {
 
 /*
  * Of an interface in the calling thread's namespace: the bus address by ethtool (a socket opened there),
- * the rest from /sys/bus/pci/devices/. What cannot be known stays so; never an error.
+ * the rest from /sys/bus/pci/devices/. What cannot be known stays so; never an error. A virtual function
+ * has the lanes of the card that it is on; a paravirtual device (virtio, vmxnet3) has none that carry anything.
  */
 void ws_device_look(const char *ifname, struct ws_device *ret);
 
@@ -27,5 +29,8 @@ struct ws_cpu_place {
 };
 void ws_cpu_place_look(int cpu, struct ws_cpu_place *ret);
 
-/* CPUs that this process may use, ascending, at most max into cpus. Returns how many there are, or -errno. */
+/*
+ * CPUs that the calling thread may use, which are the process's if it was not pinned; ascending, at most max
+ * into cpus. Returns how many there are, or -errno.
+ */
 int ws_cpu_allowed(unsigned *cpus, unsigned max);
