@@ -395,8 +395,8 @@ static void test_ledger(void **state)
 	assert_has(text, strerror(ENOBUFS));
 	assert_has(text,
 		"), 2 given up, as the kernel had no room for long, 3 times no room in the kernel, "
-		"4 times all slots of the ring taken, 5 dropped by the interface's queues after "
-		"they were accepted, 6 times held up for more than 1 ms cost");
+		"4 times all slots of the ring taken, 5 dropped by the interface's queues, "
+		"6 stalls of more than 1 ms cost");
 	free(text);
 
 	r = sample_load_new(1);
