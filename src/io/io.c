@@ -29,7 +29,7 @@ const char *ws_io_tx_best(const struct ws_io_tx_use *use)
 {
 	/*
 	 * Over veth, one core, 64 frames a call, as shares of the rate of a bare sendmmsg loop:
-	 * without stamps rings reach 1.04 to 1.24, `socket` 0.90 to 1.03; with 1 in 16 stamped 0.92
+	 * without stamps rings reach 1.00 to 1.24, `socket` 0.90 to 1.04; with 1 in 16 stamped 0.92
 	 * to 1.04 and 0.77 to 0.94; with 1 in 4 about 0.73 and 0.76; with all 0.43 and 0.52. The two
 	 * rings do not differ by more than the runs do.
 	 */
