@@ -312,28 +312,36 @@ static void test_every_length(void **state)
 	}
 }
 
-/* The last 16 bits of the sequence take the checksum through all its values: never 0 on the wire. */
-static void test_udp_checksum_is_never_zero(void **state)
+/*
+ * The number takes the checksum through all its values, of which UDP has all ones for the one that ICMP has
+ * as 0.
+ */
+static void test_all_checksums(void **state)
 {
+	static const uint8_t l4[2] = {34, 54};
+
 	(void)state;
-	for (unsigned version = 4; version <= 6; version += 2) {
+	for (unsigned i = 0; i < 4; i++) {
 		struct ws_traffic_spec spec = plain();
-		unsigned all_ones = 0, off = version == 4 ? 40 : 60;
+		unsigned zeros = 0, all_ones = 0, off;
 		struct ws_traffic *t;
 		uint8_t f[100];
 
-		spec.ip_version = version;
+		spec.proto = i / 2 ? WS_PROTO_ICMP_ECHO : WS_PROTO_UDP;
+		spec.ip_version = i % 2 ? 6 : 4;
 		spec.len_min = spec.len_max = 78;
+		off = l4[i % 2] + (spec.proto == WS_PROTO_UDP ? 6 : 2);
 		t = make(&spec);
 		for (uint64_t n = 0; n <= 0xffff; n++) {
 			assert_int_equal(ws_traffic_write(t, f, n), 78);
-			assert_true(f[off] != 0 || f[off + 1] != 0);
-			if (f[off] == 0xff && f[off + 1] == 0xff) {
-				all_ones++;
+			zeros += f[off] == 0 && f[off + 1] == 0;
+			all_ones += f[off] == 0xff && f[off + 1] == 0xff;
+			if (f[off] == f[off + 1]) {
 				check_frame(t, &spec, n, 0);
 			}
 		}
-		assert_true(all_ones > 0);
+		assert_int_equal(zeros > 0, spec.proto == WS_PROTO_ICMP_ECHO);
+		assert_int_equal(all_ones > 0, spec.proto == WS_PROTO_UDP);
 		ws_traffic_free(t);
 	}
 }
@@ -455,6 +463,7 @@ static void test_flows(void **state)
 	check_flows(WS_PROTO_UDP, 4, 2);
 	check_flows(WS_PROTO_UDP, 4, 1000);
 	check_flows(WS_PROTO_UDP, 4, 16384);
+	check_flows(WS_PROTO_UDP, 4, 16385);
 	check_flows(WS_PROTO_UDP, 4, 40000);
 	check_flows(WS_PROTO_RAW, 0, 40000);
 }
@@ -611,7 +620,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_byte),
 		cmocka_unit_test(test_every_length),
-		cmocka_unit_test(test_udp_checksum_is_never_zero),
+		cmocka_unit_test(test_all_checksums),
 		cmocka_unit_test(test_probes),
 		cmocka_unit_test(test_same_as_a_frame),
 		cmocka_unit_test(test_flows),

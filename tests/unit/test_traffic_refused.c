@@ -58,6 +58,7 @@ static void vary(struct ws_traffic_spec *spec, unsigned field, enum ws_vary_kind
 		__VA_ARGS__;                      \
 		expect(__LINE__, &s, want);       \
 	} while (0)
+
 static void test_refused_headers(void **state)
 {
 	static const uint8_t header[256];
