@@ -21,6 +21,7 @@ static void test_the_same_for_ever(void **state)
 	assert_true(ws_random_at(0, 0, 0) == UINT64_C(0x74369c9bb2175e28));
 	assert_true(ws_random_at(1, 1, 2) == UINT64_C(0x2f8e0771d97ef66d));
 	assert_true(ws_random_at(UINT64_MAX, 11, UINT64_MAX) == UINT64_C(0x9202ad72ee7d23ae));
+	assert_true(ws_random_keyed(ws_random_key(1, 1), 2) == ws_random_at(1, 1, 2));
 }
 
 static int compare_u64(const void *a, const void *b)
