@@ -80,6 +80,70 @@ static void test_other_units(void **state)
 	assert_string_equal(ws_format_bytes(buf, sizeof(buf), 1536), "1.50 KiB");
 }
 
+/* Five digits show what three would round away. */
+static void test_fine(void **state)
+{
+	static const struct {
+		double value;
+		const char *ns, *pps;
+	} cases[] = {
+		{0, "0 ns", "0 pps"},
+		{64, "64 ns", "64 pps"},
+		{64.25, "64.250 ns", "64.250 pps"},
+		{0.25, "0.25 ns", "0.25 pps"},
+		{999.994, "999.99 ns", "999.99 pps"},
+		{999.996, "1.0000 us", "1.0000 kpps"},
+		{9999.9, "9.9999 us", "9.9999 kpps"},
+		{9999.96, "10.000 us", "10.000 kpps"},
+		{20013, "20.013 us", "20.013 kpps"},
+		{99998, "99.998 us", "99.998 kpps"},
+		{14880952, "14.881 ms", "14.881 Mpps"},
+		{-20013, "-20.013 us", "-20.013 kpps"},
+		{NAN, "-", "-"},
+	};
+	char buf[32];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		ws_format_ns_fine(buf, sizeof(buf), cases[i].value);
+		assert_string_equal(buf, cases[i].ns);
+		ws_format_pps_fine(buf, sizeof(buf), cases[i].value);
+		assert_string_equal(buf, cases[i].pps);
+	}
+	assert_string_equal(ws_format_bps(buf, sizeof(buf), 67.2e6), "67.2 Mbit/s");
+	assert_string_equal(ws_format_bps(buf, sizeof(buf), 9.87e9), "9.87 Gbit/s");
+	assert_string_equal(ws_format_bps(buf, sizeof(buf), 512), "512 bit/s");
+}
+
+/* All and nothing are said only of all and nothing. */
+static void test_share(void **state)
+{
+	static const struct {
+		double share;
+		const char *text;
+	} cases[] = {
+		{0, "0%"},
+		{1, "100%"},
+		{0.5, "50.00%"},
+		{0.9123, "91.23%"},
+		{0.9999, "99.99%"},
+		{0.99995, ">99.99%"},
+		{0.999999, ">99.99%"},
+		{0.0001, "0.01%"},
+		{0.00005, "<0.01%"},
+		{1.026, "102.6%"},
+		{1.00001, "100.0%"},
+		{NAN, "-"},
+	};
+	char buf[32];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		assert_string_equal(
+			ws_format_share(buf, sizeof(buf), cases[i].share), cases[i].text);
+	}
+}
+
 static void test_small_buffers(void **state)
 {
 	const struct ws_rate rate = {.unit = WS_RATE_BPS_L1, .value = {123456789, 1}};
@@ -237,6 +301,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ns),
 		cmocka_unit_test(test_other_units),
+		cmocka_unit_test(test_fine),
+		cmocka_unit_test(test_share),
 		cmocka_unit_test(test_small_buffers),
 		cmocka_unit_test(test_rate),
 		cmocka_unit_test(test_stamps),
