@@ -196,8 +196,8 @@ static void stamps_text(struct ws_text *t, const struct ws_load_run *run)
 		[WS_ORIGIN_SOFTWARE] = "kernel stamps (software), at the driver's hand-over",
 		[WS_ORIGIN_AT_COPY] = "kernel stamps (at copy), of the outgoing packet's copy",
 		[WS_ORIGIN_USER] =
-			"this program's own times, just before the send call: what the kernel "
-			"does after that is not in them",
+			("this program's own times, just before the send call: what the kernel "
+			 "does after that is not in them"),
 	};
 	char buf[WS_CELL_SIZE];
 

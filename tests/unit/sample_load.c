@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "unit/sample_report.h"
+
 #define LEN 60
 
 static char *argv[] = {
@@ -55,16 +57,8 @@ struct ws_load_report *sample_load_new(size_t runs)
 	r->argc = 4;
 	r->argv = argv;
 	strcpy(r->started, "2026-01-02T03:04:05.000000006Z");
-	strcpy(r->host.hostname, "bench1");
-	strcpy(r->host.kernel, "6.1.0");
-	strcpy(r->host.arch, "x86_64");
-	strcpy(r->host.clocksource, "tsc");
-	strcpy(r->tx.name, "ws0");
-	strcpy(r->tx.driver, "veth");
-	memcpy(r->tx.mac, "\x02\x00\x00\x00\x00\xa1", 6);
-	r->tx.mtu = 1500;
-	r->tx.link_bps = UINT64_C(10000000000);
-	strcpy(r->tx.qdisc, "noqueue");
+	sample_host(&r->host);
+	sample_endpoint(&r->tx);
 	r->lab = true;
 	r->io = "socket";
 	strcpy(r->io_why, "a virtual link copies each frame anyway");

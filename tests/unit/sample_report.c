@@ -9,6 +9,27 @@
 static char *argv[] = {
 	(char[]){"wirestamp"}, (char[]){"latency"}, (char[]){"--lab"}, (char[]){"--json"}, NULL};
 
+void sample_host(struct ws_host_facts *h)
+{
+	strcpy(h->hostname, "bench1");
+	strcpy(h->kernel, "6.1.0");
+	strcpy(h->arch, "x86_64");
+	strcpy(h->cpu, "Example CPU");
+	strcpy(h->governor, "performance");
+	strcpy(h->clocksource, "tsc");
+	h->cpus = 4;
+}
+
+void sample_endpoint(struct ws_endpoint *e)
+{
+	strcpy(e->name, "ws0");
+	strcpy(e->driver, "veth");
+	memcpy(e->mac, "\x02\x00\x00\x00\x00\xa1", 6);
+	e->mtu = 1500;
+	e->link_bps = UINT64_C(10000000000);
+	strcpy(e->qdisc, "noqueue");
+}
+
 struct ws_latency_report *sample_report_new(size_t runs)
 {
 	struct ws_latency_report *r = calloc(1, sizeof(*r));
@@ -21,19 +42,8 @@ struct ws_latency_report *sample_report_new(size_t runs)
 	r->argc = 4;
 	r->argv = argv;
 	strcpy(r->started, "2026-01-02T03:04:05.000000006Z");
-	strcpy(r->host.hostname, "bench1");
-	strcpy(r->host.kernel, "6.1.0");
-	strcpy(r->host.arch, "x86_64");
-	strcpy(r->host.cpu, "Example CPU");
-	strcpy(r->host.governor, "performance");
-	strcpy(r->host.clocksource, "tsc");
-	r->host.cpus = 4;
-	strcpy(r->tx.name, "ws0");
-	strcpy(r->tx.driver, "veth");
-	memcpy(r->tx.mac, "\x02\x00\x00\x00\x00\xa1", 6);
-	r->tx.mtu = 1500;
-	r->tx.link_bps = UINT64_C(10000000000);
-	strcpy(r->tx.qdisc, "noqueue");
+	sample_host(&r->host);
+	sample_endpoint(&r->tx);
 	r->rx = r->tx;
 	strcpy(r->rx.name, "ws1");
 	r->rx.mac[5] = 0xa2;

@@ -10,6 +10,9 @@
 /* Everything known, lab, software stamps; `runs` runs at 100, 200, ... kpps with nothing sent yet.
  */
 struct ws_latency_report *sample_report_new(size_t runs);
+/* The host and the sending interface of such reports. */
+void sample_host(struct ws_host_facts *h);
+void sample_endpoint(struct ws_endpoint *e);
 void sample_report_free(struct ws_latency_report *r);
 
 /* n more packets that arrived and took ns. */

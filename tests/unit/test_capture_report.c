@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "report/read_report.h"
+#include "unit/json_at.h"
 
 #define UNKNOWN UINT64_MAX
 
@@ -63,21 +64,6 @@ static struct ws_capture_report sample(struct ws_capture_counts *interfaces, uns
 	};
 }
 
-static json_t *load(char *text, size_t size)
-{
-	json_error_t error;
-	json_t *o;
-
-	assert_true(size > 0);
-	assert_int_equal(text[size - 1], '\n');
-	o = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
-	if (!o) {
-		fail_msg("%s in %s", error.text, text);
-	}
-	free(text);
-	return o;
-}
-
 static json_t *document(const struct ws_capture_report *r)
 {
 	char *text = NULL;
@@ -87,7 +73,7 @@ static json_t *document(const struct ws_capture_report *r)
 	assert_non_null(out);
 	assert_int_equal(ws_capture_json(out, r), 0);
 	assert_int_equal(fclose(out), 0);
-	return load(text, size);
+	return json_read(text, size);
 }
 
 static json_t *get(json_t *o, const char *key)
@@ -338,7 +324,7 @@ static json_t *read_document(const struct ws_read_report *r)
 	assert_non_null(out);
 	assert_int_equal(ws_read_json(out, r), 0);
 	assert_int_equal(fclose(out), 0);
-	return load(text, size);
+	return json_read(text, size);
 }
 
 static void test_times_of_files(void **state)

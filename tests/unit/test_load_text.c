@@ -143,7 +143,8 @@ static void test_header(void **state)
 		"198.18.0.2:8620, 64 bytes backend socket (a virtual link copies each frame "
 		"anyway), bypassing qdisc noqueue (it would queue nothing) 1 worker on CPU 1 "
 		"(governor performance), pacing busy, late packets: catch-up, seed 1 wirestamp "
-		"1.2.3 on bench1, kernel 6.1.0 x86_64, clocksource tsc, 2026-01-02T03:04:05Z ");
+		"1.2.3 on bench1, kernel 6.1.0 x86_64, clocksource tsc, governor performance, "
+		"2026-01-02T03:04:05Z ");
 	free(text);
 
 	r = sample(SAMPLE_PLAIN);
