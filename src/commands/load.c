@@ -126,7 +126,8 @@ static int choose_bypass(struct state *s, const struct ws_qdisc_facts *q, bool k
 				"the queue discipline is unknown");
 		} else if (ws_qdisc_may_bypass(q)) {
 			s->setup.qdisc_bypass = true;
-			snprintf(r->bypass_why, sizeof(r->bypass_why), "%s only costs time", root);
+			snprintf(r->bypass_why, sizeof(r->bypass_why),
+				"%s does no more than cost time", root);
 		} else {
 			snprintf(r->bypass_why, sizeof(r->bypass_why), "%s%s%s shapes or orders",
 				root, *q->leaves ? " over " : "", q->leaves);
@@ -445,6 +446,7 @@ static int prepare(struct state *s)
 	s->setup.netns = s->end.netns;
 	s->setup.ifindex = s->end.nic.ifindex;
 	s->setup.backend = s->o.backend;
+	s->setup.queued = !s->setup.qdisc_bypass && (!known || strcmp(q.root, "noqueue") != 0);
 	s->setup.late_skip = s->o.late_skip;
 	s->setup.realtime = s->o.realtime;
 	s->setup.source = s->frames.source;
@@ -612,6 +614,7 @@ static int run_rates(struct state *s)
 		r->run_count = i + 1;
 		r->io = granted.backend;
 		r->clock_read_ns = granted.clock_read_ns;
+		snprintf(r->io_why, sizeof(r->io_why), "%s", granted.why ? granted.why : "");
 		keep(s, &unwritten);
 		if (run->faulted) {
 			ws_error("%s (what was measured until then is in the result)",

@@ -69,7 +69,7 @@ static bool starved(const struct ws_limit_evidence *e)
 enum ws_limit_cause ws_limit_find(const struct ws_limit_evidence *e)
 {
 	bool flat_out = !(e->requested_pps > 0);
-	uint64_t held = e->refused + e->again + e->qdisc_drops + e->bound_waits;
+	uint64_t held = e->refused + e->again + e->qdisc_drops + e->qdisc_holds + e->bound_waits;
 	uint64_t percent = e->accepted / 100 + (e->accepted % 100 != 0);
 
 	if (!flat_out && reached(e)) {

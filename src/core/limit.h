@@ -24,6 +24,7 @@ struct ws_limit_evidence {
 	uint64_t refused;     /* sends that ended in ENOBUFS */
 	uint64_t again;	      /* sends that ended in EAGAIN, or found no free slot in a ring */
 	uint64_t qdisc_drops; /* of the interface's queues, over the run */
+	uint64_t qdisc_holds; /* times that they held packets back (overlimits); not past them */
 	uint64_t bound_waits; /* times the bound on outstanding stamps held the sender */
 	uint64_t pacer_waits; /* packets that the pacer had to wait for: it was ahead */
 	uint64_t late;	      /* packets sent later than intended, beyond the tolerance */
@@ -40,7 +41,7 @@ struct ws_limit_evidence {
  * - none: accepted is at least 99.9 % of requested
  * - link: the request at layer 1 (preamble, gap, FCS and padding counted) is more than the link
  *   carries; when flat out, accepted is at least 98 % of what it carries
- * - backpressure: refused, again, qdisc_drops and bound_waits together exceed 0.1 % of accepted
+ * - backpressure: refused, again, qdisc_drops, qdisc_holds and bound_waits together exceed 0.1 % of accepted
  * - cpu: the pacer waited for less than 1 % of the packets, and the sender had the CPU for at least
  *   80 % of the time, as far as that is known
  * - rate-control: packets were late all the same

@@ -86,6 +86,7 @@ static void put_accounts(struct ws_doc *d, json_t *o, const struct ws_load_run *
 	ws_doc_put(d, o, "again", ws_doc_count(run->again));
 	ws_doc_put(d, o, "slots_full", ws_doc_count(run->slots_full));
 	ws_doc_put(d, o, "qdisc_drops", ws_doc_count(run->qdisc_drops));
+	ws_doc_put(d, o, "qdisc_overlimits", ws_doc_count(run->qdisc_overlimits));
 	ws_doc_put(d, o, "balanced", json_boolean(run->balanced));
 	ws_doc_put(d, o, "late", ws_doc_count(run->late));
 	ws_doc_put(d, o, "lateness_max_ns", time_known(run->lateness_max_ns));

@@ -37,6 +37,7 @@ struct ws_load_run {
 	uint64_t again;	  /* times the kernel had no room */
 	uint64_t slots_full;  /* of again: times all slots of the ring were taken */
 	uint64_t qdisc_drops; /* of the interface's queues over the run */
+	uint64_t qdisc_overlimits; /* times that these held packets back */
 	bool wire_known;
 	uint64_t wire_packets; /* the interface's transmit counter over the run */
 

@@ -108,11 +108,33 @@ static unsigned stamped_every(const struct ws_load_setup *s)
 	return each <= STAMPED_PPS ? 1 : (unsigned)(each / STAMPED_PPS + 0.999);
 }
 
+/* The backend for this rate, and why. */
+static const char *pick_backend(const struct run *r, const char **ret_why)
+{
+	const struct ws_load_setup *s = r->setup;
+	const struct ws_io_tx_use use = {
+		.stamped_permille = s->stamp == WS_ORIGIN_SOFTWARE ? 1000 / r->every : 0,
+		.launch = s->pacing == WS_LOAD_TXTIME,
+		.queued = s->queued,
+	};
+	const char *best = ws_io_tx_best(&use);
+
+	if (s->backend) {
+		*ret_why = NULL;
+		return s->backend;
+	}
+	*ret_why = strcmp(best, "socket") != 0 ? "a transmit ring costs least a packet"
+		   : use.queued ? "behind a queue discipline it is told of each refusal"
+		   : use.launch ? "each packet has a launch time"
+				: "many packets are stamped";
+	return best;
+}
+
 static int open_worker(struct run *r, struct worker *w, struct ws_load_granted *granted)
 {
 	const struct ws_load_setup *s = r->setup;
 	struct ws_io_config config = {
-		.backend = s->backend,
+		.backend = pick_backend(r, &granted->why),
 		.dirs = WS_IO_TX,
 		.ifindex = s->ifindex,
 		.frame_max = s->source.len_max,
@@ -135,6 +157,11 @@ static int open_worker(struct run *r, struct worker *w, struct ws_load_granted *
 		return saved;
 	}
 	rc = ws_io_open(&w->io, &config);
+	if (rc == -EOPNOTSUPP && !s->backend && strcmp(config.backend, "socket") != 0) {
+		config.backend = "socket";
+		granted->why = "this kernel has no transmit ring";
+		rc = ws_io_open(&w->io, &config);
+	}
 	ws_netns_leave(saved);
 	if (rc < 0) {
 		return rc;
@@ -523,7 +550,7 @@ static void add_up(struct run *r)
 	res->elapsed_ns = end > r->start_ns ? end - r->start_ns : 0;
 }
 
-static void fill_result(struct run *r, const struct ws_load_granted *granted)
+static void fill_result(struct run *r)
 {
 	const struct ws_load_setup *s = r->setup;
 	struct ws_load_run *res = r->result;
@@ -533,14 +560,17 @@ static void fill_result(struct run *r, const struct ws_load_granted *granted)
 	res->wire_known = r->counted && r->before.has_counters && look(r, &r->after) == 0 &&
 			  r->after.has_counters;
 	res->wire_packets = r->after.tx_packets - r->before.tx_packets;
-	res->qdisc_drops = r->queued && look_at_queue(r, &r->queue_after)
-				   ? r->queue_after.drops - r->queue_before.drops
-				   : UINT64_MAX;
+	res->qdisc_drops = res->qdisc_overlimits = UINT64_MAX;
+	if (r->queued && look_at_queue(r, &r->queue_after)) {
+		/* The kernel's counters have 32 bits. */
+		res->qdisc_drops = (uint32_t)(r->queue_after.drops - r->queue_before.drops);
+		res->qdisc_overlimits =
+			(uint32_t)(r->queue_after.overlimits - r->queue_before.overlimits);
+	}
 	ws_load_verdict(r->warnings, res,
 		&(struct ws_load_verdict_facts){
 			.setup = s,
 			.qdisc = r->queued ? r->queue_before.root : "",
-			.backend = granted->backend,
 			.cpu = r->workers[0].cpu_seen,
 		});
 }
@@ -627,7 +657,7 @@ int ws_load_run(const struct ws_load_setup *setup, struct ws_load_run *ret,
 		if (r->collector) {
 			ws_load_collect(r->collector);
 		}
-		fill_result(r, ret_granted);
+		fill_result(r);
 	}
 	for (unsigned i = 0; i < setup->workers; i++) {
 		ws_load_worker_free(r->workers[i].worker);

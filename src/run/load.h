@@ -32,6 +32,7 @@ struct ws_load_setup {
 	int netns;	  /* descriptor, -1: the current one */
 	int ifindex;
 	const char *backend; /* NULL: auto */
+	bool queued;	     /* frames may wait in a queue discipline */
 	bool qdisc_bypass;
 	enum ws_load_pacing pacing;
 	enum ws_clock launch_clock; /* WS_LOAD_TXTIME */
@@ -60,6 +61,7 @@ struct ws_load_fault {
 /* What the kernel granted; for the report. */
 struct ws_load_granted {
 	const char *backend;
+	const char *why; /* it was picked; NULL: it was asked for */
 	uint64_t send_buffer;
 	int64_t clock_read_ns;
 };

@@ -8,6 +8,12 @@
 #include "core/limit.h"
 #include "host/device.h"
 
+/* And not 0. */
+static bool known(uint64_t count)
+{
+	return count && count != UINT64_MAX;
+}
+
 static double percent(uint64_t part, uint64_t whole)
 {
 	return whole ? 100.0 * (double)part / (double)whole : 0.0;
@@ -73,12 +79,20 @@ static void say_backpressure(
 		}
 		any = true;
 	}
-	if (r->qdisc_drops && r->qdisc_drops != UINT64_MAX) {
-		add(l, "%squeue discipline %s of %s dropped %llu", any ? "; " : "",
-			*f->qdisc ? f->qdisc : "(unknown)", f->setup->name,
-			(unsigned long long)r->qdisc_drops);
-	} else if (*f->qdisc && strcmp(f->qdisc, "noqueue") != 0) {
-		add(l, "; queue discipline: %s", f->qdisc);
+	if (*f->qdisc && strcmp(f->qdisc, "noqueue") != 0) {
+		add(l, "%squeue discipline %s of %s", any ? "; " : "", f->qdisc, f->setup->name);
+		if (known(r->qdisc_drops) || known(r->qdisc_overlimits)) {
+			add(l, " dropped %llu and held packets back %llu times",
+				(unsigned long long)(known(r->qdisc_drops) ? r->qdisc_drops : 0),
+				(unsigned long long)(known(r->qdisc_overlimits)
+							     ? r->qdisc_overlimits
+							     : 0));
+		}
+		if (r->elapsed_ns > 0) {
+			add(l, "; %.1f Mbit/s were accepted",
+				8e3 * (double)(r->sent_bytes + 4 * r->sent) /
+					(double)r->elapsed_ns);
+		}
 	}
 	try(l, "a lower rate");
 	try(l, "a look at the queue: tc -s qdisc show");
@@ -157,7 +171,7 @@ static void warn_all(
 			(unsigned long long)r->stamps_missing, (unsigned long long)r->stamps_wanted,
 			name);
 	}
-	if (r->qdisc_drops && r->qdisc_drops != UINT64_MAX) {
+	if (known(r->qdisc_drops)) {
 		ws_warn(w, "%s: queue discipline %s of %s dropped %llu packets", rate, f->qdisc,
 			name, (unsigned long long)r->qdisc_drops);
 	}
@@ -168,7 +182,7 @@ static void warn_all(
 			rate, name, (unsigned long long)r->wire_packets,
 			(unsigned long long)r->sent);
 	}
-	if (r->stalls) {
+	if (r->stalls && strcmp(r->limit.cause, ws_limit_name(WS_LIMIT_BACKPRESSURE)) != 0) {
 		ws_warn(w,
 			"%s: held up %llu time%s for more than 1 ms, at most %.1f ms (is something else running?)",
 			rate, (unsigned long long)r->stalls, r->stalls == 1 ? "" : "s",
@@ -192,8 +206,11 @@ void ws_load_verdict(
 		.elapsed_ns = r->elapsed_ns,
 		.refused = r->failed,
 		.again = r->again,
-		.qdisc_drops = r->qdisc_drops == UINT64_MAX ? 0 : r->qdisc_drops,
-		.bound_waits = f->bound_waits,
+		.qdisc_drops = s->qdisc_bypass || r->qdisc_drops == UINT64_MAX ? 0 : r->qdisc_drops,
+		/* Others than ours may go through a queue that ours pass by. */
+		.qdisc_holds = s->qdisc_bypass || r->qdisc_overlimits == UINT64_MAX
+				       ? 0
+				       : r->qdisc_overlimits,
 		.pacer_waits = r->pacer_waits,
 		.late = r->late + r->skipped,
 		.link_bps = s->link_bps,

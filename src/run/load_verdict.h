@@ -6,10 +6,8 @@
 
 struct ws_load_verdict_facts {
 	const struct ws_load_setup *setup;
-	uint64_t bound_waits;
-	const char *qdisc;   /* root queue discipline; empty: unknown */
-	const char *backend; /* in use */
-	int cpu;	     /* on which the first worker ran; -1: unknown */
+	const char *qdisc; /* root queue discipline; empty: unknown */
+	int cpu;	   /* on which the first worker ran; -1: unknown */
 };
 
 /* Fills in r->limit and adds to the warnings; everything else of r stands. */
