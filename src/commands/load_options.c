@@ -352,7 +352,7 @@ static const struct ws_option options[] = {
 	{"workers", 0, "N", "send with N threads, at most 64 (default 1)", take_workers},
 	{"cpu", 0, "LIST", "run the workers on these CPUs, one for each: 2, 0,1 or 0-3", take_cpu},
 	{"realtime", 0, NULL, "run them with real-time priority, memory locked", take_realtime},
-	{"force", 0, NULL, "more workers than CPUs, or a rate above what a virtual link says",
+	{"force", 0, NULL, "more workers than CPUs, or a rate above what the link says it carries",
 		take_force},
 	{"yes", 'y', NULL, "send even on an interface that carries a default route", take_yes},
 

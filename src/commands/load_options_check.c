@@ -14,8 +14,8 @@
 #define RAW_FLOW_BITS  40
 
 /* Locally administered; RFC 2544's and RFC 5180's addresses for measuring. */
-static const uint8_t src_mac[6] = {0x02, 0x57, 0x53, 0, 0, 1};
-static const uint8_t dst_mac[6] = {0x02, 0x57, 0x53, 0, 0, 2};
+static const uint8_t src_mac[6] = {2, 0, 0, 0, 0, 1};
+static const uint8_t dst_mac[6] = {2, 0, 0, 0, 0, 2};
 static const uint8_t src_ipv4[4] = {198, 18, 0, 1}, dst_ipv4[4] = {198, 18, 0, 2};
 static const uint8_t src_ipv6[16] = {0x20, 0x01, 0, 0x02, [15] = 1};
 static const uint8_t dst_ipv6[16] = {0x20, 0x01, 0, 0x02, [15] = 2};
@@ -455,6 +455,11 @@ static int check_results(const struct ws_load_parse *p)
 	if (o->json && !strcmp(o->dry_run, "-")) {
 		ws_error("--dry-run - and --json: both want standard output (write to a file, or "
 			 "leave out --json)");
+		return -1;
+	}
+	if (o->json || o->out) {
+		ws_error("--dry-run and %s: nothing is sent, so there is no result (leave one out)",
+			o->json ? "--json" : "--out");
 		return -1;
 	}
 	if (has_unit(o, WS_RATE_MAX)) {

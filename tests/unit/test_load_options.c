@@ -195,7 +195,7 @@ static void good_lines(void **state)
 			"seed=1 pcap=- speed=1 io=auto bypass=auto pacing=busy late=catch-up "
 			"stamp=none workers=1 cpus= dry=- out=- require=-1 ip=4 proto=udp "
 			"sport=8620 dport=8620 ttl=64 tos=0 vlans=0 size=fixed:60-60 flows=1 "
-			"fill=probe tseed=1 dmac=025753000002 smac=025753000001 src=c6120001 "
+			"fill=probe tseed=1 dmac=020000000002 smac=020000000001 src=c6120001 "
 			"dst=c6120002"},
 		{"eth1 --dst 192.0.2.7", "if=eth1 *dst=c0000207 src=c6120001 ip=4"},
 		{"--dst 192.0.2.7 eth1@there", "if=eth1@there *dst=c0000207"},
@@ -324,9 +324,9 @@ static void good_lines(void **state)
 		{"--lab --require 0.5%", "require=0.5"},
 		{"--lab --require 100", "require=100"},
 		{"--lab -o run1", "out=run1"},
-		{"--dry-run a.pcapng", "if=- dry=a.pcapng dmac=025753000002 smac=025753000001"},
+		{"--dry-run a.pcapng", "if=- dry=a.pcapng dmac=020000000002 smac=020000000001"},
 		{"--dry-run - -c 5 --dst 2001:db8::1", "if=- dry=- ip=6 count=5"},
-		{"eth1 --dry-run a --json --rate 50%", "if=eth1 dry=a json"},
+		{"eth1 --dry-run a --rate 50%", "if=eth1 dry=a rates=1"},
 	};
 
 	(void)state;
@@ -582,6 +582,8 @@ static void bad_lines(void **state)
 		/* results */
 		{"--lab --dry-run=", "--dry-run : an empty name"},
 		{"--lab --dry-run - --json", "--dry-run - and --json: both"},
+		{"--lab --dry-run a --json", "--dry-run and --json: nothing is sent"},
+		{"--lab --dry-run a --out b", "--dry-run and --out: nothing is sent"},
 		{"--lab --dry-run a --rate max", "--dry-run and --rate max"},
 		{"--lab --dry-run a --rate 1kpps,2kpps", "--dry-run and --rate 1kpps,2kpps: 2"},
 		{"--dry-run a --rate 50%", "--dry-run and --rate 50%: .*link"},
