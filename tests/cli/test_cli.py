@@ -196,6 +196,63 @@ TABLE = [
     ),
     (1, r"{OUT}/none", "capture -r {OUT}/none"),
     (1, r"{OUT}", "capture -r {OUT}"),
+    # load: where
+    (2, r"load: needs an interface.*--lab", "load"),
+    (2, r"--lab.*eth1", "load --lab eth1"),
+    (2, r"eth2: unexpected", "load eth1 eth2 --dst 192.0.2.1"),
+    (2, rf"{NONE}: no destination.*--dst.*--dst-mac", f"load {NONE}"),
+    (1, rf"{NONE}: no such interface", f"load {NONE} --dst 192.0.2.1"),
+    (1, rf"{NONE}: no such interface", f"load {NONE} --dst-mac 02:00:00:00:00:07 --yes"),
+    (1, rf"{NONE}@if3.*namespace", f"load {NONE}@if3 --dst 192.0.2.1"),
+    (1, r"wsnonens", "load lo@wsnonens --dst 192.0.2.1"),
+    (1, r"lo: .*loopback.*\(.*--lab\)", "load lo --dst 192.0.2.1"),
+    # load: how much
+    (2, r"--rate : an empty rate", "load --lab --rate="),
+    (2, r"10kpsp.*100kpps, 1.5Mpps", "load --lab --rate 10kpsp"),
+    (2, r"--rate.*1000 .*kpps", "load --lab --rate 1000"),
+    (2, r"--count and --duration", "load --lab --duration 1s --count 5"),
+    (2, r"--count and --duration", "load --lab --rate max --duration 1s --count 5"),
+    (2, r"--duration 5: .*ms, s", "load --lab --duration 5"),
+    (2, r"--pattern.*burst:N", "load --lab --pattern bursts"),
+    (2, r"--pattern poisson and --rate max", "load --lab --rate max --pattern poisson"),
+    (2, r"--seed x: no number", "load --lab --seed x"),
+    (2, r"--rate.*292 years", "load --lab --count 1000000G"),
+    # load: frames; the error names the smallest size that would do
+    (2, r"--size 63: .*IPv4/UDP \(at least 64\)", "load --lab --size 63"),
+    (2, r"--size 64: .*IPv6/UDP \(at least 66\)", "load --lab --size 64 --dst ::1"),
+    (2, r"2 VLAN tags \(at least 86\)", "load --lab -s 85 --dst ::1 --tcp 1:2 --vlan 5,6"),
+    (2, r"--size 1518-64: goes down", "load --lab --size 1518-64"),
+    (2, r"--size.*imix", "load --lab --size mixed"),
+    (2, r"--vlan 4095: .*4094", "load --lab --vlan 4095"),
+    (2, r"--udp 1:65536: .*range", "load --lab --udp 1:65536"),
+    (2, r"--src and --dst: IPv4 and IPv6", "load --lab --src 192.0.2.1 --dst ::1"),
+    (2, r"--tcp.*--udp", "load --lab --udp 1:2 --tcp 1:2"),
+    (2, r"--icmp: needs an argument", "load --lab --icmp"),
+    (2, r"--ethertype and --dst", "load --lab --ethertype 0x88b5 --dst 192.0.2.1"),
+    (2, r"--header.*two hexadecimal digits", "load --lab --header 123"),
+    (2, r"--vary vlan: .*--vlan ID", "load --lab --vary vlan=inc:5"),
+    (2, r"--flows and --vary sport", "load --lab --flows 5 --vary sport=inc:5"),
+    (2, r"--payload.*text:STRING", "load --lab --payload full"),
+    # load: replay
+    (2, r"--pcap and --size", "load --lab --pcap a --size 64"),
+    (2, r"--speed and --rate", "load --lab --pcap a --speed 2 --rate 1kpps"),
+    (2, r"--speed 0: out of range", "load --lab --pcap a --speed 0"),
+    (2, r"--speed: .*--pcap", "load --lab --speed 2"),
+    (1, r"--pcap {OUT}/none", "load --pcap {OUT}/none --dry-run {OUT}/d.pcapng"),
+    (1, r"--pcap /dev/null", "load --pcap /dev/null --dry-run {OUT}/d.pcapng"),
+    # load: how
+    (2, r"--io.*auto.*socket", "load --lab --io magic"),
+    (2, r"--stamp hardware: not in this version", "load --lab --stamp hardware"),
+    (2, r"--pacing fq and --bypass on", "load --lab --pacing fq --bypass on"),
+    (2, r"--workers.*64", "load --lab --workers 65"),
+    (2, r"--cpu and --workers: 2 CPUs for 3", "load --lab --workers 3 --cpu 0,1"),
+    # load: results
+    (2, r"--dry-run and --rate max", "load --dry-run {OUT}/d.pcapng --rate max"),
+    (2, r"--dry-run and --rate.*one rate", "load --dry-run {OUT}/d.pcapng -r 1kpps,2kpps"),
+    (2, r"--dry-run - and --json", "load --dry-run - --json"),
+    (2, r"--require and --rate max", "load --lab --require 1 --rate max"),
+    (2, r"--require 101", "load --lab --require 101"),
+    (2, r"--out", "load --lab --out="),
 ]
 
 # The same, where the machine allows a lab. None of these gets as far as sending.
@@ -206,6 +263,12 @@ LAB_TABLE = [
     (1, r"--stamp|hardware", "latency --lab --stamp hardware"),
     (1, r"wsnone0.*ws0", "latency --tx wsnone0 --rx ws1"),
     (1, r"lo: .*loopback.*\(.*--lab\)", "latency --tx ws0 --rx lo"),
+    (1, r"--size.*MTU.*1518", "load --lab --size 1519"),
+    (1, r"{OUT}.*exists", "load --lab --out {OUT}"),
+    (1, r"--pacing fq: .*ws0", "load --lab --pacing fq"),
+    (1, r"--pacing txtime: .*ws0", "load --lab --pacing txtime"),
+    (1, r"--pcap {OUT}/none", "load --lab --pcap {OUT}/none"),
+    (1, r"--cpu.*", "load --lab --cpu 1023"),
     (1, r"wsnone0.*ws0", "capture wsnone0"),
     (1, r"filter: .*pcap-filter", "capture ws0 udp port"),
     (1, r"{OUT}/no/a: .*No such file", "capture ws0 -w {OUT}/no/a"),
@@ -336,6 +399,7 @@ def main():
     tap.case("--help", help_of, ["--help"], r"latency.*lab|lab.*latency")
     tap.case("--version", help_of, ["--version"], r"\Awirestamp \d+\.\d+\.\d+\n\Z")
     tap.case("latency --help lists every option", lists_options)
+    tap.case("load --help", help_of, ["load", "--help"], r"--rate.*--vary.*--pcap.*--dry-run")
     tap.case("lab --help", help_of, ["lab", "--help"], r"--side")
     tap.case("no command: help on stderr", no_command)
     tap.case("help on a full disk", help_to_a_full_disk)
