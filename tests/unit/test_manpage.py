@@ -119,6 +119,7 @@ def main():
     tap.case("the same commands", same_commands)
     tap.case("capture: the same options and defaults", same_options, "capture", 20)
     tap.case("latency: the same options and defaults", same_options, "latency", 15)
+    tap.case("load: the same options and defaults", same_options, "load", 35)
     tap.case("lab: the same options and defaults", same_options, "lab", 2)
     tap.case("differences are found", differences_are_found)
     tap.end()
