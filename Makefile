@@ -28,7 +28,7 @@ check:
 	@scripts/setup build test
 	@scripts/check
 
-## bench: what a packet costs, stage by stage, in whole runs, and beside other tools' captures
+## bench: what a packet costs, stage by stage, in whole runs, and captures and loads beside other tools'
 bench:
 	@scripts/setup build bench
 	@test -e build-bench/build.ninja || \
@@ -36,6 +36,7 @@ bench:
 	@ninja -C build-bench
 	@python3 bench/run.py build-bench
 	@python3 bench/capture.py build-bench
+	@python3 bench/load.py build-bench
 
 ## format: lay out the C files as .clang-format says
 format:
