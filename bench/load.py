@@ -21,38 +21,28 @@ machine is only a figure of a busy machine. Ends whatever it started, and nothin
 """
 
 import argparse
-import ctypes
 import json
 import os
 import platform
-import select
 import shlex
 import shutil
 import signal
-import socket
 import statistics
-import struct
-import subprocess
 import sys
 import tempfile
 import time
 
 import load_tools
 import spacing
+from load_lab import Failed, Lab, Running, listens
 
 PARTS = ("rate", "workers", "spacing", "replay")
 SINKS = {"stack": "the stack", "xdp": "XDP drop"}
 RATES = (10000, 50000, 200000)
 REPLAY_MEAN_US = 20
-START_S, END_S = 10, 5
+END_S = 10
 SETTLE_S = 0.2
 MOVING = 1000  # packets after which a sender counts as sending
-SO_ATTACH_FILTER = 26
-CLONE_NEWNET = 0x40000000
-
-
-class Failed(Exception):
-    """One run came to nothing; says why."""
 
 
 def spread(values):
@@ -60,144 +50,6 @@ def spread(values):
     values = sorted(values)
     quarter = len(values) // 4
     return {"median": statistics.median(values), "low": values[quarter], "high": values[-1 - quarter]}
-
-
-class Lab:
-    """The two sides. The far one is entered once, for a socket and a file that stay there."""
-
-    def __init__(self):
-        self.far = ["nsenter", f"--net={os.environ['WIRESTAMP_LAB_NS1']}"]
-        self.mac = {"ws0": self.address([], "ws0"), "ws1": self.address(self.far, "ws1")}
-        libc = ctypes.CDLL(None, use_errno=True)
-        # Kept: SO_ATTACH_FILTER is given its address.
-        nothing = ctypes.create_string_buffer(struct.pack("=HBBI", 6, 0, 0, 0))
-        with open("/proc/self/ns/net", "rb") as here, \
-                open(os.environ["WIRESTAMP_LAB_NS1"], "rb") as there:
-            if libc.setns(there.fileno(), CLONE_NEWNET):
-                raise OSError(ctypes.get_errno(), "cannot enter the far side")
-            try:
-                self.counters = os.open("/proc/thread-self/net/dev", os.O_RDONLY | os.O_CLOEXEC)
-                # Owned, so that the host answers nothing with ICMP; full before the first packet.
-                self.owner = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-                self.owner.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER,
-                                      struct.pack("HL", 1, ctypes.addressof(nothing)))
-                self.owner.bind((load_tools.TARGET, load_tools.PORT))
-            finally:
-                if libc.setns(here.fileno(), CLONE_NEWNET):
-                    raise OSError(ctypes.get_errno(), "cannot come back")
-
-    @staticmethod
-    def address(prefix, name):
-        done = subprocess.run([*prefix, "ip", "-j", "link", "show", "dev", name], check=True,
-                              stdout=subprocess.PIPE, env={**os.environ, "PATH": load_tools.PATH})
-        return bytes.fromhex(json.loads(done.stdout)[0]["address"].replace(":", ""))
-
-    def received(self):
-        """Packets that ws1 received so far, and when that was, ns."""
-        before = time.monotonic_ns()
-        text = os.pread(self.counters, 65536, 0).decode()
-        after = time.monotonic_ns()
-        for line in text.splitlines():
-            name, _, fields = line.partition(":")
-            if name.strip() == "ws1":
-                return int(fields.split()[1]), (before + after) // 2
-        raise Failed("ws1 is gone")
-
-
-class Running:
-    """A program with its children, in a session of its own: it can be ended without harm to others."""
-
-    def __init__(self, bench, command, cpus, stdin=None):
-        # nsenter becomes the program.
-        self.name = next(word for word in command if not word.startswith(("nsenter", "--net")))
-        self.status = None
-        command = ["taskset", "-c", cpus, *command]
-        bench.tell(command, stdin)
-        self.said, self.complaint = tempfile.TemporaryFile(), tempfile.TemporaryFile()
-        source = open(stdin, "rb") if stdin else subprocess.PIPE
-        try:
-            self.process = subprocess.Popen(
-                command, stdin=source, stdout=self.said, stderr=self.complaint, cwd=bench.dir,
-                start_new_session=True, env={**os.environ, "PATH": load_tools.PATH})
-        finally:
-            if stdin:
-                source.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.end()
-        self.said.close()
-        self.complaint.close()
-
-    def text(self, file):
-        file.seek(0)
-        return file.read().decode(errors="replace")
-
-    def alive(self):
-        """It is not reaped before end(), so that its number stays its own."""
-        if self.status is None:
-            done = os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            self.status = done.si_status if done else None
-        return self.status is None
-
-    def cpu_ns(self):
-        """CPU time so far of the whole group with its threads; those that ended are not in it."""
-        total = 0
-        for pid in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-                    # After the name: state, parent, group.
-                    if int(file.read().rpartition(")")[2].split()[2]) != self.process.pid:
-                        continue
-                for task in os.listdir(f"/proc/{pid}/task"):
-                    with open(f"/proc/{pid}/task/{task}/schedstat", encoding="ascii") as file:
-                        total += int(file.read().split()[0])
-            except (FileNotFoundError, ProcessLookupError):
-                pass
-        return total
-
-    def wait(self, seconds):
-        """Returns whether it ended in time."""
-        deadline = time.monotonic() + seconds
-        while self.alive() and time.monotonic() < deadline:
-            time.sleep(0.01)
-        return not self.alive()
-
-    def why(self):
-        """What it said last: most likely why it failed."""
-        words = self.text(self.complaint) + self.text(self.said)
-        last = next((line.strip() for line in reversed(words.splitlines()) if line.strip()),
-                    "it said nothing")
-        return f"{os.path.basename(self.name)}: status {self.status} ({last[:200]})"
-
-    def end(self):
-        """SIGINT, and after a while SIGKILL. Returns what it printed."""
-        if self.process.returncode is None:
-            self.group(signal.SIGINT)
-            self.wait(END_S)
-            # Its children, too: a group lasts while one of them does.
-            self.group(signal.SIGKILL)
-            self.process.wait()
-            if self.process.stdin:
-                self.process.stdin.close()
-        return self.text(self.said)
-
-    def group(self, number):
-        try:
-            os.killpg(self.process.pid, number)
-        except ProcessLookupError:
-            pass
-
-    def wait_for(self, condition, what):
-        deadline = time.monotonic() + START_S
-        while not condition():
-            if not self.alive():
-                raise Failed(self.why())
-            if time.monotonic() > deadline:
-                raise Failed(f"{os.path.basename(self.name)}: {what} after {START_S} s")
-            time.sleep(0.01)
 
 
 class Bench:
@@ -310,17 +162,6 @@ class Bench:
             return spacing.read_packets(path)
         finally:
             os.unlink(path)
-
-
-def listens(pid):
-    """Whether the process' namespace has a packet socket that takes packets."""
-    try:
-        with open(f"/proc/{pid}/net/packet", encoding="ascii") as file:
-            # sk RefCnt Type Proto Iface R ...
-            rows = [line.split() for line in file.readlines()[1:]]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return any(row[3] != "0000" and row[4] != "0" and row[5] == "1" for row in rows)
 
 
 def progress(words):
@@ -534,7 +375,7 @@ def measure_replay(bench):
 
     def once(tool):
         def look(sender):
-            if not sender.wait(times[-1] / 1e6 + START_S):
+            if not sender.wait(times[-1] / 1e6 + END_S):
                 raise Failed("does not end")
             if sender.status:
                 raise Failed(sender.why())
@@ -642,7 +483,9 @@ def main():
         print("SKIPPED everything: needs CPU 0 for the sender and CPU 1 for the rest", flush=True)
         return 0
     os.sched_setaffinity(0, {1})
-    # Ends by the way of an exception: what runs is ended, too.
+    # Ends by the way of an exception: what runs is ended, too. A shell ignores SIGINT for what it runs in
+    # the background, and the senders would with it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     args.dir = tempfile.mkdtemp(prefix="wirestamp-bench-", dir=args.dir or args.build)
     try:
