@@ -57,6 +57,8 @@ class Bench:
 
     def __init__(self, args):
         self.args, self.dir = args, args.dir
+        self.start, self.used, self.until = time.monotonic(), 0, 0
+        self.done = 0  # rounds of the last table
         self.shown = set()
         self.lab = Lab()
         self.files = load_tools.Files(self.dir, self.lab.mac["ws1"], self.lab.mac["ws0"])
@@ -74,6 +76,20 @@ class Bench:
                 self.skipped[tool.name] = why
             else:
                 self.tools.append(tool)
+
+    def allot(self, weight, total):
+        """Gives the next table its part of the time, and what those before it did not need."""
+        self.used += weight
+        self.until = self.start + self.args.limit * 60 * self.used / total
+
+    def rounds(self, wanted):
+        """Numbers of rounds: all, or as many as there is time for, but one."""
+        for number in range(wanted):
+            if number and time.monotonic() > self.until:
+                print(f"\nTime is up after {number} of {wanted} rounds:", end="", flush=True)
+                return
+            self.done = number + 1
+            yield number
 
     def tell(self, command, stdin):
         """Shows each command once, as it could be typed within the lab."""
@@ -223,7 +239,7 @@ def measure_rate(bench, length, sink):
         print(f"SKIPPED {table.title}: {why}", flush=True)
         return {"size": length, "sink": sink, "skipped": str(why)}
     try:
-        for number in range(bench.args.rounds):
+        for number in bench.rounds(bench.args.rounds):
             shift = number % max(len(others), 1)
             turn = others[shift:] + others[:shift]
             pairs = [turn[at : at + 2] for at in range(0, len(turn), 2)] or [[]]
@@ -253,7 +269,7 @@ def measure_rate(bench, length, sink):
                      "cpu": spread([run["cpu"] for run in runs]),
                      "wirestamp_to_this": spread(by_time) if by_time else None,
                      "by_cpu": spread(by_cpu) if by_cpu else None, "pairs": by_time, "runs": runs})
-    print(f"\n{table.title}, median of {bench.args.rounds} rounds (and the middle half):")
+    print(f"\n{table.title}, medians (and the middle half) of rounds: {bench.done}")
     print(f"{'':18} {'kpps':>26} {'core':>6} {'wirestamp / this':>24} {'by CPU':>7}")
     for row in rows:
         if "error" in row:
@@ -265,18 +281,18 @@ def measure_rate(bench, length, sink):
               + (f" {ratio['median']:9.3f} ({ratio['low']:.3f} - {ratio['high']:.3f})" if ratio else "")
               + (f" {by_cpu['median']:7.3f}" if by_cpu else ""))
     sys.stdout.flush()
-    return {"size": length, "sink": sink, "xdp": bench.args.xdp if sink == "xdp" else None,
+    return {"size": length, "sink": sink, "rounds": bench.done, "xdp": bench.args.xdp if sink == "xdp" else None,
             "rows": rows}
 
 
 def measure_workers(bench, tool, length, sink):
     table = Table(f"two workers against one, {length}-byte frames to {SINKS[sink]}")
-    ratios = []
+    pairs = []
 
     def once(workers):
         command = tool.flat_out(bench.files, length, workers)
         cpus = ",".join(map(str, range(workers)))
-        return table.run(str(workers), lambda: bench.rate(tool, command, length, cpus)[0]["pps"])
+        return table.run(str(workers), lambda: bench.rate(tool, command, length, cpus)[0])
 
     try:
         holder = bench.sink(sink)
@@ -284,27 +300,37 @@ def measure_workers(bench, tool, length, sink):
         print(f"SKIPPED {table.title}: {why}", flush=True)
         return {"size": length, "sink": sink, "skipped": str(why)}
     try:
-        for number in range(bench.args.rounds):
+        for number in bench.rounds(bench.args.rounds):
             order = (1, 2) if number % 2 else (2, 1)
             done = {workers: once(workers) for workers in order}
             if done[1] and done[2]:
-                ratios.append(done[2] / done[1])
+                pairs.append((done[1], done[2]))
     finally:
         if holder:
             holder.__exit__()
-    if not ratios:
+    if not pairs:
         return {"size": length, "sink": sink, "error": table.errors}
-    one, two, ratio = spread(table.runs["1"]), spread(table.runs["2"]), spread(ratios)
-    print(f"\n{table.title}: {one['median'] / 1e3:.1f} kpps with one, {two['median'] / 1e3:.1f} with "
-          f"two, ratio {ratio['median']:.3f} ({ratio['low']:.3f} - {ratio['high']:.3f})", flush=True)
-    return {"size": length, "sink": sink, "one_pps": one, "two_pps": two, "ratio": ratio,
-            "pairs": ratios}
+    ratios = [two["pps"] / one["pps"] for one, two in pairs]
+    # What it would be if each worker had had all of its core.
+    by_cpu = [2 * two["pps"] / two["cpu"] * one["cpu"] / one["pps"] for one, two in pairs
+              if one["cpu"] and two["cpu"]]
+    row = {"ratio": spread(ratios), "by_cpu": spread(by_cpu) if by_cpu else None}
+    for name, runs in zip(("one", "two"), zip(*pairs)):
+        row[name] = {key: spread([run[key] for run in runs]) for key in ("pps", "cpu")}
+    ratio = row["ratio"]
+    print(f"\n{table.title}, medians (and the middle half) of rounds: {bench.done}")
+    for name in ("one", "two"):
+        print(f"{name:18} {row[name]['pps']['median'] / 1e3:9.1f} kpps "
+              f"{row[name]['cpu']['median'] * 100:4.0f} % of a core")
+    print(f"{'two / one':18} {ratio['median']:9.3f} ({ratio['low']:.3f} - {ratio['high']:.3f})"
+          + (f", by CPU {row['by_cpu']['median']:.3f}" if by_cpu else ""), flush=True)
+    return {"size": length, "sink": sink, "rounds": bench.done, **row, "pairs": ratios}
 
 
-def print_gaps(table, tools, rounds):
+def print_gaps(bench, table, tools):
     """Medians over the rounds. Returns rows."""
     rows = []
-    print(f"\n{table.title}, medians of {rounds} rounds:")
+    print(f"\n{table.title}, medians of rounds: {bench.done}")
     print(f"{'':18} {'pps':>10} {'rate error':>11} {'+-256 ns':>9} {'+-5 us':>8} {'p50 ns':>9} "
           f"{'p99 ns':>9} {'max us':>8}")
     for tool in tools:
@@ -360,10 +386,10 @@ def measure_spacing(bench, pps):
         stamps, _ = bench.captured(tool, command(tool), look)
         return spacing.judge_rate(stamps, pps, SETTLE_S, seconds)
 
-    for number in range(args.spacing_rounds):
+    for number in bench.rounds(args.spacing_rounds):
         for tool in in_turn(tools, number):
             table.run(tool.name, lambda tool=tool: once(tool))
-    return {"pps": pps, "rows": print_gaps(table, tools, args.spacing_rounds)}
+    return {"pps": pps, "rounds": bench.done, "rows": print_gaps(bench, table, tools)}
 
 
 def measure_replay(bench):
@@ -382,10 +408,10 @@ def measure_replay(bench):
 
         return spacing.judge_replay(*bench.captured(tool, tool.replay(path), look), times)
 
-    for number in range(args.spacing_rounds):
+    for number in bench.rounds(args.spacing_rounds):
         for tool in in_turn(tools, number):
             table.run(tool.name, lambda tool=tool: once(tool))
-    return {"packets": count, "rows": print_gaps(table, tools, args.spacing_rounds)}
+    return {"packets": count, "rounds": bench.done, "rows": print_gaps(bench, table, tools)}
 
 
 def measure(bench):
@@ -396,16 +422,19 @@ def measure(bench):
                "spacing_seconds": args.spacing_seconds, "spacing_rounds": args.spacing_rounds,
                "skipped": bench.skipped}
     ours = next((tool for tool in bench.tools if tool.name == "wirestamp"), None)
-    # The sinks in turn, for each length: the program is attached once for all rounds.
-    kinds = [(length, sink) for length in args.sizes for sink in SINKS]
+    # Jobs with what they take, about: 1 is a table of rates.
+    jobs = []
     if "rate" in args.parts:
-        figures["rate"] = [measure_rate(bench, length, sink) for length, sink in kinds]
+        jobs += [("rate", 1, measure_rate, (length, sink)) for length in args.sizes for sink in SINKS]
     if "workers" in args.parts and ours:
-        figures["workers"] = [measure_workers(bench, ours, args.sizes[0], sink) for sink in SINKS]
+        jobs += [("workers", 0.25, measure_workers, (ours, args.sizes[0], sink)) for sink in SINKS]
     if "spacing" in args.parts:
-        figures["spacing"] = [measure_spacing(bench, pps) for pps in args.rates]
+        jobs += [("spacing", 0.5, measure_spacing, (pps,)) for pps in args.rates]
     if "replay" in args.parts:
-        figures["replay"] = measure_replay(bench)
+        jobs.append(("replay", 0.3, measure_replay, ()))
+    for part, weight, job, words in jobs:
+        bench.allot(weight, sum(job[1] for job in jobs))
+        figures.setdefault(part, []).append(job(bench, *words))
     figures["commands"] = sorted(bench.shown)
     return figures
 
@@ -440,6 +469,8 @@ def arguments():
                         help="that gaps are looked at (default 1.5; with --quick 0.5)")
     parser.add_argument("--spacing-rounds", type=int, metavar="N",
                         help="of gaps (default 3; with --quick 1)")
+    parser.add_argument("--limit", type=float, default=9.5, metavar="MINUTES",
+                        help="for all; then there are fewer rounds (default 9.5)")
     parser.add_argument("--quick", action="store_true", help="a look within two minutes")
     parser.add_argument("--xdp", choices=("native", "generic"), default="native",
                         help="where the XDP program drops (default native: in the driver)")
