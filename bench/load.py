@@ -281,8 +281,8 @@ def measure_rate(bench, length, sink):
               + (f" {ratio['median']:9.3f} ({ratio['low']:.3f} - {ratio['high']:.3f})" if ratio else "")
               + (f" {by_cpu['median']:7.3f}" if by_cpu else ""))
     sys.stdout.flush()
-    return {"size": length, "sink": sink, "rounds": bench.done, "xdp": bench.args.xdp if sink == "xdp" else None,
-            "rows": rows}
+    return {"size": length, "sink": sink, "xdp": bench.args.xdp if sink == "xdp" else None,
+            "rounds": bench.done, "rows": rows}
 
 
 def measure_workers(bench, tool, length, sink):
