@@ -39,7 +39,8 @@ int ws_neigh_resolve(struct ws_rtnl *nl, int ifindex, unsigned version, const ui
 	if (found != -ENOENT && found != -EHOSTUNREACH) {
 		return found;
 	}
-	if (use(nl, ifindex, version, ret->has_gateway ? ret->gateway : dst) < 0) {
+	if (use(nl, ifindex, ret->has_gateway ? ret->gateway_version : version,
+		    ret->has_gateway ? ret->gateway : dst) < 0) {
 		return found; /* no right to ask, say */
 	}
 	while (ws_clock_now() < until) {
