@@ -89,11 +89,14 @@ static void remarks(struct ws_text *t, const struct ws_load_run *run)
 	} all[] = {
 		{run->refused, refused},
 		{run->given_up, " given up, as the kernel had no room for long"},
-		{run->again, " times no room in the kernel"},
-		{run->slots_full, " times all slots of the ring taken"},
+		{run->again, run->again == 1 ? " time no room in the kernel"
+					     : " times no room in the kernel"},
+		{run->slots_full, run->slots_full == 1 ? " time all slots of the ring taken"
+						       : " times all slots of the ring taken"},
 		{run->qdisc_drops, " dropped by the interface's queues"},
 		{ws_load_flat_out(run) ? 0 : run->late, late},
-		{run->stalls, " stalls of more than 1 ms"},
+		{run->stalls, run->stalls == 1 ? " stall of more than 1 ms"
+					       : " stalls of more than 1 ms"},
 	};
 	const char *separator = "; also ";
 	size_t i;

@@ -405,6 +405,14 @@ static void test_ledger(void **state)
 	free(text);
 
 	r = sample_load_new(1);
+	r->runs->again = r->runs->slots_full = r->runs->stalls = 1;
+	text = squeeze(render(r, 200, false));
+	assert_has(text,
+		"also 1 time no room in the kernel, 1 time all slots of the ring taken, 9 late, at "
+		"most by 43.2 us, 1 stall of more than 1 ms");
+	free(text);
+
+	r = sample_load_new(1);
 	r->runs->balanced = false;
 	r->runs->due++;
 	text = squeeze(render(r, 200, true));
