@@ -186,6 +186,55 @@ static void test_flat_out(void **state)
 	ws_capread_close(r);
 }
 
+/* Times of a list, of which some are the same, and of bursts; in several chunks. */
+static void test_other_patterns(void **state)
+{
+	int64_t *times = calloc(MANY, sizeof(*times));
+	struct ws_plan plan;
+	uint64_t frames;
+
+	(void)state;
+	assert_non_null(times);
+	for (int64_t n = 0; n < MANY; n++) {
+		times[n] = n / 3 * n * 1000;
+	}
+	assert_int_equal(ws_plan_init_list(&plan, times, MANY), 0);
+	assert_int_equal(dry_run(NAME, &plan, &frames), 0);
+	assert_int_equal(frames, MANY);
+	expect_file(NAME, &plan, MANY);
+	assert_int_equal(
+		ws_plan_init_burst(&plan, (struct ws_ratio){.num = 300000, .den = 1}, 7, MANY, 0),
+		0);
+	assert_int_equal(dry_run(NAME, &plan, &frames), 0);
+	expect_file(NAME, &plan, MANY);
+	free(times);
+}
+
+static void test_poisson(void **state)
+{
+	struct ws_plan_cursor c;
+	struct ws_capread_packet p;
+	struct ws_capread *r;
+	struct ws_plan plan;
+	uint64_t frames;
+	char why[256];
+
+	(void)state;
+	assert_int_equal(ws_plan_init_poisson(&plan, (struct ws_ratio){.num = 300000, .den = 1},
+				 672, 7, 1000, 0),
+		0);
+	assert_int_equal(dry_run(NAME, &plan, &frames), 0);
+	assert_int_equal(ws_capread_open(&r, NAME, NULL, why, sizeof(why)), 0);
+	ws_plan_cursor_init(&c, &plan);
+	for (; c.n < 1000; ws_plan_cursor_next(&c)) {
+		assert_int_equal(ws_capread_next(r, &p, why, sizeof(why)), 1);
+		assert_int_equal(p.ns, c.offset_ns);
+	}
+	assert_true(p.ns > 0);
+	assert_int_equal(ws_capread_next(r, &p, why, sizeof(why)), 0);
+	ws_capread_close(r);
+}
+
 /* Runs with standard output there, which stays open. */
 static int dry_run_to(int fd, const struct ws_plan *plan, uint64_t *ret_frames)
 {
@@ -378,7 +427,7 @@ static void test_tshark(void **state)
 static void test_capinfos(void **state)
 {
 	static const char *const wanted_words[] = {"Number of packets:   500",
-		"Strict time order:   True", "Name = " IFNAME, "Speed = 10000000000",
+		"Strict time order:   True", ("Name = " IFNAME), "Speed = 10000000000",
 		"Time precision = nanoseconds (9)", COMMENT};
 	struct ws_plan plan = plan_of(500);
 	char text[8192];
@@ -408,6 +457,8 @@ int main(void)
 		TEST(test_all_frames),
 		TEST(test_read_again),
 		TEST(test_flat_out),
+		TEST(test_other_patterns),
+		TEST(test_poisson),
 		TEST(test_stdout),
 		TEST(test_cannot_begin),
 		TEST(test_full),

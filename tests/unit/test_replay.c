@@ -309,10 +309,10 @@ static void test_left_out(void **state)
 	pcap_part(&i, 0, 0, 2, 0x0800, 59, 60);	  /* cut off */
 	pcap_part(&i, 0, 0, 3, 0x0800, 13, 13);	  /* too short */
 	pcap_part(&i, 0, 0, 4, 0x0800, 64, 1515); /* cut off, and too long anyway */
+	/* cut off where it could still have been tagged; behind one that is not */
+	pcap_part(&i, 0, 0, 6, 0x8100, 12, 1518);
 	pcap_part(&i, 0, 0, 5, 0x8100, 64, 1518); /* cut off */
-	pcap_part(
-		&i, 0, 0, 6, 0x8100, 13, 1518); /* cut off where it could still have been tagged */
-	pcap_part(&i, 0, 0, 7, 0x0800, 0, 0);	/* too short */
+	pcap_part(&i, 0, 0, 7, 0x0800, 0, 0);	  /* too short */
 	pcap_part(&i, 0, 0, 8, 0x0800, 10, 1000); /* cut off */
 	pcap_frame(&i, 0, 0, 9, 60);
 	end(&i);
