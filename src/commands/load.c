@@ -686,12 +686,15 @@ static int dry_run(struct state *s)
 	r = ws_load_dry_run(s->o.dry_run, plan, &s->frames.source,
 		s->has_end ? s->end.nic.name : "dry", s->has_end ? s->end.nic.link_bps : 0, comment,
 		&frames);
-	if (r < 0) {
+	if (r < 0 && r != -EINTR) {
 		ws_error("--dry-run %s: %s (%llu frames were written)", s->o.dry_run, strerror(-r),
 			(unsigned long long)frames);
 		return WS_EXIT_FAIL;
 	}
-	if (!s->o.quiet) {
+	if (r == -EINTR) {
+		ws_error("--dry-run %s: stopped by the user (%llu frames were written)",
+			s->o.dry_run, (unsigned long long)frames);
+	} else if (!s->o.quiet) {
 		fprintf(stderr,
 			"wirestamp: %llu frames written to %s, nothing sent; schedule %016llx, frames %016llx\n",
 			(unsigned long long)frames, s->o.dry_run,
@@ -710,7 +713,7 @@ static int measure(struct state *s, int argc, char **argv)
 		return WS_EXIT_FAIL;
 	}
 	status = ws_load_frames_make(&s->frames, &s->o, s->has_end ? &s->end : NULL,
-		s->has_peer ? &s->peer : NULL, &s->report);
+		s->has_peer ? &s->peer : NULL, s->setup.stop, &s->report);
 	for (unsigned i = 0; i < s->o.rate_count && !status; i++) {
 		status = make_plan(s, &s->o.rates[i], &s->plans[i]);
 	}

@@ -221,7 +221,8 @@ static int make_traffic(struct ws_load_frames *f, struct ws_load_options *o,
 {
 	struct ws_traffic_spec *t = &o->traffic;
 	uint32_t mtu = end ? end->nic.mtu : DRY_MTU;
-	uint32_t most = mtu + HEADER_LEN + 4 * t->vlan_count;
+	/* The kernel lets an 802.1Q tag go beyond the MTU, and nothing more: not 802.1ad. */
+	uint32_t most = mtu + HEADER_LEN + (t->vlan_count == 1 ? 4 : 0);
 	int status, r;
 
 	status = complete_addresses(o, end, peer);
@@ -289,12 +290,13 @@ static void warn_left_out(struct ws_warnings *w, const char *file, const struct 
 }
 
 static int make_replay(struct ws_load_frames *f, const struct ws_load_options *o,
-	const struct ws_end_nic *end, struct ws_load_report *report)
+	const struct ws_end_nic *end, const atomic_int *stop, struct ws_load_report *report)
 {
 	const struct ws_replay_config config = {
 		.path = o->pcap,
 		.frame_max = (end ? end->nic.mtu : DRY_MTU) + HEADER_LEN,
 		.speed = o->speed > 0 ? o->speed : 1,
+		.stop = stop,
 	};
 	const struct ws_replay_counts *c;
 	char why[320] = "";
@@ -338,10 +340,11 @@ static int make_replay(struct ws_load_frames *f, const struct ws_load_options *o
 }
 
 int ws_load_frames_make(struct ws_load_frames *f, struct ws_load_options *o,
-	const struct ws_end_nic *end, const struct ws_end_nic *peer, struct ws_load_report *report)
+	const struct ws_end_nic *end, const struct ws_end_nic *peer, const atomic_int *stop,
+	struct ws_load_report *report)
 {
-	int status =
-		o->pcap ? make_replay(f, o, end, report) : make_traffic(f, o, end, peer, report);
+	int status = o->pcap ? make_replay(f, o, end, stop, report)
+			     : make_traffic(f, o, end, peer, report);
 
 	if (status) {
 		return status;

@@ -2,6 +2,8 @@
 /* What `load` sends: the options' frames completed by what the interface and its neighbours say. */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "commands/endpoint.h"
 #include "commands/load_options.h"
 #include "file/replay.h"
@@ -18,11 +20,12 @@ struct ws_load_frames {
 
 /*
  * end: the interface, NULL for a dry run without one. peer: the other end of the lab, else NULL. Reads the
- * file of a replay. Returns 0, or an exit status after one line was printed; fills in the report's traffic,
+ * file of a replay, until stop rises (commands/stop.h). Returns 0, or an exit status after one line was printed; fills in the report's traffic,
  * replay, run id and seed.
  */
 int ws_load_frames_make(struct ws_load_frames *f, struct ws_load_options *o,
-	const struct ws_end_nic *end, const struct ws_end_nic *peer, struct ws_load_report *report);
+	const struct ws_end_nic *end, const struct ws_end_nic *peer, const atomic_int *stop,
+	struct ws_load_report *report);
 void ws_load_frames_free(struct ws_load_frames *f);
 /* Of the first count frames. */
 uint64_t ws_load_frames_hash(const struct ws_load_frames *f, uint64_t count);
