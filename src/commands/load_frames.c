@@ -16,11 +16,6 @@
 #define HEADER_LEN 14
 /* Of an interface that is not there: a dry run. */
 #define DRY_MTU 9000
-/* RFC 2544's and RFC 5180's addresses for measuring, where there are no others. */
-static const uint8_t any_source[2][16] = {{198, 18, 0, 1}, {0x20, 0x01, 0x00, 0x02, [15] = 1}};
-static const uint8_t any_destination[2][16] = {{198, 18, 0, 2}, {0x20, 0x01, 0x00, 0x02, [15] = 2}};
-/* Locally administered. */
-static const uint8_t dry_mac[2][6] = {{2, 0, 0, 0, 0, 1}, {2, 0, 0, 0, 0, 2}};
 /* How long an answer of a neighbour that is not known yet is waited for. */
 #define RESOLVE_NS 1000000000LL
 
@@ -105,26 +100,28 @@ static void put_ipv4(uint8_t *ip, uint32_t address)
 	memcpy(ip, &address, sizeof(address));
 }
 
-/* Addresses that the options leave open. */
+/*
+ * Addresses that the options leave open and the interface or its surroundings know. What nobody knows stays as
+ * the options have it: an address for measuring.
+ */
 static int complete_addresses(
 	struct ws_load_options *o, const struct ws_end_nic *end, const struct ws_end_nic *peer)
 {
 	struct ws_traffic_spec *t = &o->traffic;
-	bool six = t->ip_version == 6;
+	bool four = t->ip_version == 4;
 
-	if (!o->has_src_mac) {
-		memcpy(t->src_mac, end ? end->nic.mac : dry_mac[0], sizeof(t->src_mac));
-	}
 	if (t->header) {
 		return 0;
+	}
+	if (end && !o->has_src_mac) {
+		memcpy(t->src_mac, end->nic.mac, sizeof(t->src_mac));
 	}
 	if (peer && !o->has_dst_mac) {
 		memcpy(t->dst_mac, peer->nic.mac, sizeof(t->dst_mac));
 		o->has_dst_mac = true;
 	}
-	if (peer && !o->has_dst_ip && !six && peer->nic.has_ipv4) {
+	if (peer && !o->has_dst_ip && four && peer->nic.has_ipv4) {
 		put_ipv4(t->dst_ip, peer->nic.ipv4);
-		o->has_dst_ip = true;
 	}
 	if (end && o->has_dst_ip && t->ip_version && (!o->has_dst_mac || !o->has_src_ip)) {
 		int status = find_hop(o, end);
@@ -133,21 +130,8 @@ static int complete_addresses(
 			return status;
 		}
 	}
-	if (!o->has_dst_mac) {
-		memcpy(t->dst_mac, dry_mac[1], sizeof(t->dst_mac));
-	}
-	if (!t->ip_version) {
-		return 0;
-	}
-	if (!o->has_src_ip && !six && end && end->nic.has_ipv4) {
+	if (end && !o->has_src_ip && four && end->nic.has_ipv4) {
 		put_ipv4(t->src_ip, end->nic.ipv4);
-		o->has_src_ip = true;
-	}
-	if (!o->has_src_ip) {
-		memcpy(t->src_ip, any_source[six], sizeof(t->src_ip));
-	}
-	if (!o->has_dst_ip) {
-		memcpy(t->dst_ip, any_destination[six], sizeof(t->dst_ip));
 	}
 	return 0;
 }
