@@ -199,7 +199,7 @@ class Table:
         progress(f"{self.title}: {name}")
         try:
             figures = job()
-        except (Failed, ValueError, KeyError, OSError) as why:
+        except (Failed, spacing.Damage, ValueError, KeyError, OSError) as why:
             self.errors[name] = str(why)
             progress("")
             print(f"FAILED  {self.title}: {name}: {why}", file=sys.stderr, flush=True)

@@ -5,48 +5,25 @@
 """
 
 import json
+import os
 import struct
 import sys
 
-INTERFACE, PACKET = 1, 6
-IF_TSRESOL = 9
-NANOSECONDS = 9
+TESTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "net")
+sys.path.append(TESTS)
+from load_judge import Damage, Packets  # noqa: E402
+
 NEAR_NS, WITHIN_NS = 256, 5000
 NUMBER_AT = 42  # the data of UDP over IPv4
 
 
-def resolution(body):
-    """if_tsresol of an interface description."""
-    at = 8
-    while at + 4 <= len(body):
-        code, length = struct.unpack_from("<HH", body, at)
-        if code == IF_TSRESOL:
-            return body[at + 4]
-        if not code:
-            break
-        at += 4 + (length + 3) // 4 * 4
-    return 6
-
-
 def read_packets(path):
-    """Stamps in ns and the numbers that the packets carry, two lists, in the order of the file."""
-    with open(path, "rb") as file:
-        data = file.read()
-    stamps, numbers = [], []
-    head = struct.Struct("<IIIIIII").unpack_from
+    """Stamps in ns and the numbers that the packets carry, two sequences, in the order of the file."""
+    packets = Packets(path)
     number = struct.Struct(">I").unpack_from
-    at, end = 0, len(data)
-    while at + 28 <= end:
-        kind, length, _, high, low, captured, _ = head(data, at)
-        if length < 12 or at + length > end:
-            break
-        if kind == PACKET:
-            stamps.append(high << 32 | low)
-            numbers.append(number(data, at + 28 + NUMBER_AT)[0] if captured >= NUMBER_AT + 4 else 0)
-        elif kind == INTERFACE and resolution(data[at + 8 : at + length - 4]) != NANOSECONDS:
-            raise ValueError(f"{path}: not in nanoseconds")
-        at += length
-    return stamps, numbers
+    numbers = [number(packets.bytes, at + NUMBER_AT)[0] if length >= NUMBER_AT + 4 else 0
+               for at, length in zip(packets.at, packets.caplen)]
+    return packets.ns, numbers
 
 
 def percentile(ordered, share):
@@ -106,7 +83,11 @@ def main():
     if len(sys.argv) != 3:
         print(__doc__.strip(), file=sys.stderr)
         return 2
-    stamps, _ = read_packets(sys.argv[1])
+    try:
+        stamps, _ = read_packets(sys.argv[1])
+    except (Damage, OSError) as why:
+        print(f"spacing: {why}", file=sys.stderr)
+        return 1
     if len(stamps) < 3:
         print(f"spacing: {sys.argv[1]}: {len(stamps)} packets", file=sys.stderr)
         return 1
