@@ -195,6 +195,11 @@ static uint32_t write_traffic(const void *arg, uint8_t *buf, uint64_t n)
 	return ws_traffic_write(arg, buf, n);
 }
 
+static uint32_t rewrite_traffic(const void *arg, uint8_t *buf, uint64_t n)
+{
+	return ws_traffic_rewrite(arg, buf, n);
+}
+
 static uint32_t write_replay(const void *arg, uint8_t *buf, uint64_t n)
 {
 	return ws_replay_write(arg, buf, n);
@@ -232,6 +237,7 @@ static int make_traffic(struct ws_load_frames *f, struct ws_load_options *o,
 	}
 	f->source = (struct ws_load_source){
 		.write = write_traffic,
+		.rewrite = rewrite_traffic,
 		.arg = f->traffic,
 		.len_max = ws_traffic_len_max(t),
 	};

@@ -185,6 +185,13 @@ uint32_t ws_traffic_write(const struct ws_traffic *t, uint8_t *buf, uint64_t n)
 	return write_part(t, buf, n, UINT32_MAX);
 }
 
+uint32_t ws_traffic_rewrite(const struct ws_traffic *t, uint8_t *buf, uint64_t n)
+{
+	return write_part(t, buf, n,
+		t->size == WS_SIZE_FIXED ? t->payload_off + (uint32_t)sizeof(t->probe) + 8
+					 : UINT32_MAX);
+}
+
 static void add_size(struct ws_frame_sizes *s, uint32_t len)
 {
 	s->frames++;

@@ -151,6 +151,12 @@ void ws_traffic_free(struct ws_traffic *t);
 uint32_t ws_traffic_write(const struct ws_traffic *t, uint8_t *buf, uint64_t n);
 
 /*
+ * The same where buf holds another frame of the same t: the bytes of a fixed size that no frame changes are
+ * not written again.
+ */
+uint32_t ws_traffic_rewrite(const struct ws_traffic *t, uint8_t *buf, uint64_t n);
+
+/*
  * What the sizes mean for a rate: bits of `frames` frames together, in layer 2 (with FCS) and layer 1
  * (with preamble and gap too, 84 bytes at least). Of a range: two frames of mean size, or the exact sum
  * over all its sizes.

@@ -113,6 +113,7 @@ struct ws_io_caps {
 	uint32_t fanout; /* group, for the next instance's configuration; 0: none */
 	/* transmit */
 	uint32_t tx_batch;     /* frames that can be reserved at a time */
+	uint32_t tx_slots;     /* that there are; 0: slots have no numbers */
 	unsigned tx_stages;    /* stamps that should come, as far as is known without sending */
 	bool tx_keys_explicit; /* stamps are keyed by us, not by the kernel's counting */
 	uint64_t stamp_buffer; /* bytes granted */
@@ -139,6 +140,9 @@ struct ws_io_view {
 struct ws_io_slot {
 	uint8_t *data;
 	uint32_t size;
+	/* The same memory has the same number, below caps.tx_slots, each time that it is given out, and holds
+	 * a frame that was built in one of them before, if there was any: mostly its own last one. */
+	uint32_t number;
 };
 
 /* One frame to send: the oldest reserved slots are submitted first. */

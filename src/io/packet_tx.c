@@ -236,6 +236,7 @@ int packet_tx_open(
 	}
 	caps->frame_max = frame_max;
 	caps->tx_batch = tx->batch;
+	caps->tx_slots = tx->slots;
 	caps->tx_stages = tx->stages;
 	caps->tx_keys_explicit = tx->keys_explicit;
 	*ret = tx;

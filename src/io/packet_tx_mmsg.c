@@ -57,7 +57,7 @@ static unsigned mmsg_slot(
 	uint8_t *data = s->buffers + (size_t)i * tx->slot_size;
 
 	for (unsigned k = 0; k < n; k++, data += tx->slot_size) {
-		ret[k] = (struct ws_io_slot){.data = data, .size = tx->slot_size};
+		ret[k] = (struct ws_io_slot){.data = data, .size = tx->slot_size, .number = i + k};
 	}
 	return n;
 }

@@ -179,7 +179,8 @@ static unsigned ring_slot(
 	unsigned k;
 
 	for (k = 0; k < n && !(status_of(s, i + k) & TP_STATUS_SENDING); k++) {
-		ret[k] = (struct ws_io_slot){.data = data_at(s, i + k), .size = tx->slot_size};
+		ret[k] = (struct ws_io_slot){
+			.data = data_at(s, i + k), .size = tx->slot_size, .number = i + k};
 	}
 	return k;
 }

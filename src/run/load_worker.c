@@ -36,12 +36,13 @@ struct ws_load_worker {
 	bool flat_out;
 	uint64_t block_end; /* flat out: of the packets that are ours from cursor.n on */
 	/* Reserved slots, the oldest first; frames are built in the first `staged_count`. */
-	uint8_t *slots[WS_LOAD_BLOCK];
+	struct ws_io_slot slots[WS_LOAD_BLOCK];
 	unsigned slot_count;
 	struct ws_io_tx frames[WS_LOAD_BLOCK];
 	struct staged staged[WS_LOAD_BLOCK];
 	bool looked[WS_LOAD_BLOCK]; /* their departure is looked at */
 	unsigned staged_count;
+	bool *written; /* by slot number: a frame of ours is there; NULL: that is not used */
 	struct ws_load_flight *flight;
 	uint32_t bound; /* on stamps under way; 0: the kernel gives none */
 	bool drained;
@@ -76,8 +77,12 @@ int ws_load_worker_new(struct ws_load_worker **ret, const struct ws_load_worker_
 	w->flat_out = ws_plan_is_max(config->plan);
 	w->bound = kernel ? caps->stamps_outstanding : 0;
 	rc = ws_load_flight_new(&w->flight, w->bound + WS_LOAD_BLOCK);
+	if (rc == 0 && config->source->rewrite && caps->tx_slots) {
+		w->written = calloc(caps->tx_slots, sizeof(*w->written));
+		rc = w->written ? 0 : -ENOMEM;
+	}
 	if (rc < 0) {
-		free(w);
+		ws_load_worker_free(w);
 		return rc;
 	}
 	if (!w->c.every) {
@@ -95,6 +100,7 @@ void ws_load_worker_free(struct ws_load_worker *w)
 {
 	if (w) {
 		ws_load_flight_free(w->flight);
+		free(w->written);
 		free(w);
 	}
 }
@@ -150,13 +156,26 @@ static bool want_stamp(struct ws_load_worker *w, uint64_t seq, int64_t now_ns)
 	return ws_io_tx_outstanding(w->c.io) + w->staged_count < w->bound;
 }
 
+static uint32_t write_frame(struct ws_load_worker *w, const struct ws_io_slot *slot, uint64_t seq)
+{
+	const struct ws_load_source *source = w->c.source;
+
+	if (w->written) {
+		if (w->written[slot->number]) {
+			return source->rewrite(source->arg, slot->data, seq);
+		}
+		w->written[slot->number] = true;
+	}
+	return source->write(source->arg, slot->data, seq);
+}
+
 /* Builds packet seq in the first slot that has no frame. */
 static void build(struct ws_load_worker *w, uint64_t seq, int64_t intended_ns)
 {
 	unsigned i = w->staged_count++;
 
 	w->frames[i] = (struct ws_io_tx){
-		.len = w->c.source->write(w->c.source->arg, w->slots[i], seq),
+		.len = write_frame(w, &w->slots[i], seq),
 		.launch_ns = w->c.launch ? intended_ns + w->c.launch_offset_ns : 0,
 	};
 	w->staged[i] = (struct staged){.seq = seq, .intended_ns = intended_ns};
@@ -175,7 +194,7 @@ static bool have_slot(struct ws_load_worker *w, unsigned wanted)
 	}
 	n = wanted ? ws_io_tx_reserve(w->c.io, slots, wanted) : 0;
 	for (int i = 0; i < n; i++) {
-		w->slots[w->slot_count++] = slots[i].data;
+		w->slots[w->slot_count++] = slots[i];
 	}
 	return n > 0;
 }

@@ -241,6 +241,10 @@ static void check_frame(
 	for (uint32_t i = len; i < most + CANARY; i++) {
 		assert_int_equal(room[i], dirt);
 	}
+	/* Over another frame: the same as on clean memory. */
+	want_len = traffic_model(spec, n + 12345, want);
+	assert_int_equal(ws_traffic_rewrite(t, room, n + 12345), want_len);
+	assert_memory_equal(room, want, want_len);
 }
 
 static void test_every_byte(void **state)
