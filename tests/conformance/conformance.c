@@ -157,6 +157,40 @@ static void test_reserve_and_submit_parts(void **state)
 	conf_close(fx, rx);
 }
 
+/* The same number is the same memory, which still holds what was built there. */
+static void test_slots_have_numbers(void **state)
+{
+	struct conf_fixture *fx = *state;
+	struct ws_io *tx = conf_open_tx(fx), *rx = conf_open_rx(fx);
+	uint32_t count = ws_io_caps(tx)->tx_slots;
+	uint8_t **at = calloc(count + 1, sizeof(*at));
+	struct ws_io_tx frame = {.len = CONF_MIN_LEN};
+	unsigned again = 0;
+
+	assert_non_null(at);
+	for (uint32_t seq = 0; seq < 2 * count + 10; seq++) {
+		struct ws_io_slot slot;
+
+		assert_int_equal(ws_io_tx_reserve(tx, &slot, 1), 1);
+		assert_true(slot.number < count);
+		if (at[slot.number]) {
+			assert_ptr_equal(at[slot.number], slot.data);
+			assert_int_equal(slot.data[CONF_MIN_LEN - 1], (uint8_t)slot.number);
+			again++;
+		}
+		at[slot.number] = slot.data;
+		conf_fill(slot.data, CONF_MIN_LEN, seq, 0, false);
+		slot.data[CONF_MIN_LEN - 1] = (uint8_t)slot.number;
+		while (ws_io_tx_submit(tx, &frame, 1) == 0) {
+			;
+		}
+	}
+	assert_true(!count || again >= count);
+	free(at);
+	conf_close(fx, tx);
+	conf_close(fx, rx);
+}
+
 static bool every_third(uint32_t seq)
 {
 	return seq % 3 == 0;
@@ -446,6 +480,7 @@ void conf_cases(struct conf_fixture *fx, struct CMUnitTest ret[CONF_CASES])
 		{"same_in_same_out", test_same_in_same_out},
 		{"views_are_borrowed", test_views_are_borrowed},
 		{"reserve_and_submit_parts", test_reserve_and_submit_parts},
+		{"slots_have_numbers", test_slots_have_numbers},
 		{"stamps_once_each", test_stamps_once_each},
 		{"more_than_outstanding", test_more_than_outstanding},
 		{"no_stamps_asked", test_no_stamps_asked},

@@ -8,7 +8,7 @@
 
 #include "io/io.h"
 
-#define CONF_CASES    22 /* for every pair */
+#define CONF_CASES    23 /* for every pair */
 #define CONF_RX_CASES 11 /* for every receiver */
 
 /* An interface index of a receiver's configuration that stands for all interfaces. */

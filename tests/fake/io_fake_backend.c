@@ -92,6 +92,7 @@ static void grant(struct fake_io *f)
 		unsigned stages = config->tx_stages & (WS_STAGE_SCHED | WS_STAGE_DRIVER);
 
 		caps->tx_batch = config->tx_batch ? config->tx_batch : 64;
+		caps->tx_slots = caps->tx_batch;
 		caps->tx_stages = stages | (hw ? config->tx_stages & WS_STAGE_WIRE : 0);
 		caps->tx_keys_explicit = true;
 		caps->launch_time = config->launch_clock != WS_CLOCK_NONE;
@@ -302,7 +303,11 @@ static int fake_tx_reserve(struct ws_io *io, struct ws_io_slot *slots, unsigned 
 	unsigned n = 0;
 
 	for (; n < max && f->reserved < io->caps.tx_batch; n++) {
-		slots[n] = (struct ws_io_slot){slot_at(f, f->reserved++), io->caps.frame_max};
+		slots[n] = (struct ws_io_slot){
+			.data = slot_at(f, f->reserved),
+			.size = io->caps.frame_max,
+			.number = (f->first + f->reserved++) % io->caps.tx_batch,
+		};
 	}
 	return (int)n;
 }

@@ -23,18 +23,31 @@
 #define MAX_WORKERS 3
 #define MAX_SENT    100000
 #define LEN	    60
+#define WRITTEN	    0xee
 
 /* Frames carry their number. */
 static uint32_t write_number(const void *arg, uint8_t *buf, uint64_t n)
 {
 	(void)arg;
-	memset(buf, 0, LEN);
+	memset(buf, WRITTEN, LEN);
+	memcpy(buf, &n, sizeof(n));
+	return LEN;
+}
+
+/* Only where a frame is already. */
+static uint32_t rewrite_number(const void *arg, uint8_t *buf, uint64_t n)
+{
+	(void)arg;
+	for (unsigned i = sizeof(n); i < LEN; i++) {
+		assert_int_equal(buf[i], WRITTEN);
+	}
 	memcpy(buf, &n, sizeof(n));
 	return LEN;
 }
 
 static const struct ws_load_source numbers = {
 	.write = write_number,
+	.rewrite = rewrite_number,
 	.len_max = LEN,
 	.frame_bits = 512,
 	.l1_bits = 672,
