@@ -506,6 +506,7 @@ static void add_up(struct run *r)
 		res->due += s->due;
 		res->sent += s->sent;
 		res->sent_bytes += s->sent_bytes;
+		res->attempted_bytes += s->sent_bytes + s->failed_bytes;
 		res->skipped += s->skipped;
 		res->refused += s->refused;
 		res->given_up += s->given_up;

@@ -16,6 +16,8 @@
 /* A stop request is seen at least that often. */
 #define NAP_NS	 50000000
 #define STALL_NS 1000000
+/* What a call can plausibly take for each of its frames: the rest of a long one was a wait. */
+#define CALL_EACH_NS 20000
 /* After so many stamps in a row that did not come, one block a second is asked for. */
 #define PAUSE_AFTER 64
 #define RETRY_NS    1000000000
@@ -46,9 +48,10 @@ struct ws_load_worker {
 	struct ws_load_flight *flight;
 	uint32_t bound; /* on stamps under way; 0: the kernel gives none */
 	bool drained;
-	bool waited; /* for the next deadline */
-	bool stalled;
-	bool no_room; /* the kernel had none at the last look */
+	bool waited;	  /* for the next deadline */
+	int64_t since_ns; /* from when on there was something to do, by what was done last; 0: not yet */
+	uint8_t *scratch; /* for frames whose length has to be known, and which have no slot */
+	bool no_room;	  /* the kernel had none at the last look */
 	bool started, ending, stamps_broken;
 	unsigned missing; /* stamps in a row that did not come */
 	int64_t retry_ns;
@@ -76,7 +79,8 @@ int ws_load_worker_new(struct ws_load_worker **ret, const struct ws_load_worker_
 	*w = (struct ws_load_worker){.c = *config};
 	w->flat_out = ws_plan_is_max(config->plan);
 	w->bound = kernel ? caps->stamps_outstanding : 0;
-	rc = ws_load_flight_new(&w->flight, w->bound + WS_LOAD_BLOCK);
+	w->scratch = malloc(config->source->len_max);
+	rc = w->scratch ? ws_load_flight_new(&w->flight, w->bound + WS_LOAD_BLOCK) : -ENOMEM;
 	if (rc == 0 && config->source->rewrite && caps->tx_slots) {
 		w->written = calloc(caps->tx_slots, sizeof(*w->written));
 		rc = w->written ? 0 : -ENOMEM;
@@ -101,6 +105,7 @@ void ws_load_worker_free(struct ws_load_worker *w)
 	if (w) {
 		ws_load_flight_free(w->flight);
 		free(w->written);
+		free(w->scratch);
 		free(w);
 	}
 }
@@ -241,6 +246,15 @@ static void skip_missed(struct ws_load_worker *w, int64_t now_ns)
 	w->stats.due += n;
 }
 
+/* The first n of the staged frames. */
+static void count_given_up(struct ws_load_worker *w, unsigned n)
+{
+	w->stats.given_up += n;
+	for (unsigned i = 0; i < n; i++) {
+		w->stats.failed_bytes += w->frames[i].len;
+	}
+}
+
 /*
  * Paced: the next packet is built before it is due, and with it all those of the same instant; late, all
  * that are due.
@@ -251,7 +265,11 @@ static void stage_paced(struct ws_load_worker *w, int64_t now_ns)
 		deadline_of(w) <= now_ns &&
 		w->c.start_ns + w->cursor.offset_ns > w->staged[0].intended_ns) {
 		/* Built in time, and not sent in time: for lack of room, or of time. */
-		*(w->no_room ? &w->stats.given_up : &w->stats.skipped) += w->staged_count;
+		if (w->no_room) {
+			count_given_up(w, w->staged_count);
+		} else {
+			w->stats.skipped += w->staged_count;
+		}
 		w->staged_count = 0;
 	}
 	while (w->staged_count < WS_LOAD_BLOCK && w->cursor.n < w->c.plan->count) {
@@ -303,6 +321,7 @@ static void settle(struct ws_load_worker *w, unsigned n, int64_t before_ns)
 		if (refused) {
 			w->stats.refusal = f->status;
 			w->stats.refused++;
+			w->stats.failed_bytes += f->len;
 		} else {
 			count_sent(w, i, before_ns);
 		}
@@ -359,7 +378,7 @@ static void give_up(struct ws_load_worker *w, int64_t now_ns)
 	if (!old) {
 		return;
 	}
-	w->stats.given_up += old;
+	count_given_up(w, old);
 	for (unsigned i = old; i < count; i++) {
 		rest[i - old] = w->staged[i];
 	}
@@ -377,6 +396,8 @@ static void give_up_unbuilt(struct ws_load_worker *w, int64_t now_ns)
 		is_overdue(w, w->c.start_ns + w->cursor.offset_ns, now_ns)) {
 		w->stats.due++;
 		w->stats.given_up++;
+		w->stats.failed_bytes +=
+			w->c.source->write(w->c.source->arg, w->scratch, w->cursor.n);
 		ws_plan_cursor_next(&w->cursor);
 	}
 }
@@ -435,20 +456,31 @@ static bool drain(struct ws_load_worker *w, unsigned max)
 	return n > 0;
 }
 
-static void mark_stall(struct ws_load_worker *w, int64_t before_ns)
+static void note_held(struct ws_load_worker *w, int64_t held_ns)
 {
-	int64_t held = w->flat_out ? w->stats.end_ns ? before_ns - w->stats.end_ns : 0
-				   : before_ns - w->staged[0].intended_ns + w->c.lead_ns;
+	if (held_ns > w->stats.stall_max_ns) {
+		w->stats.stall_max_ns = held_ns;
+	}
+	w->stats.stalls += held_ns > STALL_NS;
+}
 
-	if (held > w->stats.stall_max_ns) {
-		w->stats.stall_max_ns = held;
+/*
+ * Whoever is behind its schedule is not held up by that: what counts is the time between the end of one
+ * thing and the beginning of the next, and between the time of a wake-up and the wake-up itself.
+ */
+static void mark_away(struct ws_load_worker *w, int64_t now_ns)
+{
+	if (w->since_ns) {
+		note_held(w, now_ns - w->since_ns);
 	}
-	if (held <= STALL_NS) {
-		w->stalled = false;
-	} else if (!w->stalled) {
-		w->stalled = true;
-		w->stats.stalls++;
-	}
+	w->since_ns = now_ns;
+}
+
+/* Nothing is to be done before then. */
+static void nap(struct ws_load_worker *w, int64_t until_ns)
+{
+	w->since_ns = until_ns;
+	(void)ws_sys_sleep_until(until_ns);
 }
 
 /* Marks the frames whose departure is looked at. Their cookies are the places that they will have. */
@@ -476,9 +508,13 @@ static void submit(struct ws_load_worker *w, unsigned n, int64_t now_ns)
 
 	choose_stamps(w, n, now_ns);
 	before = ws_clock_now();
-	mark_stall(w, before);
+	mark_away(w, before);
 	taken = ws_io_tx_submit(w->c.io, w->frames, n);
 	after = ws_clock_now();
+	w->since_ns = after;
+	if (after - before > STALL_NS + (int64_t)n * CALL_EACH_NS) {
+		note_held(w, after - before);
+	}
 	w->stats.send_ns += after - before;
 	w->no_room = taken >= 0 && (unsigned)taken < n;
 	if (taken < 0) {
@@ -496,7 +532,7 @@ static void submit(struct ws_load_worker *w, unsigned n, int64_t now_ns)
 		if (!drain(w, STAMP_BATCH)) {
 			w->stats.again++;
 			give_up(w, after);
-			(void)ws_sys_sleep_until(after + AGAIN_NS);
+			nap(w, after + AGAIN_NS);
 		}
 	}
 	tell(w);
@@ -536,8 +572,9 @@ static bool plan_over(struct ws_load_worker *w, int64_t now_ns)
 /* The end: collects the stamps that are still under way. False when all is told. */
 static bool collect_rest(struct ws_load_worker *w)
 {
-	/* Frames that were built but will not be sent: nobody ever saw them. */
+	/* Frames that were built but will not be sent: nobody ever saw them, or needed to wait for them. */
 	w->stats.due -= w->staged_count;
+	w->stats.pacer_waits -= w->waited ? w->staged_count : 0;
 	w->staged_count = 0;
 	if (ws_io_tx_outstanding(w->c.io) && !w->stamps_broken && stop_level(w) < 2) {
 		if (!drain(w, STAMP_BATCH)) {
@@ -564,7 +601,7 @@ static void step_flat_out(struct ws_load_worker *w, bool over)
 	} else if (!over && w->cursor.n != UINT64_MAX) {
 		/* The kernel still has all the slots. */
 		w->stats.again++;
-		(void)ws_sys_sleep_until(ws_clock_now() + AGAIN_NS);
+		nap(w, ws_clock_now() + AGAIN_NS);
 	}
 }
 
@@ -591,7 +628,7 @@ static void step_paced(struct ws_load_worker *w, int64_t now_ns, bool over)
 		/* A packet is due, or will be, and the kernel still has all the slots. */
 		w->stats.again++;
 		give_up_unbuilt(w, now_ns);
-		(void)ws_sys_sleep_until(now_ns + AGAIN_NS);
+		nap(w, now_ns + AGAIN_NS);
 		return;
 	}
 	state = (struct ws_pace_state){
@@ -612,15 +649,16 @@ static void step_paced(struct ws_load_worker *w, int64_t now_ns, bool over)
 	case WS_PACE_SLEEP:
 	case WS_PACE_SPIN:
 		if (!w->waited) {
-			w->stats.pacer_waits++;
+			/* Those of one burst are waited for together. */
+			w->stats.pacer_waits += w->staged_count;
 			w->waited = true;
 		}
 		if (step.action == WS_PACE_SPIN) {
+			w->since_ns = step.until_ns;
 			spin_until(step.until_ns);
 			break;
 		}
-		(void)ws_sys_sleep_until(
-			step.until_ns < now_ns + NAP_NS ? step.until_ns : now_ns + NAP_NS);
+		nap(w, step.until_ns < now_ns + NAP_NS ? step.until_ns : now_ns + NAP_NS);
 		break;
 	}
 }
@@ -632,11 +670,14 @@ bool ws_load_worker_step(struct ws_load_worker *w)
 
 	if (!w->started) {
 		if (now < w->c.start_ns - w->c.lead_ns && w->flat_out) {
-			(void)ws_sys_sleep_until(w->c.start_ns);
+			nap(w, w->c.start_ns);
 			return true;
 		}
 		w->started = true;
 		w->cpu_before_ns = ws_sys_clock(CLOCK_THREAD_CPUTIME_ID);
+	}
+	if (!w->ending) {
+		mark_away(w, now);
 	}
 	over = plan_over(w, now);
 	if (stop_level(w) || (over && !w->staged_count)) {

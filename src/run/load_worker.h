@@ -44,11 +44,11 @@ struct ws_load_worker_config {
 
 struct ws_load_worker_stats {
 	uint64_t due, sent, skipped, refused, given_up;
-	uint64_t sent_bytes; /* without FCS */
-	int refusal;	     /* -errno of the last frame that was refused; 0: none */
+	uint64_t sent_bytes, failed_bytes; /* without FCS */
+	int refusal;			   /* -errno of the last frame that was refused; 0: none */
 	uint64_t again;
 	uint64_t late, stalls, pacer_waits;
-	int64_t lateness_max_ns, stall_max_ns;
+	int64_t lateness_max_ns, stall_max_ns; /* a stall: of the CPU, or within a call */
 	int64_t end_ns; /* when the last send call returned; 0: nothing was sent */
 	int64_t cpu_ns, send_ns, stamp_ns;
 	uint64_t stamps_wanted, stamps_missing, stamps_unread;

@@ -288,6 +288,7 @@ static void add_up(struct bench *b)
 		b->sum.due += s->due;
 		b->sum.sent += s->sent;
 		b->sum.sent_bytes += s->sent_bytes;
+		b->sum.failed_bytes += s->failed_bytes;
 		b->sum.skipped += s->skipped;
 		b->sum.refused += s->refused;
 		b->sum.given_up += s->given_up;
@@ -306,6 +307,7 @@ static void add_up(struct bench *b)
 	assert_int_equal(
 		b->sum.due, b->sum.sent + b->sum.refused + b->sum.given_up + b->sum.skipped);
 	assert_int_equal(b->sum.sent_bytes, b->sum.sent * LEN);
+	assert_int_equal(b->sum.failed_bytes, (b->sum.refused + b->sum.given_up) * LEN);
 }
 
 /* All workers in turn until all are done; `each` may intervene. */
@@ -598,6 +600,8 @@ static void test_bursts_go_together(void **state)
 	finish(b, NULL);
 	assert_each_once(b, 1000);
 	assert_on_time(b, 500);
+	/* Those of the first one may be due at once. */
+	assert_in_range(b->sum.pacer_waits, 990, 1000);
 	/* Packets of one burst are handed over by one call, at one time of this clock. */
 	for (unsigned n = 0; n < 1000; n++) {
 		assert_in_range(b->at_ns[n] - b->at_ns[n - n % 10], 0, 200);
@@ -639,6 +643,7 @@ static void test_skips(void **state)
 	b = setup(&w, &plan);
 	finish(b, stall_once);
 	assert_in_range(b->sum.skipped, 190, 201);
+	assert_int_equal(b->sum.stalls, 1); /* though nothing is late */
 	assert_int_equal(b->sum.sent + b->sum.skipped, 1000);
 	for (unsigned n = 0; n < 1000; n++) {
 		assert_true(b->seen[n] <= 1);
@@ -667,6 +672,8 @@ static void test_stops(void **state)
 	assert_in_range(b->sum.sent, 10, 500);
 	assert_each_once(b, b->sum.sent);
 	assert_int_equal(b->gaps.hist.count, b->sum.sent - 1);
+	/* The one that was ready and waited for is no more. */
+	assert_int_equal(b->sum.pacer_waits, b->sum.sent);
 	teardown(b);
 }
 
@@ -736,6 +743,8 @@ static void test_out_of_reach(void **state)
 	assert_each_once(b, b->sum.sent);
 	assert_true(b->sum.late > 8000);
 	assert_true(b->sum.pacer_waits < 100);
+	/* Being behind is not being held up. */
+	assert_int_equal(b->sum.stalls, 0);
 	teardown(b);
 }
 
