@@ -525,6 +525,7 @@ static bool beyond_link(struct state *s, struct ws_load_run *run, const char *la
 		.planned = plan->count,
 		.balanced = true,
 		.qdisc_drops = UINT64_MAX,
+		.qdisc_overlimits = UINT64_MAX,
 		.ended_by = "not begun: the link is too slow",
 	};
 	ws_gaps_init(&run->gaps);

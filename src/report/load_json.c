@@ -45,7 +45,6 @@ static json_t *gaps(struct ws_doc *d, const struct ws_load_run *run)
 
 static void put_rates(struct ws_doc *d, json_t *o, const struct ws_load_run *run)
 {
-	uint64_t wire = run->wire_known ? run->wire_packets : UINT64_MAX;
 	double requested = ws_load_requested_pps(run);
 	char text[64];
 
@@ -58,7 +57,7 @@ static void put_rates(struct ws_doc *d, json_t *o, const struct ws_load_run *run
 		run->planned_pps > 0 ? ws_doc_real(run->planned_pps) : json_null());
 	ws_doc_put(d, o, "attempted_pps", ws_doc_real(ws_load_pps(run, run->attempted)));
 	ws_doc_put(d, o, "accepted_pps", ws_doc_real(ws_load_pps(run, run->sent)));
-	ws_doc_put(d, o, "wire_pps", ws_doc_real(ws_load_pps(run, wire)));
+	ws_doc_put(d, o, "wire_pps", ws_doc_real(ws_load_wire_pps(run)));
 	ws_doc_put(d, o, "requested_bps", ws_doc_real(requested * run->frame_bits));
 	ws_doc_put(d, o, "accepted_bps", ws_doc_real(ws_load_accepted_bps(run)));
 	ws_doc_put(d, o, "frame_bits", ws_doc_real(run->frame_bits));
@@ -77,6 +76,8 @@ static void put_accounts(struct ws_doc *d, json_t *o, const struct ws_load_run *
 	ws_doc_put(d, o, "failed", ws_doc_count(run->failed));
 	ws_doc_put(d, o, "skipped", ws_doc_count(run->skipped));
 	ws_doc_put(d, o, "wire", run->wire_known ? ws_doc_count(run->wire_packets) : json_null());
+	ws_doc_put(d, o, "wire_ns", run->wire_known ? time_known(run->wire_ns) : json_null());
+	ws_doc_put(d, o, "queue_left", ws_doc_count(run->queue_left));
 	ws_doc_put(d, o, "bytes", ws_doc_count(run->sent_bytes));
 	ws_doc_put(d, o, "attempted_bytes", ws_doc_count(run->attempted_bytes));
 	ws_doc_put(d, o, "refused", ws_doc_count(run->refused));

@@ -16,6 +16,14 @@ double ws_load_pps(const struct ws_load_run *run, uint64_t packets)
 	return (double)packets * 1e9 / (double)run->elapsed_ns;
 }
 
+double ws_load_wire_pps(const struct ws_load_run *run)
+{
+	if (!run->wire_known || run->wire_ns <= 0) {
+		return NAN;
+	}
+	return (double)run->wire_packets * 1e9 / (double)run->wire_ns;
+}
+
 double ws_load_requested_pps(const struct ws_load_run *run)
 {
 	return run->pps.num > 0 && run->pps.den > 0 ? ws_ratio_double(run->pps) : NAN;

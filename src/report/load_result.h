@@ -35,11 +35,14 @@ struct ws_load_run {
 	uint64_t
 		given_up; /* of failed: the kernel had no room (EAGAIN, or no free slot in a ring) */
 	uint64_t again;	  /* times the kernel had no room */
-	uint64_t slots_full;  /* of again: times all slots of the ring were taken */
-	uint64_t qdisc_drops; /* of the interface's queues over the run */
+	uint64_t slots_full;	   /* of again: times all slots of the ring were taken */
+	uint64_t qdisc_drops;	   /* of the interface's queues over the run */
 	uint64_t qdisc_overlimits; /* times that these held packets back */
 	bool wire_known;
 	uint64_t wire_packets; /* the interface's transmit counter over the run */
+	int64_t wire_ns; /* that this took: elapsed_ns, or until the queues had sent what was left */
+	uint64_t
+		queue_left; /* packets in them when the last one was handed over, if that matters */
 
 	uint64_t late; /* packets that left after the next one was due */
 	int64_t lateness_max_ns;
@@ -110,6 +113,8 @@ struct ws_load_report {
 
 /* Packets a second over the whole run. */
 double ws_load_pps(const struct ws_load_run *run, uint64_t packets);
+/* What the interface counted, over the time that it took for it. */
+double ws_load_wire_pps(const struct ws_load_run *run);
 /* As asked for; of max, and of a replay with its own times, NaN. */
 double ws_load_requested_pps(const struct ws_load_run *run);
 /* Layer 2, with FCS, of what was accepted. */

@@ -137,7 +137,7 @@ static void format_rate(char buf[WS_CELL_SIZE], const struct ws_load_run *run, u
 		pps = ws_load_pps(run, run->sent);
 		break;
 	default:
-		pps = run->wire_known ? ws_load_pps(run, run->wire_packets) : NAN;
+		pps = ws_load_wire_pps(run);
 		break;
 	}
 	ws_format_pps_fine(buf, WS_CELL_SIZE, pps);

@@ -25,6 +25,7 @@
 /* From the last preparation to the first packet: threads start. */
 #define START_DELAY_NS	 50000000
 #define LOOK_NS		 20000000
+#define DRAIN_LOOK_NS	 2000000
 #define STAMP_TIMEOUT_NS 1000000000LL
 /* A run that was to last a given time ends a little later at the most, however late its packets are. */
 #define OVERTIME_NS 100000000LL
@@ -65,7 +66,10 @@ struct run {
 	struct ws_nic before, after;
 	bool counted; /* before is known */
 	struct ws_qdisc_facts queue_before, queue_after;
-	bool queued; /* queue_before is known */
+	bool queued;	    /* queue_before is known */
+	bool queue_seen;    /* after the last packet was handed over: */
+	uint64_t waiting;   /* packets that were still in it */
+	int64_t drained_ns; /* when these were gone, or no longer waited for; 0: not yet */
 	int64_t start_ns;
 	unsigned every;
 };
@@ -425,6 +429,34 @@ static void tell_progress(struct run *r, struct telling *t, int64_t now_ns)
 	r->setup->progress(r->setup->arg, &s);
 }
 
+/* Whether the queue discipline still holds packets that it took from us. */
+static bool still_queued(struct run *r)
+{
+	if (!r->setup->queued || !look_at_queue(r, &r->queue_after)) {
+		return false;
+	}
+	if (!r->queue_seen) {
+		r->queue_seen = true;
+		r->waiting = r->queue_after.backlog_packets;
+	}
+	if (!r->queue_after.backlog_packets && !r->drained_ns) {
+		r->drained_ns = ws_clock_now();
+	}
+	return r->queue_after.backlog_packets > 0;
+}
+
+static bool all_done(const struct run *r)
+{
+	for (unsigned i = 0; i < r->setup->workers; i++) {
+		const struct ws_load_worker_public *p = ws_load_worker_public(r->workers[i].worker);
+
+		if (!atomic_load_explicit(&p->done, memory_order_relaxed)) {
+			return false;
+		}
+	}
+	return true;
+}
+
 /* From the start until all threads are done. */
 static void watch(struct run *r)
 {
@@ -432,12 +464,13 @@ static void watch(struct run *r)
 	struct telling telling = {.at_ns = r->start_ns};
 	bool carrier_told = false;
 	int64_t second = r->start_ns + WS_NSEC_PER_SEC;
+	int64_t look_ns = LOOK_NS;
 
 	for (unsigned i = 0; i < s->workers;) {
 		int64_t now = ws_clock_now();
 		struct timespec until = {
-			.tv_sec = (now + LOOK_NS) / WS_NSEC_PER_SEC,
-			.tv_nsec = (now + LOOK_NS) % WS_NSEC_PER_SEC,
+			.tv_sec = (now + look_ns) / WS_NSEC_PER_SEC,
+			.tv_nsec = (now + look_ns) % WS_NSEC_PER_SEC,
 		};
 		bool over = pthread_clockjoin_np(
 				    r->workers[i].thread, NULL, CLOCK_MONOTONIC, &until) == 0;
@@ -458,6 +491,9 @@ static void watch(struct run *r)
 		if (s->stop && atomic_load(s->stop)) {
 			set_ended(r, false, "", "stopped by the user");
 			stop_all(r, atomic_load(s->stop));
+		}
+		if (!r->drained_ns && all_done(r) && still_queued(r)) {
+			look_ns = DRAIN_LOOK_NS;
 		}
 		now = ws_clock_now();
 		if (now < second) {
@@ -486,9 +522,12 @@ static void drain_queue(struct run *r)
 {
 	int64_t until = ws_clock_now() + DRAIN_NS;
 
-	while (look_at_queue(r, &r->queue_after) && r->queue_after.backlog_packets &&
-		ws_clock_now() < until && (!r->setup->stop || atomic_load(r->setup->stop) < 2)) {
-		(void)ws_sys_sleep_until(ws_clock_now() + LOOK_NS);
+	while (still_queued(r) && ws_clock_now() < until &&
+		(!r->setup->stop || atomic_load(r->setup->stop) < 2)) {
+		(void)ws_sys_sleep_until(ws_clock_now() + DRAIN_LOOK_NS);
+	}
+	if (!r->drained_ns) {
+		r->drained_ns = ws_clock_now();
 	}
 }
 
@@ -561,6 +600,12 @@ static void fill_result(struct run *r)
 	res->wire_known = r->counted && r->before.has_counters && look(r, &r->after) == 0 &&
 			  r->after.has_counters;
 	res->wire_packets = r->after.tx_packets - r->before.tx_packets;
+	res->wire_ns = res->elapsed_ns;
+	/* What is always on its way through a queue is no reason to count the look at it. */
+	if (r->waiting > res->sent / 1000 && r->drained_ns - r->start_ns > res->elapsed_ns) {
+		res->queue_left = r->waiting;
+		res->wire_ns = r->drained_ns - r->start_ns;
+	}
 	res->qdisc_drops = res->qdisc_overlimits = UINT64_MAX;
 	if (r->queued && look_at_queue(r, &r->queue_after)) {
 		/* The kernel's counters have 32 bits. */

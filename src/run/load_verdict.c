@@ -175,6 +175,13 @@ static void warn_all(
 		ws_warn(w, "%s: queue discipline %s of %s dropped %llu packets", rate, f->qdisc,
 			name, (unsigned long long)r->qdisc_drops);
 	}
+	if (r->queue_left) {
+		ws_warn(w,
+			"%s: queue discipline %s of %s still held %llu packets when the last one was handed "
+			"over, and took %.1f ms more to send them: it let less through than it accepted",
+			rate, f->qdisc, name, (unsigned long long)r->queue_left,
+			(double)(r->wire_ns - r->elapsed_ns) * 1e-6);
+	}
 	if (r->wire_known && r->wire_packets < r->sent - r->sent / 1000) {
 		ws_warn(w,
 			"%s: %s counted %llu packets on their way out, fewer than the %llu that the kernel took "

@@ -572,6 +572,7 @@ static bool plan_over(struct ws_load_worker *w, int64_t now_ns)
 /* The end: collects the stamps that are still under way. False when all is told. */
 static bool collect_rest(struct ws_load_worker *w)
 {
+	atomic_store_explicit(&w->public.done, true, memory_order_relaxed);
 	/* Frames that were built but will not be sent: nobody ever saw them, or needed to wait for them. */
 	w->stats.due -= w->staged_count;
 	w->stats.pacer_waits -= w->waited ? w->staged_count : 0;

@@ -61,6 +61,7 @@ struct ws_load_worker_public {
 	_Atomic uint64_t
 		told;	   /* stamps of sequences below this are in the queue, or will not come */
 	_Atomic int fault; /* 0, or -errno: why it ended early */
+	_Atomic bool done; /* it sends no more; it may still wait for stamps */
 };
 
 struct ws_load_worker;

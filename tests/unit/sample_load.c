@@ -26,6 +26,7 @@ static void run_init(struct ws_load_run *run, uint64_t pps)
 	run->elapsed_ns = WS_NSEC_PER_SEC;
 	run->wire_known = true;
 	run->wire_packets = pps + 2;
+	run->wire_ns = WS_NSEC_PER_SEC;
 	run->late = 9;
 	run->lateness_max_ns = 43210;
 	run->pacer_waits = pps - 9;

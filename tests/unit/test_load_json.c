@@ -51,8 +51,8 @@ static void test_keys(void **state)
 	assert_keys_at(o, "runs.0",
 		"rate pattern burst requested_pps planned_pps attempted_pps accepted_pps wire_pps "
 		"requested_bps accepted_bps frame_bits elapsed_ns complete ended_by fault planned "
-		"due attempted sent failed skipped wire bytes attempted_bytes refused refusal "
-		"given_up again slots_full qdisc_drops balanced late lateness_max_ns stalls "
+		"due attempted sent failed skipped wire wire_ns queue_left bytes attempted_bytes refused refusal "
+		"given_up again slots_full qdisc_drops qdisc_overlimits balanced late lateness_max_ns stalls "
 		"pacer_waits cpu_ns send_ns stamp_ns calls io workers seed schedule_hash "
 		"frames_hash gaps_ns gaps_histogram_ns limit");
 	assert_keys_at(o, "runs.0.gaps_ns",
@@ -131,6 +131,8 @@ static void test_rates(void **state)
 	run->skipped = 500;
 	run->due = 25000;
 	run->wire_packets = 23000;
+	run->wire_ns = 1000000000;
+	run->queue_left = 12000;
 	o = document(r);
 	assert_text_at(o, "runs.0.rate", "50kpps");
 	assert_text_at(o, "runs.0.pattern", "cbr");
@@ -139,7 +141,10 @@ static void test_rates(void **state)
 	assert_real_at(o, "runs.0.planned_pps", 50000);
 	assert_real_at(o, "runs.0.attempted_pps", 49000);
 	assert_real_at(o, "runs.0.accepted_pps", 48000);
-	assert_real_at(o, "runs.0.wire_pps", 46000);
+	/* What waited in a queue left later than it was accepted. */
+	assert_real_at(o, "runs.0.wire_pps", 23000);
+	assert_int_at(o, "runs.0.wire_ns", 1000000000);
+	assert_int_at(o, "runs.0.queue_left", 12000);
 	/* What was asked for is by the frames as specified, what was accepted by those that were sent. */
 	assert_real_at(o, "runs.0.requested_bps", 50000 * 64 * 8);
 	assert_real_at(o, "runs.0.accepted_bps", 48000 * 74 * 8);
