@@ -461,7 +461,7 @@ static void say_fault(const struct state *s, int r, const struct ws_load_fault *
 	const char *name = s->end.text;
 
 	if (!strcmp(fault->step, "cpu")) {
-		ws_error("--cpu: %s (nproc and taskset show which CPUs there are)", fault->why);
+		ws_error("--cpu: %s", fault->why);
 		return;
 	}
 	if (!strcmp(fault->step, "memory") || !strcmp(fault->step, "thread")) {
@@ -547,11 +547,11 @@ static int check_require(const struct state *s, const struct ws_load_run *run, c
 {
 	double missed, reached;
 
-	if (s->o.require < 0 || !(run->planned_pps > 0)) {
+	if (s->o.require < 0 || !(run->due_pps > 0)) {
 		return 0;
 	}
 	reached = run->elapsed_ns > 0 ? (double)run->sent * 1e9 / (double)run->elapsed_ns : 0;
-	missed = 100.0 * (1.0 - reached / run->planned_pps);
+	missed = 100.0 * (1.0 - reached / run->due_pps);
 	if (missed <= s->o.require) {
 		return 0;
 	}

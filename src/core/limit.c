@@ -66,6 +66,17 @@ static bool starved(const struct ws_limit_evidence *e)
 	return e->cpu_ns > 0 && (double)e->cpu_ns < all * 0.8;
 }
 
+/* What the packets cost is more than the CPUs have, at the rate that was asked for. */
+static bool beyond_cpu(const struct ws_limit_evidence *e)
+{
+	int64_t work = e->send_ns + e->stamp_ns;
+	double had = 1e9 * (e->workers ? e->workers : 1);
+
+	/* Calls may have been interrupted; and the CPU time may be that of busy waiting. */
+	work = work < e->cpu_ns ? work : e->cpu_ns;
+	return (double)work * e->requested_pps > (double)e->accepted * had;
+}
+
 enum ws_limit_cause ws_limit_find(const struct ws_limit_evidence *e)
 {
 	bool flat_out = !(e->requested_pps > 0);
@@ -81,7 +92,8 @@ enum ws_limit_cause ws_limit_find(const struct ws_limit_evidence *e)
 	if (held > e->accepted / 1000) {
 		return WS_LIMIT_BACKPRESSURE;
 	}
-	if (e->pacer_waits < percent && (flat_out || !starved(e))) {
+	if ((e->pacer_waits < percent && (flat_out || !starved(e))) ||
+		(!flat_out && beyond_cpu(e))) {
 		return WS_LIMIT_CPU;
 	}
 	if (!flat_out && e->late > 0) {

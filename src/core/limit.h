@@ -32,8 +32,8 @@ struct ws_limit_evidence {
 	double l1_bits;	   /* of a mean frame at layer 1: with preamble, gap, FCS and padding */
 	unsigned workers;  /* sending threads; 0 and 1 are one */
 	int64_t cpu_ns;	   /* CPU time of all of them; 0: unknown */
-	int64_t send_ns;   /* spent inside send calls; for the sentence, not judged here */
-	int64_t stamp_ns;  /* spent reading stamps; the same */
+	int64_t send_ns;   /* spent inside send calls; 0: unknown */
+	int64_t stamp_ns;  /* spent reading stamps */
 };
 
 /*
@@ -43,7 +43,8 @@ struct ws_limit_evidence {
  *   carries; when flat out, accepted is at least 98 % of what it carries
  * - backpressure: refused, again, qdisc_drops, qdisc_holds and bound_waits together exceed 0.1 % of accepted
  * - cpu: the pacer waited for less than 1 % of the packets, and the sender had the CPU for at least
- *   80 % of the time, as far as that is known
+ *   80 % of the time, as far as that is known (flat out, whatever it had); or the CPU time that sending
+ *   and reading stamps took would not do for the request even if there was nothing else
  * - rate-control: packets were late all the same
  * - unknown
  * As fast as possible is never reached: the cause is then neither none nor rate-control.

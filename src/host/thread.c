@@ -34,7 +34,8 @@ int ws_thread_pin(int cpu, char *said, size_t size)
 			"there is no CPU %d that this process may use (nproc and taskset show them)",
 			cpu);
 	} else if (err) {
-		snprintf(said, size, "cannot run on CPU %d: %s", cpu, strerror(-err));
+		snprintf(said, size, "cannot run on CPU %d: %s (taskset shows which it may use)",
+			cpu, strerror(-err));
 	}
 	return err;
 }

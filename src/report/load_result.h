@@ -11,6 +11,7 @@ struct ws_load_run {
 		rate; /* as asked for; of a replay with its own times: max, and pattern says so */
 	struct ws_ratio pps; /* requested; {0, 1} for max and for a replay with its own times */
 	double planned_pps;  /* mean of the schedule as drawn; 0 for max */
+	double due_pps;	     /* the same of the time that it ran: not the mean, if it ended early */
 	double frame_bits;   /* mean frame with FCS, of the traffic as specified */
 	enum ws_pattern pattern;
 	uint64_t burst;

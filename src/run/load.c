@@ -67,6 +67,7 @@ struct run {
 	bool counted; /* before is known */
 	struct ws_qdisc_facts queue_before, queue_after;
 	bool queued;	    /* queue_before is known */
+	bool carrier_lost;  /* for some of the time */
 	bool queue_seen;    /* after the last packet was handed over: */
 	uint64_t waiting;   /* packets that were still in it */
 	int64_t drained_ns; /* when these were gone, or no longer waited for; 0: not yet */
@@ -462,7 +463,6 @@ static void watch(struct run *r)
 {
 	const struct ws_load_setup *s = r->setup;
 	struct telling telling = {.at_ns = r->start_ns};
-	bool carrier_told = false;
 	int64_t second = r->start_ns + WS_NSEC_PER_SEC;
 	int64_t look_ns = LOOK_NS;
 
@@ -500,11 +500,11 @@ static void watch(struct run *r)
 			continue;
 		}
 		second += WS_NSEC_PER_SEC;
-		if (!carrier_told) {
+		if (!r->carrier_lost) {
 			struct ws_nic nic;
 
 			if (look(r, &nic) == 0 && nic.up && !nic.running) {
-				carrier_told = true;
+				r->carrier_lost = true;
 				ws_warn(r->warnings,
 					"%s: %s lost its carrier during the run (is the cable in, and the "
 					"other end up?)",
@@ -618,6 +618,7 @@ static void fill_result(struct run *r)
 			.setup = s,
 			.qdisc = r->queued ? r->queue_before.root : "",
 			.cpu = r->workers[0].cpu_seen,
+			.carrier_lost = r->carrier_lost,
 		});
 }
 

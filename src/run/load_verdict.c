@@ -19,6 +19,12 @@ static double percent(uint64_t part, uint64_t whole)
 	return whole ? 100.0 * (double)part / (double)whole : 0.0;
 }
 
+/* Of the workers' time, in percent. */
+static double share_of(int64_t ns, const struct ws_load_run *r, unsigned workers)
+{
+	return r->elapsed_ns > 0 ? 100.0 * (double)ns / ((double)r->elapsed_ns * workers) : 0;
+}
+
 static double per(int64_t ns, uint64_t packets)
 {
 	return packets ? (double)ns / (double)packets : 0;
@@ -61,21 +67,27 @@ static void say_backpressure(
 	struct ws_limit *l, const struct ws_load_run *r, const struct ws_load_verdict_facts *f)
 {
 	const char *name = r->refusal ? strerrorname_np(-r->refusal) : NULL;
-	bool any = false;
+	bool any = f->carrier_lost;
 
+	if (f->carrier_lost) {
+		add(l, "%s lost its carrier during the run", f->setup->name);
+		try(l, "a look at the cable, and at the other end");
+	}
 	if (r->refused) {
-		add(l, "the kernel refused %llu packets (%s)", (unsigned long long)r->refused,
+		add(l, "%sthe kernel refused %llu packet%s (%s)", any ? "; " : "",
+			(unsigned long long)r->refused, r->refused == 1 ? "" : "s",
 			name ? name : "unknown error");
 		any = true;
 	}
 	if (r->again) {
-		add(l, "%s%s %llu times", any ? "; " : "",
+		add(l, "%s%s %llu time%s", any ? "; " : "",
 			r->slots_full ? "all slots of the ring were taken"
 				      : "the kernel had no room (EAGAIN)",
-			(unsigned long long)r->again);
+			(unsigned long long)r->again, r->again == 1 ? "" : "s");
 		if (r->given_up) {
-			add(l, ", and %llu packets were given up after waiting for it",
-				(unsigned long long)r->given_up);
+			add(l, ", and %llu packet%s given up after waiting for it",
+				(unsigned long long)r->given_up,
+				r->given_up == 1 ? " was" : "s were");
 		}
 		any = true;
 	}
@@ -94,8 +106,10 @@ static void say_backpressure(
 					(double)r->elapsed_ns);
 		}
 	}
-	try(l, "a lower rate");
-	try(l, "a look at the queue: tc -s qdisc show");
+	if (!f->carrier_lost) {
+		try(l, "a lower rate");
+		try(l, "a look at the queue: tc -s qdisc show");
+	}
 	if (!f->setup->qdisc_bypass && *f->qdisc && strcmp(f->qdisc, "noqueue") != 0) {
 		try(l, "--bypass on, if this queue is not meant to shape the load");
 	}
@@ -107,23 +121,32 @@ static void say_cpu(
 	const struct ws_load_setup *s = f->setup;
 	uint64_t attempted = r->sent + r->failed;
 	struct ws_cpu_place place = {.numa_node = -1};
+	unsigned cpus[WS_LOAD_WORKERS_MAX];
+	int allowed = ws_cpu_allowed(cpus, WS_LOAD_WORKERS_MAX);
 
-	add(l,
-		"the pacer waited for %.1f %% of the packets: %.0f ns a packet, %.0f %% of the time in send "
-		"calls",
-		percent(r->pacer_waits, attempted), per(r->elapsed_ns * s->workers, attempted),
-		r->elapsed_ns > 0
-			? 100.0 * (double)r->send_ns / ((double)r->elapsed_ns * s->workers)
-			: 0);
+	add(l, "the pacer waited for %.1f %% of the packets: %.0f ns a packet",
+		percent(r->pacer_waits, attempted), per(r->elapsed_ns * s->workers, attempted));
+	if (r->planned_pps > 0) {
+		add(l, " where the rate has %.0f", 1e9 * s->workers / r->planned_pps);
+	}
+	add(l, ", %.0f %% of the time in send calls", share_of(r->send_ns, r, s->workers));
 	if (f->cpu >= 0) {
 		ws_cpu_place_look(f->cpu, &place);
 		add(l, ", on CPU %d%s%s", f->cpu, *place.governor ? ", governor " : "",
 			place.governor);
 	}
+	if (share_of(r->cpu_ns, r, s->workers) < 80) {
+		add(l, "; it had the CPU for only %.0f %% of the time",
+			share_of(r->cpu_ns, r, s->workers));
+	}
 	if (s->workers > 1) {
 		add(l, "; %u workers", s->workers);
 	}
-	try(l, "more workers, each on a core of its own (--workers)");
+	if (allowed <= 0 || s->workers < (unsigned)allowed) {
+		try(l, "more workers, each on a core of its own (--workers)");
+	} else if (s->workers > (unsigned)allowed) {
+		try(l, "no more workers than there are CPUs (--workers)");
+	}
 	try(l, "larger frames (--size), if bits are wanted and not packets");
 	if (*place.governor && strcmp(place.governor, "performance") != 0) {
 		try(l, "the governor performance (cpupower frequency-set -g performance)");
@@ -136,19 +159,44 @@ static void say_cpu(
 
 static void say_rate_control(struct ws_limit *l, const struct ws_load_run *r, unsigned workers)
 {
-	double had = r->elapsed_ns > 0
-			     ? 100.0 * (double)r->cpu_ns / ((double)r->elapsed_ns * workers)
-			     : 0;
+	double waited = percent(r->pacer_waits, r->attempted);
 
-	add(l,
-		"%llu packets (%.2f %%) left late, by up to %.1f ms, though there was time: the pacer waited for "
-		"%.0f %% of them, had the CPU %.0f %% of the time, and was held up %llu times for over 1 ms",
-		(unsigned long long)r->late, percent(r->late, r->sent),
-		(double)r->lateness_max_ns * 1e-6, percent(r->pacer_waits, r->sent), had,
-		(unsigned long long)r->stalls);
+	if (r->skipped) {
+		add(l, "skipped as too late: %llu packet%s (%.2f %%); ",
+			(unsigned long long)r->skipped, r->skipped == 1 ? "" : "s",
+			percent(r->skipped, r->due));
+	}
+	add(l, "%llu packet%s (%.2f %%) left late, by up to ", (unsigned long long)r->late,
+		r->late == 1 ? "" : "s", percent(r->late, r->sent));
+	add(l, r->lateness_max_ns < 1000000 ? "%.0f us" : "%.1f ms",
+		(double)r->lateness_max_ns * (r->lateness_max_ns < 1000000 ? 1e-3 : 1e-6));
+	if (waited >= 1) {
+		add(l, ", though there was time: the pacer waited for %.0f %% of them", waited);
+	} else {
+		add(l, ": the pacer never caught up");
+	}
+	add(l, ", had the CPU %.0f %% of the time, and was held up %llu time%s for over 1 ms",
+		share_of(r->cpu_ns, r, workers), (unsigned long long)r->stalls,
+		r->stalls == 1 ? "" : "s");
 	try(l, "a CPU of its own for each worker (--cpu), and fewer other programs");
 	try(l, "real-time priority (--realtime)");
 	try(l, "pacing by the kernel where it can (--pacing fq or txtime)");
+}
+
+static void say_unknown(
+	struct ws_limit *l, const struct ws_load_run *r, const struct ws_load_verdict_facts *f)
+{
+	if (!r->attempted) {
+		add(l, "nothing was sent: the run ended before its first packet");
+		return;
+	}
+	add(l,
+		"ruled out: the link%s, refusals of the kernel, a busy sender (it waited for %.1f %% of the "
+		"packets), late sends",
+		f->setup->link_bps ? "" : " (its speed is unknown)",
+		percent(r->pacer_waits, r->attempted));
+	try(l, r->complete ? "the same again, to see whether it stays so"
+			   : "the same for longer: this run ended early");
 }
 
 static void warn_all(
@@ -203,12 +251,30 @@ static void warn_all(
 	}
 }
 
+/* What the schedule had in the time that it ran: chance, or a file, may be far from its mean. */
+static double due_pps(const struct ws_load_run *r, const struct ws_plan *plan)
+{
+	double ran = (double)r->elapsed_ns * 1e-9;
+	struct ws_plan_cursor c;
+
+	if (r->complete || r->elapsed_ns <= 0 ||
+		(plan->pattern != WS_PATTERN_POISSON && plan->pattern != WS_PATTERN_LIST) ||
+		r->planned_pps * ran > (double)WS_PLAN_WALK_MAX) {
+		return r->planned_pps;
+	}
+	ws_plan_cursor_init(&c, plan);
+	while (c.n < plan->count && c.offset_ns <= r->elapsed_ns) {
+		ws_plan_cursor_next(&c);
+	}
+	return (double)c.n / ran;
+}
+
 void ws_load_verdict(
 	struct ws_warnings *w, struct ws_load_run *r, const struct ws_load_verdict_facts *f)
 {
 	const struct ws_load_setup *s = f->setup;
 	const struct ws_limit_evidence e = {
-		.requested_pps = r->planned_pps,
+		.requested_pps = r->due_pps = due_pps(r, &s->plan),
 		.accepted = r->sent,
 		.elapsed_ns = r->elapsed_ns,
 		.refused = r->failed,
@@ -227,7 +293,10 @@ void ws_load_verdict(
 		.send_ns = r->send_ns,
 		.stamp_ns = r->stamp_ns,
 	};
-	enum ws_limit_cause cause = ws_limit_find(&e);
+	/* A replay of one instant has no rate. */
+	bool all_at_once =
+		s->plan.pattern == WS_PATTERN_LIST && !(r->due_pps > 0) && r->sent == r->planned;
+	enum ws_limit_cause cause = all_at_once ? WS_LIMIT_NONE : ws_limit_find(&e);
 	struct ws_limit *l = &r->limit;
 
 	*l = (struct ws_limit){.cause = ws_limit_name(cause)};
@@ -245,12 +314,7 @@ void ws_load_verdict(
 		say_rate_control(l, r, s->workers);
 		break;
 	case WS_LIMIT_UNKNOWN:
-		add(l,
-			"ruled out: the link%s, refusals of the kernel, a busy sender (it waited for %.1f %% of the "
-			"packets), late sends",
-			s->link_bps ? "" : " (its speed is unknown)",
-			percent(r->pacer_waits, r->sent));
-		try(l, "the same again: was the run ended early?");
+		say_unknown(l, r, f);
 		break;
 	case WS_LIMIT_NONE:
 	case WS_LIMIT_COUNT:

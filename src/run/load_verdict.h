@@ -8,9 +8,10 @@ struct ws_load_verdict_facts {
 	const struct ws_load_setup *setup;
 	const char *qdisc; /* root queue discipline; empty: unknown */
 	int cpu;	   /* on which the first worker ran; -1: unknown */
+	bool carrier_lost; /* for some of the time */
 };
 
-/* Fills in r->limit and adds to the warnings; everything else of r stands. */
+/* Fills in r->due_pps and r->limit, and adds to the warnings; everything else of r stands. */
 void ws_load_verdict(struct ws_warnings *warnings, struct ws_load_run *r,
 	const struct ws_load_verdict_facts *facts);
 

@@ -181,6 +181,35 @@ static void test_no_time(void **state)
 	expect(&e, WS_LIMIT_UNKNOWN);
 }
 
+/* A CPU of its own would not have helped: more than 10 us a packet, and 10 us between two. */
+static void test_beyond_cpu(void **state)
+{
+	struct ws_limit_evidence e = short_of;
+
+	(void)state;
+	e.late = 1;
+	e.pacer_waits = 0;
+	e.cpu_ns = 510000000;
+	e.send_ns = 500000001;
+	expect(&e, WS_LIMIT_CPU);
+	/* What late packets are skipped for, is not waited for. */
+	e.pacer_waits = 25000;
+	expect(&e, WS_LIMIT_CPU);
+	e.send_ns--;
+	expect(&e, WS_LIMIT_RATE_CONTROL);
+	e.stamp_ns = 1;
+	expect(&e, WS_LIMIT_CPU);
+	e.workers = 2;
+	expect(&e, WS_LIMIT_RATE_CONTROL);
+	e.workers = 1;
+	/* Long calls, in which others had the CPU. */
+	e.send_ns = 900000000;
+	e.cpu_ns = 500000000;
+	expect(&e, WS_LIMIT_RATE_CONTROL);
+	e.cpu_ns = 0;
+	expect(&e, WS_LIMIT_RATE_CONTROL);
+}
+
 static void test_names(void **state)
 {
 	static const char *const want[] = {
@@ -314,6 +343,7 @@ int main(void)
 		cmocka_unit_test(test_cpu_and_rate_control),
 		cmocka_unit_test(test_flat_out_names_a_cause),
 		cmocka_unit_test(test_no_time),
+		cmocka_unit_test(test_beyond_cpu),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_starved_is_not_cpu),
 		cmocka_unit_test(test_qdisc_drops_are_backpressure),
