@@ -64,7 +64,7 @@ def resolve_six(folder):
     check("[fd00::1]:8620 > [fd00::2]:8620" in document["traffic"], f"traffic {document['traffic']}")
     refused(r"fd00::77.*nobody at ws0", "ws0", "--dst", "fd00::77", *SHORT)
     refused(r"2001:db8::1.*no route", "ws0", "--dst", "2001:db8::1", *SHORT)
-    # By its address alone, nobody knows by which interface: but it was named.
+    # Multicast has no neighbour.
     load("ws0", "--dst", "ff02::1", "--dst-mac", "33:33:00:00:00:01", *SHORT, lab=False)
 
 
