@@ -532,6 +532,8 @@ static bool beyond_link(struct state *s, struct ws_load_run *run, const char *la
 	if (!ws_load_verdict_link(run, link_bps, s->frames.source.l1_bits)) {
 		return false;
 	}
+	run->schedule_hash = ws_plan_hash(plan);
+	run->frames_hash = ws_load_frames_hash(&s->frames, plan->count);
 	ws_error(
 		"--rate %s: more than %s says it can carry: %.0f packets/s of such frames, %.1f Mbit/s at "
 		"layer 1; nothing was sent (give a lower rate%s)",
