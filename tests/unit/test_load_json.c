@@ -176,6 +176,7 @@ static void test_accounts(void **state)
 	run->again = 105;
 	run->slots_full = 106;
 	run->qdisc_drops = 107;
+	run->qdisc_overlimits = 116;
 	run->late = 108;
 	run->lateness_max_ns = 109;
 	run->stalls = 110;
@@ -203,6 +204,7 @@ static void test_accounts(void **state)
 	assert_int_at(o, "runs.0.again", 105);
 	assert_int_at(o, "runs.0.slots_full", 106);
 	assert_int_at(o, "runs.0.qdisc_drops", 107);
+	assert_int_at(o, "runs.0.qdisc_overlimits", 116);
 	assert_int_at(o, "runs.0.late", 108);
 	assert_int_at(o, "runs.0.lateness_max_ns", 109);
 	assert_int_at(o, "runs.0.stalls", 110);
