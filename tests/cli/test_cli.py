@@ -210,9 +210,24 @@ TABLE = [
     (2, r"--rate : an empty rate", "load --lab --rate="),
     (2, r"10kpsp.*100kpps, 1.5Mpps", "load --lab --rate 10kpsp"),
     (2, r"--rate.*1000 .*kpps", "load --lab --rate 1000"),
+    (2, r"--rate.*empty rate", "load --lab -r 10kpps,,20kpps"),
+    (2, r"--rate.*range FIRST:LAST:STEP that goes up", "load --lab -r 5kpps:1kpps:1kpps"),
+    (2, r"--rate.*range", "load --lab -r 1kpps:5kpps:0kpps"),
+    (2, r"--rate.*101%", "load --lab -r 101%"),
+    (2, r"--rate.*-5kpps", "load --lab -r -5kpps"),
+    (2, r"--rate.*above 0", "load --lab -r 0pps"),
+    (2, r"10kpps/l1 is no rate", "load --lab -r 10kpps/l1"),
+    (2, r"--rate: needs", "load --lab --rate"),
     (2, r"--count and --duration", "load --lab --duration 1s --count 5"),
     (2, r"--count and --duration", "load --lab --rate max --duration 1s --count 5"),
     (2, r"--duration 5: .*ms, s", "load --lab --duration 5"),
+    (2, r"--duration 0s", "load --lab -d 0s"),
+    (2, r"--duration -1s", "load --lab -d -1s"),
+    (2, r"--count 0: .*at least 1", "load --lab -c 0"),
+    (2, r"--count -1", "load --lab -c -1"),
+    (2, r"--pattern burst:0: .*at least 1", "load --lab --pattern burst:0"),
+    (2, r"--seed -1", "load --lab --seed -1"),
+    (2, r"--seed.*2\^64", "load --lab --seed 18446744073709551616"),
     (2, r"--pattern.*burst:N", "load --lab --pattern bursts"),
     (2, r"--pattern poisson and --rate max", "load --lab --rate max --pattern poisson"),
     (2, r"--seed x: no number", "load --lab --seed x"),
@@ -233,23 +248,61 @@ TABLE = [
     (2, r"--vary vlan: .*--vlan ID", "load --lab --vary vlan=inc:5"),
     (2, r"--flows and --vary sport", "load --lab --flows 5 --vary sport=inc:5"),
     (2, r"--payload.*text:STRING", "load --lab --payload full"),
+    (2, r"--dst-mac 02:00: .*aa:bb:cc:dd:ee:ff", "load --lab --dst-mac 02:00"),
+    (2, r"--dst 300.1.1.1: .*192.0.2.1", "load --lab --dst 300.1.1.1"),
+    (2, r"--vlan 1,2,3: .*2 tags", "load --lab --vlan 1,2,3"),
+    (2, r'--vlan 1:8: "8".*0 to 7', "load --lab --vlan 1:8"),
+    (2, r"--ethertype 5: .*0x0600", "load --lab --ethertype 5"),
+    (2, r"--header and --dst-mac", f"load --lab --header {14 * '02'} --dst-mac 02:00:00:00:00:07"),
+    (2, r"--ttl 256: .*255", "load --lab --ttl 256"),
+    (2, r"--tos 256: .*255", "load --lab --tos 256"),
+    (2, r"--ethertype and --ttl", "load --lab --ethertype 0x88b5 --ttl 5"),
+    (2, r"--flows 0: .*at least 1", "load --lab --flows 0"),
+    (2, r'--vary.*"colour".*src-mac.*dport', "load --lab --vary colour=inc:5"),
+    (2, r"--vary.*inc:N.*random:N.*list:A,B,C", "load --lab --vary sport"),
+    (2, r'"70000" is no port', "load --lab --vary sport=list:1,70000"),
+    (2, r'"::1".*IP version', "load --lab --vary src=list:1.2.3.4,::1"),
+    (2, r"sport varies already", "load --lab --vary sport=inc:5 --vary sport=inc:6"),
+    (2, r"--vary dport and --icmp", "load --lab --icmp 5 --vary dport=inc:5"),
+    (2, r"--vary vlan2: .*OUTER,INNER", "load --lab --vlan 5 --vary vlan2=inc:5"),
+    (2, r"--payload hex:abc: .*two hexadecimal", "load --lab --payload hex:abc"),
+    (2, r"--payload probe and --tcp", "load --lab --payload probe --tcp 1:2"),
+    (2, r"--payload probe: .*--size 82", "load --lab --payload probe --dst ::1 -s 70"),
     # load: replay
     (2, r"--pcap and --size", "load --lab --pcap a --size 64"),
     (2, r"--speed and --rate", "load --lab --pcap a --speed 2 --rate 1kpps"),
     (2, r"--speed 0: out of range", "load --lab --pcap a --speed 0"),
     (2, r"--speed: .*--pcap", "load --lab --speed 2"),
+    (2, r"--speed inf", "load --lab --pcap a --speed inf"),
+    (2, r"--pcap and --pattern", "load --lab --pcap a --pattern poisson"),
+    (2, r"--pcap and --seed", "load --lab --pcap a --seed 3"),
+    (2, r"--pcap : an empty name", "load --lab --pcap="),
     (1, r"--pcap {OUT}/none", "load --pcap {OUT}/none --dry-run {OUT}/d.pcapng"),
     (1, r"--pcap /dev/null", "load --pcap /dev/null --dry-run {OUT}/d.pcapng"),
     # load: how
     (2, r"--io.*auto.*socket", "load --lab --io magic"),
     (2, r"--stamp hardware: not in this version", "load --lab --stamp hardware"),
     (2, r"--pacing fq and --bypass on", "load --lab --pacing fq --bypass on"),
+    (2, r"--pacing fq and --rate max", "load --lab --pacing fq -r max"),
+    (2, r"--pacing slow: .*busy, txtime or fq", "load --lab --pacing slow"),
+    (2, r"--bypass maybe: .*auto, on or off", "load --lab --bypass maybe"),
+    (2, r"--late sometimes: .*catch-up or skip", "load --lab --late sometimes"),
+    (2, r"--workers 0: .*at least 1", "load --lab --workers 0"),
+    (2, r"--cpu: CPU 0 twice.*--force", "load --lab --workers 2 --cpu 0,0"),
+    (2, r"--carrier", "load --lab --carrier udp"),
+    (2, r"-x: unknown", "load --lab -x"),
     (2, r"--workers.*64", "load --lab --workers 65"),
     (2, r"--cpu and --workers: 2 CPUs for 3", "load --lab --workers 3 --cpu 0,1"),
     # load: results
     (2, r"--dry-run and --rate max", "load --dry-run {OUT}/d.pcapng --rate max"),
     (2, r"--dry-run and --rate.*one rate", "load --dry-run {OUT}/d.pcapng -r 1kpps,2kpps"),
     (2, r"--dry-run - and --json", "load --dry-run - --json"),
+    (2, r"--dry-run and --out", "load --dry-run {OUT}/d.pcapng --out {OUT}/e"),
+    (2, r"--dry-run and --require", "load --dry-run {OUT}/d.pcapng --require 5"),
+    (2, r"--dry-run and --rate 80%", "load --dry-run {OUT}/d.pcapng -r 80%"),
+    (1, r"--dry-run {OUT}/no/d: .*No such file", "load --dry-run {OUT}/no/d -c 5"),
+    (1, rf"{NONE}: no such interface", f"load {NONE} --dry-run {{OUT}}/d.pcapng"),
+    (2, r"--require -1", "load --lab --require -1"),
     (2, r"--require and --rate max", "load --lab --require 1 --rate max"),
     (2, r"--require 101", "load --lab --require 101"),
     (2, r"--out", "load --lab --out="),
@@ -297,6 +350,19 @@ GOOD_TABLE = [
     "capture ws0 --out {OUT}/run --json",
 ]
 
+# Frames of every kind to a file: nothing is sent, and only what was written is told.
+DRY_TABLE = [
+    "",
+    "-r 80% --lab",
+    "-r 10Gbps/l1 -s imix",
+    "-r 6630Mbps -s 64-1518 --flows 100k",
+    "-d 1ms -r 1.5Mpps --pattern poisson --seed 0x5eed",
+    "--pattern burst:4 --dst ::1 --icmp 7 --vlan 100:5,200",
+    "--dst-mac 02:00:00:00:00:07 --ethertype 0x88b5 --payload text:hello",
+    f"--header {14 * '02'} --payload inc",
+    "--tcp 1:2 --vary dport=list:80,443 --vary src=random:1000 --tos 0xb8 --ttl 1 lo",
+]
+
 
 def main():
     program = sys.argv[1]
@@ -325,7 +391,7 @@ def main():
         pattern = pattern.replace("{OUT}", re.escape(folder.name))
         inside = [program, "lab", "--"] if in_lab else []
         check_refusal(run(words, inside), status, pattern, line)
-        if words[0] == "latency":
+        if words[0] == "latency" or words[0] == "load" and "--dry-run" not in words:
             # JSON on stdout changes nothing about errors.
             words.insert(1, "--json")
             check_refusal(run(words, inside), status, pattern, " ".join(words))
@@ -377,6 +443,30 @@ def main():
         else:
             check_equal(done.stdout, "", "stdout")
 
+    def dry_runs(line):
+        if "--lab" in line and lab.returncode != 0:
+            raise Skip(f"no lab here: {lab.stderr.strip()}")
+        path = os.path.join(folder.name, "dry.pcapng")
+        words = line.split() if "-d" in line.split() else ["-c", "12", *line.split()]
+        done = run(["load", "--dry-run", path, *words])
+        check_equal(done.returncode, 0, f"exit status ({done.stderr.strip()!r})")
+        said = r"wirestamp: (\d+) frames written to \S+, nothing sent; schedule [0-9a-f]{16}, frames [0-9a-f]{16}\n"
+        told = re.fullmatch(said, done.stderr)
+        check(told, f"it says {done.stderr!r}")
+        check_equal(done.stdout, "", "stdout")
+        with open(path, "rb") as file:
+            written = file.read()
+        # The same once more, and not a word.
+        done = run(["load", "--dry-run", path, "-q", *words])
+        check_equal((done.returncode, done.stderr), (0, ""), "status and stderr")
+        with open(path, "rb") as file:
+            again = file.read()
+        # In the lab the addresses are new ones each time.
+        check_equal(len(again), len(written), "length of the file")
+        check("--lab" in words or again == written, "the same command wrote something else")
+        read = run(["capture", "-r", path, "--json"])
+        check_equal(json.loads(read.stdout)["read"]["packets"], int(told[1]), "frames")
+
     def rereads():
         """What capture wrote it reads again; -c and a filter of several words are taken."""
         if lab.returncode != 0:
@@ -410,6 +500,8 @@ def main():
     for line in GOOD_TABLE:
         tap.case(f"0: in a lab: {line}", captures, line)
     tap.case("0: capture -r of what was written", rereads)
+    for line in DRY_TABLE:
+        tap.case(f"0: load --dry-run FILE {line}".rstrip(), dry_runs, line)
     folder.cleanup()
     tap.end()
 
