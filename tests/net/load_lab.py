@@ -82,11 +82,14 @@ def check_run(r, document):
 
 def check_rates(r):
     seconds = r["elapsed_ns"] / 1e9
-    for name, count in (("attempted", r["attempted"]), ("accepted", r["sent"]), ("wire", r["wire"])):
-        if not seconds or count is None:
+    wire_seconds = (r["wire_ns"] or 0) / 1e9
+    for name, count, took in (("attempted", r["attempted"], seconds), ("accepted", r["sent"], seconds),
+                              ("wire", r["wire"], wire_seconds)):
+        if not took or count is None:
             check_equal(r[f"{name}_pps"], None, f"{name}_pps of nothing")
         else:
-            check_near(r[f"{name}_pps"] * seconds, count, f"{name}_pps")
+            check_near(r[f"{name}_pps"] * took, count, f"{name}_pps")
+    check(r["wire"] is None or r["wire_ns"] >= r["elapsed_ns"], "wire_ns below elapsed_ns")
     if seconds:
         check_near(r["accepted_bps"] * seconds, 8 * (r["bytes"] + 4 * r["sent"]), "accepted_bps")
     if r["requested_pps"] is None:
