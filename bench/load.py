@@ -34,7 +34,7 @@ import time
 
 import load_tools
 import spacing
-from load_lab import Failed, Lab, Running, listens
+from bench_lab import Failed, Lab, Running, listens
 
 PARTS = ("rate", "workers", "spacing", "replay")
 SINKS = {"stack": "the stack", "xdp": "XDP drop"}
