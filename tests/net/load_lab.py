@@ -17,7 +17,7 @@ from run_document import CAUSES, check_gaps, check_near, is_count
 from tap import check, check_equal
 
 FAR = "ws1"
-COUNTS = """due attempted sent failed skipped bytes refused given_up again slots_full late stalls
+COUNTS = """due attempted sent failed skipped bytes attempted_bytes refused given_up again slots_full late stalls
     pacer_waits calls elapsed_ns cpu_ns send_ns stamp_ns""".split()
 # What scripts rely on.
 FIELDS = """requested_pps attempted_pps accepted_pps wire_pps requested_bps accepted_bps sent failed late
@@ -69,6 +69,7 @@ def check_run(r, document):
     check(document["late"] == "skip" or not r["skipped"], "skipped without being told to")
     check(r["late"] <= r["sent"], "more late than sent")
     check(r["bytes"] >= 14 * r["sent"], "fewer bytes than headers have")
+    check(r["attempted_bytes"] >= r["bytes"] + 14 * r["failed"], "fewer bytes attempted than sent")
     check(re.match(r"[0-9a-f]{16}$", r["frames_hash"] or "0" * 16), f"frames_hash {r['frames_hash']!r}")
     if r["rate"] == "max" and r["pattern"] != "replay":
         check_equal(r["schedule_hash"], None, "schedule_hash of max")
@@ -259,3 +260,11 @@ class Arrivals:
         packets = Packets(self.path)
         check_equal(len(packets), wire, "packets that arrived, and the interface's own counter")
         return packets
+
+
+def check_same_frames(packets, probes, dry):
+    """Frame n is that of the dry run, whenever it came."""
+    for number, sequence in zip(probes.packets, probes.sequences):
+        if packets[number] != dry[sequence]:
+            got, wanted = bytes(packets[number]).hex(), bytes(dry[sequence]).hex()
+            raise AssertionError(f"frame {sequence} is\n{got}, not\n{wanted}")

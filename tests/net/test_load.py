@@ -20,7 +20,7 @@ sys.path[:0] = [HERE, os.path.dirname(HERE)]
 from capture_lab import Cases, PROGRAM, ip, run  # noqa: E402
 from load_judge import judge_sequences, probes_of  # noqa: E402
 from load_lab import (  # noqa: E402
-    Arrivals, Load, dry_run, load, one_cpu, one_line,
+    Arrivals, Load, check_same_frames, dry_run, load, one_cpu, one_line,
 )
 from tap import check, check_equal  # noqa: E402
 
@@ -37,14 +37,6 @@ def check_once(packets, count, lost=0):
     check_equal((judged["doubled"], judged["unexpected"]), (0, 0), "sequences twice, and unexpected")
     check_equal(judged["missing"], lost, "missing sequences, and packets lost where it is counted")
     return probes
-
-
-def check_same_frames(packets, probes, dry):
-    """Frame n is that of the dry run, whenever it came."""
-    for number, sequence in zip(probes.packets, probes.sequences):
-        if packets[number] != dry[sequence]:
-            got, wanted = bytes(packets[number]).hex(), bytes(dry[sequence]).hex()
-            raise AssertionError(f"frame {sequence} is\n{got}, not\n{wanted}")
 
 
 def part(packets, begin, end):

@@ -14,7 +14,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.dirname(HERE)]
 from capture_lab import Cases, PROGRAM, need, run  # noqa: E402
 from load_judge import probes_of  # noqa: E402
-from load_lab import Arrivals, arrived_packets, load, one_line  # noqa: E402
+from load_lab import Arrivals, arrived_packets, check_same_frames, dry_run, load, one_cpu, one_line  # noqa: E402
 from tap import Skip, check, check_equal  # noqa: E402
 
 cases = Cases(__file__)
@@ -47,13 +47,25 @@ def check_held_back(document, r):
     check_equal(r["wire"], r["sent"], "wire, and sent: the queue has drained")
 
 
+def check_in_order(packets, dry):
+    """Each is one that was to be sent, byte by byte, and none comes twice."""
+    probes = probes_of(packets)
+    check_equal(probes.others, 0, "packets that are no probes")
+    check(list(probes.sequences) == sorted(set(probes.sequences)), "out of order, or doubled")
+    check_same_frames(packets, probes, dry)
+
+
 @case("a short bucket refuses what is too much, socket", "socket")
 @case("a short bucket refuses what is too much, tpacket2", "tpacket2", user=False)
 @case("a short bucket refuses what is too much, tpacket3", "tpacket3", user=False)
 def short_bucket(folder, backend):
     bucket("10ms")
-    document, r = load(*ASKED, "--duration", "1s", "--io", backend)
+    dry, _, _ = dry_run(os.path.join(folder, "dry.pcapng"), *ASKED, "--duration", "1s")
+    arrivals = Arrivals(folder)
+    document, r = load(*ASKED, "--duration", "1s", "--io", backend, *one_cpu())
+    packets = arrivals.end([r])
     check_held_back(document, r)
+    check_in_order(packets, dry)
     # A bucket is filled no further while nobody takes from it: somebody else may have had the CPU.
     check(35e6 < r["accepted_bps"] < 55e6, f"accepted_bps {r['accepted_bps']}")
     check(r["refused"] > 0 and r["qdisc_drops"] > 0, "nothing was refused")
@@ -64,8 +76,9 @@ def short_bucket(folder, backend):
 @case("a long bucket fills the buffers, tpacket3", "tpacket3", user=False)
 def long_bucket(folder, backend):
     bucket("10s")
+    dry, _, _ = dry_run(os.path.join(folder, "dry.pcapng"), *ASKED, "--duration", "1s")
     arrivals = Arrivals(folder)
-    document, r = load(*ASKED, "--duration", "1s", "--io", backend)
+    document, r = load(*ASKED, "--duration", "1s", "--io", backend, *one_cpu())
     packets = arrivals.end([r])
     check_held_back(document, r)
     check(r["again"] > 0 and r["given_up"] > 0, "there was always room")
@@ -77,8 +90,9 @@ def long_bucket(folder, backend):
     # What the receiver sees is the bucket's rate.
     seen = sum(n + 4 for n in packets.wire_len) * 8
     check(seen < 1.02 * BUCKET * (packets.ns[-1] - packets.ns[0]) / 1e9 + 2 * BURST, "rate as received")
-    sequences = probes_of(packets).sequences
-    check(list(sequences) == sorted(set(sequences)), "out of order, or doubled")
+    check(r["wire_pps"] * r["frame_bits"] < 1.02 * BUCKET + 2 * BURST, f"wire_pps {r['wire_pps']}")
+    check(r["queue_left"] > 0 and r["wire_ns"] > r["elapsed_ns"], "nothing was left in the queue")
+    check_in_order(packets, dry)
 
 
 @case("past a bucket nothing is shaped", user=False)
