@@ -345,6 +345,13 @@ static int check_times(const struct ws_load_parse *p)
 			p->pattern, p->rate);
 		return -1;
 	}
+	if (o->late_skip && has_unit(o, WS_RATE_MAX)) {
+		ws_error(
+			"--late skip and --rate %s: as fast as it goes nothing is late (leave out --late "
+			"or max)",
+			p->rate);
+		return -1;
+	}
 	if (o->require >= 0 && has_unit(o, WS_RATE_MAX)) {
 		ws_error(
 			"--require and --rate %s: as fast as it goes nothing can be missing (leave "

@@ -589,6 +589,7 @@ static void bad_lines(void **state)
 		{"--dry-run a --rate 50%", "--dry-run and --rate 50%: .*link"},
 		{"--lab --dry-run a --require 1", "--dry-run and --require"},
 		{"--lab --require 1 --rate max", "--require and --rate max"},
+		{"--lab --late skip --rate 1kpps,max", "--late skip and --rate 1kpps,max"},
 		{"--lab --require 100.1", "--require 100.1: out of range"},
 		{"--lab --require -1", "--require -1: no percentage"},
 		{"--lab --require %", "--require %: no percentage"},
