@@ -311,7 +311,14 @@ static int plan_replay(struct state *s, struct ws_plan *ret)
 /* The interface's speed as it says; what it really carries if it is not a made-up one. */
 static uint64_t real_link_bps(const struct state *s)
 {
-	return s->has_end && strcmp(s->end.nic.kind, "veth") != 0 ? s->end.nic.link_bps : 0;
+	static const char *const made_up[] = {"veth", "tun", "bridge", "dummy", "ifb", "netkit"};
+
+	for (size_t i = 0; i < sizeof(made_up) / sizeof(made_up[0]); i++) {
+		if (!strcmp(s->end.nic.kind, made_up[i])) {
+			return 0;
+		}
+	}
+	return s->has_end ? s->end.nic.link_bps : 0;
 }
 
 static int make_plan(struct state *s, const struct ws_rate *rate, struct ws_plan *ret)
@@ -349,8 +356,8 @@ static int make_plan(struct state *s, const struct ws_rate *rate, struct ws_plan
 
 			r = ws_plan_init_poisson(ret, pps, wire, s->o.seed, count, duration);
 			if (r == -EINVAL) {
-				/* More than the link carries: told as that, with the rate as it is. */
-				r = ws_plan_init_cbr(ret, pps, count, duration);
+				/* More than the link carries: told as that, or tried all the same. */
+				r = ws_plan_init_poisson(ret, pps, 0, s->o.seed, count, duration);
 			}
 		} else if (r == 0 && s->o.pattern == WS_PATTERN_BURST) {
 			r = ws_plan_init_burst(ret, pps, s->o.burst, count, duration);
@@ -384,6 +391,7 @@ static void fill_report(struct state *s, int argc, char **argv)
 	memcpy(e->mac, s->end.nic.mac, sizeof(e->mac));
 	e->mtu = s->end.nic.mtu;
 	e->link_bps = s->end.nic.link_bps;
+	r->link_real = real_link_bps(s) > 0;
 	r->lab = s->o.lab;
 	r->late = s->o.late_skip ? "skip" : "catch-up";
 	r->realtime = s->o.realtime;

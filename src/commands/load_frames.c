@@ -253,29 +253,56 @@ static void warn_left_out(struct ws_warnings *w, const char *file, const struct 
 {
 	if (c->too_long) {
 		ws_warn(w,
-			"%s: %llu frames do not fit %s, which takes %u bytes, and were left out (the first is "
+			"%s: %llu frame%s not fit %s, which takes %u bytes, and %s left out (the first is "
 			"number %llu, the longest has %u bytes)",
-			file, (unsigned long long)c->too_long, end ? end->text : "a dry run",
-			frame_max, (unsigned long long)c->first_too_long, c->longest_too_long);
+			file, (unsigned long long)c->too_long, c->too_long == 1 ? " does" : "s do",
+			end ? end->text : "a dry run", frame_max, c->too_long == 1 ? "was" : "were",
+			(unsigned long long)c->first_too_long, c->longest_too_long);
 	}
 	if (c->too_short) {
 		ws_warn(w,
-			"%s: %llu frames are shorter than an Ethernet header and were left out (the first is "
+			"%s: %llu frame%s shorter than an Ethernet header, and left out (the first is "
 			"number %llu)",
-			file, (unsigned long long)c->too_short,
+			file, (unsigned long long)c->too_short, c->too_short == 1 ? " is" : "s are",
 			(unsigned long long)c->first_too_short);
 	}
 	if (c->truncated) {
 		ws_warn(w,
-			"%s: %llu frames were not captured whole and were left out (the first is number %llu; "
+			"%s: %llu frame%s not captured whole, and left out (the first is number %llu; "
 			"capture without -s)",
 			file, (unsigned long long)c->truncated,
+			c->truncated == 1 ? " was" : "s were",
 			(unsigned long long)c->first_truncated);
 	}
 	if (c->backwards) {
-		ws_warn(w,
-			"%s: %llu frames are older than the one before them: sent right after it",
-			file, (unsigned long long)c->backwards);
+		ws_warn(w, "%s: %llu frame%s older than the one before: sent right after it", file,
+			(unsigned long long)c->backwards, c->backwards == 1 ? " is" : "s are");
+	}
+}
+
+/* What to do about a file that cannot be replayed. */
+static const char *replay_hint(int error)
+{
+	switch (error) {
+	case -ENOENT:
+	case -EISDIR:
+	case -EBADMSG:
+		return " (give a pcap or pcapng file)";
+	case -EACCES:
+	case -EPERM:
+		return " (give a file that can be read)";
+	case -EPROTOTYPE:
+		return " (capture on one Ethernet interface, not on any)";
+	case -ENODATA:
+		return " (give a file with frames that fit)";
+	case -E2BIG:
+		return " (give a part of it: editcap makes some)";
+	case -ERANGE:
+		return " (give a part of it, or a greater --speed)";
+	case -EINTR:
+		return " (nothing was sent)";
+	default:
+		return "";
 	}
 }
 
@@ -295,8 +322,7 @@ static int make_replay(struct ws_load_frames *f, const struct ws_load_options *o
 
 	r = ws_replay_new(&f->replay, &config, &cut, why, sizeof(why));
 	if (r < 0) {
-		ws_error("--pcap %s: %s%s", o->pcap, *why ? why : strerror(-r),
-			r == -ENOENT ? " (give a pcap or pcapng file)" : "");
+		ws_error("--pcap %s: %s%s", o->pcap, *why ? why : strerror(-r), replay_hint(r));
 		return WS_EXIT_FAIL;
 	}
 	c = ws_replay_counts(f->replay);
@@ -324,8 +350,8 @@ static int make_replay(struct ws_load_frames *f, const struct ws_load_options *o
 			o->pcap, why);
 	}
 	warn_left_out(&report->warnings, o->pcap, c, end, config.frame_max);
-	snprintf(report->traffic, sizeof(report->traffic), "%llu frames of %.200s",
-		(unsigned long long)c->kept, o->pcap);
+	snprintf(report->traffic, sizeof(report->traffic), "%llu frame%s of %.200s",
+		(unsigned long long)c->kept, c->kept == 1 ? "" : "s", o->pcap);
 	return 0;
 }
 

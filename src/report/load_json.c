@@ -156,6 +156,7 @@ static json_t *document(struct ws_doc *d, const struct ws_load_report *r)
 		ws_doc_add(d, runs, run_object(d, r, &r->runs[i]));
 	}
 	ws_doc_put(d, o, "tx", ws_doc_endpoint(d, &r->tx));
+	ws_doc_put(d, o, "link_real", r->tx.link_bps ? json_boolean(r->link_real) : json_null());
 	ws_doc_put(d, o, "bus", ws_doc_known(r->bus));
 	ws_doc_put(d, o, "lab", json_boolean(r->lab));
 	ws_doc_put(d, o, "io", ws_doc_string(r->io));

@@ -88,6 +88,7 @@ struct ws_load_report {
 	struct ws_host_facts host;
 	struct ws_endpoint tx;
 	char bus[64]; /* "PCIe 8.0 GT/s x4, NUMA node 0"; empty: none, or unknown */
+	bool link_real; /* the interface keeps to tx.link_bps: it is not one that just has to say something */
 	bool lab;
 	const char *io;	  /* backend in use */
 	char io_why[160]; /* why it was picked; empty: it was asked for */

@@ -24,8 +24,7 @@ bool ws_load_flat_out(const struct ws_load_run *run)
 
 double ws_load_link_bps(const struct ws_load_report *r)
 {
-	/* veth claims a speed that it does not keep to. */
-	return strcmp(r->tx.driver, "veth") == 0 ? 0 : (double)r->tx.link_bps;
+	return r->link_real ? (double)r->tx.link_bps : 0;
 }
 
 static const struct ws_load_run *run_of(const void *arg, unsigned row)

@@ -204,11 +204,22 @@ static void stamps_text(struct ws_text *t, const struct ws_load_run *run)
 	};
 	char buf[WS_CELL_SIZE];
 
+	double planned = run->stamped_share * (double)run->sent;
+	bool fewer = is_some(run->sent) && run->stamps_wanted != UINT64_MAX &&
+		     (double)run->stamps_wanted < 0.99 * planned - 1;
+
 	ws_text_add(t, "%s", whose[run->gap_origin]);
 	if (run->gap_origin == WS_ORIGIN_NONE) {
 		return;
 	}
-	if (run->stamped_share < 1) {
+	if (fewer) {
+		/* Of what left in a hurry more is missing: that is no fair sample. */
+		ws_text_add(t, "; of %s of the packets, as",
+			ws_format_share(
+				buf, sizeof(buf), (double)run->stamps_wanted / (double)run->sent));
+		ws_text_add(t, " too many stamps were under way for the %s that were meant",
+			ws_format_share(buf, sizeof(buf), run->stamped_share));
+	} else if (run->stamped_share < 1) {
 		ws_text_add(t, "; of a sample, %s of the packets",
 			ws_format_share(buf, sizeof(buf), run->stamped_share));
 	} else {
@@ -252,9 +263,11 @@ static void add_pattern(
 {
 	char mean[WS_CELL_SIZE], stddev[WS_CELL_SIZE], intended[WS_CELL_SIZE],
 		expected[WS_CELL_SIZE];
-	double gap = ws_load_intended_gap(run), link = ws_load_link_bps(r), value;
-	/* Gaps are a frame's own time on the wire and an exponential. */
+	double gap = ws_load_intended_gap(run), link = (double)r->tx.link_bps, value;
+	/* Gaps are a frame's own time on the wire, also on one that is made up, and an exponential. */
 	double wire = link > 0 ? ws_load_frame_l1_bits(run) * 1e9 / link : 0;
+
+	wire = wire < gap ? wire : 0; /* --force: more than the link carries */
 
 	ws_format_ns_fine(intended, sizeof(intended), gap);
 	ws_format_ns_fine(mean, sizeof(mean), ws_hist_mean(&run->gaps.hist, &value) ? value : NAN);

@@ -43,7 +43,7 @@ static void test_keys(void **state)
 	r->replay.file = "web.pcapng";
 	o = document(r);
 	assert_keys_at(o, "",
-		"format version command argv started host tx bus lab io io_why qdisc_bypass "
+		"format version command argv started host tx link_real bus lab io io_why qdisc_bypass "
 		"bypass_why pacing late workers cpus governors realtime clock_read_ns traffic "
 		"run_id replay warnings runs");
 	assert_keys_at(o, "tx", "name driver mac mtu link_bps qdisc");
@@ -307,7 +307,7 @@ static void test_flat_out(void **state)
 static void test_unknown(void **state)
 {
 	static const char *const nulls[] = {"bus", "io_why", "bypass_why", "governors",
-		"clock_read_ns", "traffic", "replay", "tx.link_bps", "tx.driver",
+		"clock_read_ns", "traffic", "replay", "tx.link_bps", "link_real", "tx.driver",
 		"runs.0.attempted_pps", "runs.0.accepted_pps", "runs.0.wire_pps", "runs.0.wire",
 		"runs.0.accepted_bps", "runs.0.ended_by", "runs.0.bytes", "runs.0.refusal",
 		"runs.0.slots_full", "runs.0.qdisc_drops", "runs.0.lateness_max_ns",

@@ -94,6 +94,7 @@ static struct ws_load_report *sample(int which)
 		run[1].rate = (struct ws_rate){WS_RATE_BPS_L1, {6630000000, 1}};
 		run[2].gap_origin = WS_ORIGIN_USER;
 		strcpy(r->tx.driver, "igc");
+		r->link_real = true;
 		memset(r->warnings.text[0], 'w', sizeof(r->warnings.text[0]) - 1);
 		r->warnings.count = 1;
 		break;
@@ -213,6 +214,7 @@ static void test_columns(void **state)
 	/* 10 Gbit/s; a frame of 64 bytes takes 672 bits. */
 	r = sample_load_new(1);
 	strcpy(r->tx.driver, "ixgbe");
+	r->link_real = true;
 	r->runs->rate = (struct ws_rate){WS_RATE_PERCENT, {80, 1}};
 	r->runs->skipped = 3;
 	text = render(r, 200, false);
@@ -286,7 +288,8 @@ static void test_patterns(void **state)
 	(void)state;
 	text = squeeze(render(r, 200, false));
 	assert_has(text, "(20.000 us as drawn), stddev ");
-	assert_has(text, "(20.000 us expected); ± compares each gap with the one that was drawn");
+	/* The 67 ns of a frame at 10 Gbit/s do not vary. */
+	assert_has(text, "(19.933 us expected); ± compares each gap with the one that was drawn");
 	assert_has_not(text, "drawn by how far");
 	free(text);
 
@@ -296,6 +299,13 @@ static void test_patterns(void **state)
 	r->tx.link_bps = 1000000000;
 	text = squeeze(render(r, 200, false));
 	assert_has(text, "(19.328 us expected)");
+	free(text);
+
+	/* Forced beyond what the link carries, all of it varies. */
+	r = sample(SAMPLE_POISSON);
+	r->tx.link_bps = 10000000;
+	text = squeeze(render(r, 200, false));
+	assert_has(text, "(20.000 us expected)");
 	free(text);
 
 	r = sample(SAMPLE_PLAIN);
@@ -474,6 +484,14 @@ static void test_stamps(void **state)
 		" stamps 50kpps kernel stamps (software), at the driver's hand-over; of a sample, "
 		"12.50% of the packets, 12 did not come, 13 not looked at for lack of room 100kpps "
 		"this program's own times, just before the send call");
+	free(text);
+
+	/* What was meant and what was done are two things. */
+	r = sample_load_new(1);
+	r->runs->stamps_wanted = r->runs->sent / 5;
+	text = squeeze(render(r, 200, false));
+	assert_has(text,
+		"; of 20.00% of the packets, as too many stamps were under way for the 100% that");
 	free(text);
 
 	r = sample_load_new(1);
