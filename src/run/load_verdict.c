@@ -91,7 +91,7 @@ static void say_backpressure(
 		}
 		any = true;
 	}
-	if (*f->qdisc && strcmp(f->qdisc, "noqueue") != 0) {
+	if (f->setup->queued && *f->qdisc) {
 		add(l, "%squeue discipline %s of %s", any ? "; " : "", f->qdisc, f->setup->name);
 		if (known(r->qdisc_drops) || known(r->qdisc_overlimits)) {
 			add(l, " dropped %llu and held packets back %llu times",
@@ -108,7 +108,9 @@ static void say_backpressure(
 	}
 	if (!f->carrier_lost) {
 		try(l, "a lower rate");
-		try(l, "a look at the queue: tc -s qdisc show");
+		try(l, f->setup->queued
+				? "a look at the queue: tc -s qdisc show"
+				: "a look at the interface's drop counters: ip -s link, ethtool -S");
 	}
 	if (!f->setup->qdisc_bypass && *f->qdisc && strcmp(f->qdisc, "noqueue") != 0) {
 		try(l, "--bypass on, if this queue is not meant to shape the load");

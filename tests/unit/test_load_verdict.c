@@ -211,6 +211,14 @@ static void test_carrier_lost(void **state)
 		"the kernel refused 1 packet (ENOBUFS); the kernel had no room (EAGAIN) 50 "
 		"times, and 1 packet was given up");
 	assert_true(tries(l, "a lower rate"));
+	/* A queue that packets go past has nothing to do with it. */
+	m->facts.qdisc = "pfifo_fast";
+	assert_not_says(judge(m)->why, "pfifo_fast");
+	assert_true(tries(&m->run.limit, "ip -s link"));
+	m->setup.queued = true;
+	assert_says(judge(m)->why, "queue discipline pfifo_fast of eth7");
+	assert_true(tries(&m->run.limit, "tc -s qdisc"));
+	m->setup.queued = false;
 	m->facts.carrier_lost = true;
 	l = judge(m);
 	assert_says(l->why, "eth7 lost its carrier during the run; the kernel refused 1 packet (");
