@@ -56,3 +56,16 @@ struct ws_pace_step ws_pace_decide(const struct ws_pace_config *c, const struct 
 	step.action = WS_PACE_SPIN;
 	return step;
 }
+
+unsigned ws_pace_catch_up(int64_t took_ns, unsigned last, int64_t least_gap_ns, unsigned due)
+{
+	int64_t room = least_gap_ns > 0 ? took_ns / least_gap_ns : due;
+
+	if (least_gap_ns > 0 && room > 2 * (int64_t)last) {
+		room = 2 * (int64_t)last;
+	}
+	if (room >= due) {
+		return due;
+	}
+	return room > 1 ? (unsigned)room : 1;
+}

@@ -46,4 +46,13 @@ struct ws_pace_step {
 	unsigned max;
 };
 
+/*
+ * Of `due` packets that are late, how many leave in one call: one, as long as a call takes no longer than the
+ * gap that they are to keep at least. If the last call, of last packets, took longer, as many as that time
+ * has room for, but not more than twice as many as the last time: it may have been interrupted.
+ * least_gap_ns of 0: all. So a sender that can do no better sends batches, and one that can does not pour out
+ * in one go what a stall has held up.
+ */
+unsigned ws_pace_catch_up(int64_t took_ns, unsigned last, int64_t least_gap_ns, unsigned due);
+
 struct ws_pace_step ws_pace_decide(const struct ws_pace_config *c, const struct ws_pace_state *s);

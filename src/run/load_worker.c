@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "run/load_worker.h"
+#include "run/load_worker_own.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -11,8 +11,6 @@
 #define STAMP_BATCH 64
 /* How long to wait for the kernel before it is asked again. */
 #define AGAIN_NS 20000
-/* A packet that the kernel has no room for is offered for so long, and then given up. */
-#define PATIENCE_NS 10000000
 /* A stop request is seen at least that often. */
 #define NAP_NS	 50000000
 #define STALL_NS 1000000
@@ -23,40 +21,6 @@
 #define RETRY_NS    1000000000
 /* What reading one stamp can plausibly take, against one look that was interrupted. */
 #define MIN_DRAIN_NS 100
-
-/* A frame that is built in the slot of the same place. */
-struct staged {
-	uint64_t seq;
-	int64_t intended_ns; /* CLOCK_MONOTONIC; flat out INT64_MIN */
-};
-
-struct ws_load_worker {
-	struct ws_load_worker_config c;
-	struct ws_load_worker_stats stats;
-	struct ws_load_worker_public public;
-	struct ws_plan_cursor cursor; /* of the next packet to stage */
-	bool flat_out;
-	uint64_t block_end; /* flat out: of the packets that are ours from cursor.n on */
-	/* Reserved slots, the oldest first; frames are built in the first `staged_count`. */
-	struct ws_io_slot slots[WS_LOAD_BLOCK];
-	unsigned slot_count;
-	struct ws_io_tx frames[WS_LOAD_BLOCK];
-	struct staged staged[WS_LOAD_BLOCK];
-	bool looked[WS_LOAD_BLOCK]; /* their departure is looked at */
-	unsigned staged_count;
-	bool *written; /* by slot number: a frame of ours is there; NULL: that is not used */
-	struct ws_load_flight *flight;
-	uint32_t bound; /* on stamps under way; 0: the kernel gives none */
-	bool drained;
-	bool waited;	  /* for the next deadline */
-	int64_t since_ns; /* from when on there was something to do, by what was done last; 0: not yet */
-	uint8_t *scratch; /* for frames whose length has to be known, and which have no slot */
-	bool no_room;	  /* the kernel had none at the last look */
-	bool started, ending, stamps_broken;
-	unsigned missing; /* stamps in a row that did not come */
-	int64_t retry_ns;
-	int64_t cpu_before_ns;
-};
 
 int ws_load_worker_new(struct ws_load_worker **ret, const struct ws_load_worker_config *config)
 {
@@ -161,137 +125,6 @@ static bool want_stamp(struct ws_load_worker *w, uint64_t seq, int64_t now_ns)
 	return ws_io_tx_outstanding(w->c.io) + w->staged_count < w->bound;
 }
 
-static uint32_t write_frame(struct ws_load_worker *w, const struct ws_io_slot *slot, uint64_t seq)
-{
-	const struct ws_load_source *source = w->c.source;
-
-	if (w->written) {
-		if (w->written[slot->number]) {
-			return source->rewrite(source->arg, slot->data, seq);
-		}
-		w->written[slot->number] = true;
-	}
-	return source->write(source->arg, slot->data, seq);
-}
-
-/* Builds packet seq in the first slot that has no frame. */
-static void build(struct ws_load_worker *w, uint64_t seq, int64_t intended_ns)
-{
-	unsigned i = w->staged_count++;
-
-	w->frames[i] = (struct ws_io_tx){
-		.len = write_frame(w, &w->slots[i], seq),
-		.launch_ns = w->c.launch ? intended_ns + w->c.launch_offset_ns : 0,
-	};
-	w->staged[i] = (struct staged){.seq = seq, .intended_ns = intended_ns};
-}
-
-static bool have_slot(struct ws_load_worker *w, unsigned wanted)
-{
-	struct ws_io_slot slots[WS_LOAD_BLOCK];
-	int n;
-
-	if (w->slot_count > w->staged_count) {
-		return true;
-	}
-	if (w->slot_count + wanted > WS_LOAD_BLOCK) {
-		wanted = WS_LOAD_BLOCK - w->slot_count;
-	}
-	n = wanted ? ws_io_tx_reserve(w->c.io, slots, wanted) : 0;
-	for (int i = 0; i < n; i++) {
-		w->slots[w->slot_count++] = slots[i];
-	}
-	return n > 0;
-}
-
-/* Flat out: the rest of our block, or a new one. */
-static void stage_block(struct ws_load_worker *w, bool over)
-{
-	if (w->cursor.n == w->block_end) {
-		uint64_t first;
-
-		if (over) {
-			return;
-		}
-		first = atomic_fetch_add_explicit(
-			&w->c.shared->next, WS_LOAD_BLOCK, memory_order_relaxed);
-		if (first >= w->c.plan->count) {
-			w->cursor.n = w->block_end = UINT64_MAX;
-			return;
-		}
-		w->cursor.n = first;
-		w->block_end = first + WS_LOAD_BLOCK;
-		if (w->block_end > w->c.plan->count) {
-			w->block_end = w->c.plan->count;
-		}
-	}
-	while (w->cursor.n < w->block_end && have_slot(w, (unsigned)(w->block_end - w->cursor.n))) {
-		build(w, w->cursor.n, INT64_MIN);
-		w->stats.due++;
-		w->cursor.n++;
-	}
-}
-
-static int64_t deadline_of(const struct ws_load_worker *w)
-{
-	return w->c.start_ns + w->cursor.offset_ns - w->c.lead_ns;
-}
-
-/* Packets whose successor is due too are not sent, if that is wanted. */
-static void skip_missed(struct ws_load_worker *w, int64_t now_ns)
-{
-	uint64_t n = ws_plan_cursor_skip_overdue(&w->cursor, now_ns - w->c.start_ns + w->c.lead_ns);
-
-	w->stats.skipped += n;
-	w->stats.due += n;
-}
-
-/* The first n of the staged frames. */
-static void count_given_up(struct ws_load_worker *w, unsigned n)
-{
-	w->stats.given_up += n;
-	for (unsigned i = 0; i < n; i++) {
-		w->stats.failed_bytes += w->frames[i].len;
-	}
-}
-
-/*
- * Paced: the next packet is built before it is due, and with it all those of the same instant; late, all
- * that are due.
- */
-static void stage_paced(struct ws_load_worker *w, int64_t now_ns)
-{
-	if (w->c.skip && w->staged_count && w->cursor.n < w->c.plan->count &&
-		deadline_of(w) <= now_ns &&
-		w->c.start_ns + w->cursor.offset_ns > w->staged[0].intended_ns) {
-		/* Built in time, and not sent in time: for lack of room, or of time. */
-		if (w->no_room) {
-			count_given_up(w, w->staged_count);
-		} else {
-			w->stats.skipped += w->staged_count;
-		}
-		w->staged_count = 0;
-	}
-	while (w->staged_count < WS_LOAD_BLOCK && w->cursor.n < w->c.plan->count) {
-		int64_t intended;
-
-		if (w->c.skip) {
-			skip_missed(w, now_ns);
-		}
-		intended = w->c.start_ns + w->cursor.offset_ns;
-		if (w->staged_count && deadline_of(w) > now_ns &&
-			intended != w->staged[0].intended_ns) {
-			return;
-		}
-		if (!have_slot(w, 1)) {
-			return;
-		}
-		build(w, w->cursor.n, intended);
-		w->stats.due++;
-		ws_plan_cursor_next(&w->cursor);
-	}
-}
-
 static void count_sent(struct ws_load_worker *w, unsigned i, int64_t before_ns)
 {
 	int64_t intended = w->staged[i].intended_ns;
@@ -339,66 +172,6 @@ static void settle(struct ws_load_worker *w, unsigned n, int64_t before_ns)
 			: user	? WS_DEPARTURE_KNOWN
 				: WS_DEPARTURE_OPEN);
 		w->stats.stamps_wanted += !refused;
-	}
-}
-
-/* Takes the first n frames, and their slots if these were consumed, out of the lists. */
-static void drop_front(struct ws_load_worker *w, unsigned n, bool slots_too)
-{
-	for (unsigned i = n; i < w->staged_count; i++) {
-		w->staged[i - n] = w->staged[i];
-		w->frames[i - n] = w->frames[i];
-	}
-	w->staged_count -= n;
-	if (slots_too) {
-		for (unsigned i = n; i < w->slot_count; i++) {
-			w->slots[i - n] = w->slots[i];
-		}
-		w->slot_count -= n;
-	}
-}
-
-static bool is_overdue(const struct ws_load_worker *w, int64_t intended_ns, int64_t now_ns)
-{
-	return now_ns - intended_ns + w->c.lead_ns > PATIENCE_NS;
-}
-
-/* The kernel has no room: what has been offered for too long is given up. */
-static void give_up(struct ws_load_worker *w, int64_t now_ns)
-{
-	struct staged rest[WS_LOAD_BLOCK];
-	unsigned old = 0, count = w->staged_count;
-
-	if (w->flat_out) {
-		return;
-	}
-	while (old < count && is_overdue(w, w->staged[old].intended_ns, now_ns)) {
-		old++;
-	}
-	if (!old) {
-		return;
-	}
-	count_given_up(w, old);
-	for (unsigned i = old; i < count; i++) {
-		rest[i - old] = w->staged[i];
-	}
-	/* The slots are handed over in their order: what is left moves to the first ones. */
-	w->staged_count = 0;
-	for (unsigned i = 0; i < count - old; i++) {
-		build(w, rest[i].seq, rest[i].intended_ns);
-	}
-}
-
-/* The same where there is no slot to build a frame in. */
-static void give_up_unbuilt(struct ws_load_worker *w, int64_t now_ns)
-{
-	while (w->cursor.n < w->c.plan->count &&
-		is_overdue(w, w->c.start_ns + w->cursor.offset_ns, now_ns)) {
-		w->stats.due++;
-		w->stats.given_up++;
-		w->stats.failed_bytes +=
-			w->c.source->write(w->c.source->arg, w->scratch, w->cursor.n);
-		ws_plan_cursor_next(&w->cursor);
 	}
 }
 
@@ -509,8 +282,11 @@ static void submit(struct ws_load_worker *w, unsigned n, int64_t now_ns)
 	choose_stamps(w, n, now_ns);
 	before = ws_clock_now();
 	mark_away(w, before);
+	w->last_ns = before;
 	taken = ws_io_tx_submit(w->c.io, w->frames, n);
 	after = ws_clock_now();
+	w->took_ns = after - before;
+	w->last = n;
 	w->since_ns = after;
 	if (after - before > STALL_NS + (int64_t)n * CALL_EACH_NS) {
 		note_held(w, after - before);
@@ -524,14 +300,14 @@ static void submit(struct ws_load_worker *w, unsigned n, int64_t now_ns)
 	if (taken) {
 		w->stats.end_ns = after;
 		settle(w, (unsigned)taken, before);
-		drop_front(w, (unsigned)taken, true);
+		ws_load_stage_drop(w, (unsigned)taken);
 		w->drained = false;
 		w->waited = false;
 	}
 	if ((unsigned)taken < n) {
 		if (!drain(w, STAMP_BATCH)) {
 			w->stats.again++;
-			give_up(w, after);
+			ws_load_stage_give_up(w, after);
 			nap(w, after + AGAIN_NS);
 		}
 	}
@@ -593,7 +369,7 @@ static bool collect_rest(struct ws_load_worker *w)
 
 static void step_flat_out(struct ws_load_worker *w, bool over)
 {
-	stage_block(w, over);
+	ws_load_stage_block(w, over);
 	if (w->staged_count) {
 		submit(w, w->staged_count, ws_clock_now());
 		if (w->bound && ws_io_tx_outstanding(w->c.io)) {
@@ -619,29 +395,36 @@ static unsigned due_count(const struct ws_load_worker *w, int64_t now_ns)
 
 static void step_paced(struct ws_load_worker *w, int64_t now_ns, bool over)
 {
+	int64_t due_ns, earliest_ns;
 	struct ws_pace_state state;
 	struct ws_pace_step step;
 
 	if (!over) {
-		stage_paced(w, now_ns);
+		ws_load_stage_paced(w, now_ns);
 	}
 	if (!w->staged_count) {
 		/* A packet is due, or will be, and the kernel still has all the slots. */
 		w->stats.again++;
-		give_up_unbuilt(w, now_ns);
+		ws_load_stage_give_up_unbuilt(w, now_ns);
 		nap(w, now_ns + AGAIN_NS);
 		return;
 	}
+	/* Late packets do not follow each other as closely as they could. */
+	due_ns = w->staged[0].intended_ns - w->c.lead_ns;
+	earliest_ns = w->last_ns + w->c.catch_up_ns;
 	state = (struct ws_pace_state){
 		.now_ns = now_ns,
-		.deadline_ns = w->staged[0].intended_ns - w->c.lead_ns,
+		.deadline_ns = due_ns > earliest_ns ? due_ns : earliest_ns,
 		.outstanding = w->bound ? ws_io_tx_outstanding(w->c.io) : 0,
 		.drained = w->drained,
 	};
 	step = ws_pace_decide(&w->c.pace, &state);
 	switch (step.action) {
 	case WS_PACE_SEND:
-		submit(w, due_count(w, now_ns), now_ns);
+		submit(w,
+			ws_pace_catch_up(
+				w->took_ns, w->last, w->c.catch_up_ns, due_count(w, now_ns)),
+			now_ns);
 		break;
 	case WS_PACE_DRAIN:
 	case WS_PACE_BOUND:
@@ -649,7 +432,7 @@ static void step_paced(struct ws_load_worker *w, int64_t now_ns, bool over)
 		break;
 	case WS_PACE_SLEEP:
 	case WS_PACE_SPIN:
-		if (!w->waited) {
+		if (!w->waited && due_ns > now_ns) {
 			/* Those of one burst are waited for together. */
 			w->stats.pacer_waits += w->staged_count;
 			w->waited = true;

@@ -167,7 +167,7 @@ struct wants {
 	unsigned workers, every;
 	enum ws_origin stamp;
 	bool skip;
-	int64_t overtime_ns;
+	int64_t overtime_ns, catch_up_ns;
 	unsigned (*faults)(void *arg, unsigned side, uint64_t n);
 	int64_t frame_ns, stamp_delay_ns;
 	struct bucket_io *bucket;
@@ -226,6 +226,7 @@ static struct bench *setup(const struct wants *w, const struct ws_plan *plan)
 					   ? INT64_MAX
 					   : (int64_t)(1e9 / ws_ratio_double(plan->pps)),
 			.skip = w->skip,
+			.catch_up_ns = w->catch_up_ns,
 			.stamp = w->stamp,
 			.every = w->every,
 			.pace = ws_pace_default,
@@ -631,6 +632,30 @@ static void test_catches_up(void **state)
 	teardown(b);
 }
 
+/* Late packets can be kept apart: the stall is made good little by little. */
+static void test_catches_up_gently(void **state)
+{
+	struct ws_plan plan = cbr(100000, 1000);
+	struct wants w = usual;
+	struct bench *b;
+
+	(void)state;
+	w.catch_up_ns = 4000;
+	b = setup(&w, &plan);
+	finish(b, stall_once);
+	assert_each_once(b, 1000);
+	/* 200 packets came due meanwhile, and while they left one more for each three of them, and so on. */
+	assert_in_range(b->sum.late, 325, 340);
+	assert_int_equal(b->sum.stalls, 1);
+	assert_in_range(b->at_ns[999] - b->start_ns - ws_plan_offset(&b->plan, 999), 0, 500);
+	for (unsigned n = 1; n < 1000; n++) {
+		assert_true(b->at_ns[n] - b->at_ns[n - 1] >= 3900);
+	}
+	/* The pacer was not ahead of those that were late. */
+	assert_in_range(b->sum.pacer_waits, 650, 680);
+	teardown(b);
+}
+
 /* With skip the slots that were missed stay empty, and nothing leaves outside its slot. */
 static void test_skips(void **state)
 {
@@ -763,6 +788,7 @@ int main(void)
 		cmocka_unit_test(test_user_times),
 		cmocka_unit_test(test_bursts_go_together),
 		cmocka_unit_test(test_catches_up),
+		cmocka_unit_test(test_catches_up_gently),
 		cmocka_unit_test(test_skips),
 		cmocka_unit_test(test_stops),
 		cmocka_unit_test(test_back_pressure),

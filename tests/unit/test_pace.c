@@ -116,9 +116,30 @@ static void test_default_is_consistent(void **state)
 	}
 }
 
+static void test_catch_up(void **state)
+{
+	(void)state;
+	/* Without a least gap all at once. */
+	assert_int_equal(ws_pace_catch_up(0, 0, 0, 7), 7);
+	/* A call that takes less than the gap is for one packet. */
+	assert_int_equal(ws_pace_catch_up(0, 0, 400, 7), 1);
+	assert_int_equal(ws_pace_catch_up(-5, 1, 400, 7), 1);
+	assert_int_equal(ws_pace_catch_up(799, 1, 400, 7), 1);
+	/* One that takes longer makes the next one larger, little by little, */
+	assert_int_equal(ws_pace_catch_up(800, 1, 400, 7), 2);
+	assert_int_equal(ws_pace_catch_up(4000, 1, 400, 7), 2);
+	assert_int_equal(ws_pace_catch_up(4000, 2, 400, 7), 4);
+	/* up to what is due, */
+	assert_int_equal(ws_pace_catch_up(4000, 4, 400, 7), 7);
+	assert_int_equal(ws_pace_catch_up(INT64_MAX, UINT32_MAX, 1, 7), 7);
+	/* and smaller again when it was fast. */
+	assert_int_equal(ws_pace_catch_up(1200, 7, 400, 7), 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_catch_up),
 		cmocka_unit_test(test_due_is_sent),
 		cmocka_unit_test(test_flat_out),
 		cmocka_unit_test(test_bound_comes_before_all),
