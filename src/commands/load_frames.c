@@ -321,6 +321,9 @@ static int make_replay(struct ws_load_frames *f, const struct ws_load_options *o
 	int r;
 
 	r = ws_replay_new(&f->replay, &config, &cut, why, sizeof(why));
+	if (r == -EINTR) {
+		return WS_EXIT_FAIL; /* the user's wish: whoever called knows */
+	}
 	if (r < 0) {
 		ws_error("--pcap %s: %s%s", o->pcap, *why ? why : strerror(-r), replay_hint(r));
 		return WS_EXIT_FAIL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "run/load.h"
+#include "run/load_own.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -13,295 +13,20 @@
 #include "core/limit.h"
 #include "host/clock.h"
 #include "host/netns.h"
-#include "host/nic.h"
-#include "host/qdisc.h"
-#include "host/rtnl.h"
 #include "host/sys.h"
 #include "host/thread.h"
-#include "run/load_collect.h"
 #include "run/load_verdict.h"
-#include "run/load_worker.h"
 
-/* From the last preparation to the first packet: threads start. */
-#define START_DELAY_NS	 50000000
-#define LOOK_NS		 20000000
-#define DRAIN_LOOK_NS	 2000000
-#define STAMP_TIMEOUT_NS 1000000000LL
-/* A run that was to last a given time ends a little later at the most, however late its packets are. */
-#define OVERTIME_NS 100000000LL
+#define LOOK_NS	      20000000
+#define DRAIN_LOOK_NS 2000000
 /* What a queue discipline still holds when the last packet was accepted is waited for. */
-#define DRAIN_NS      2000000000LL
-#define STAMP_RECORDS 65536
-#define PRIORITY      40
-#define CATCH_UP      0.4 /* of the gap */
-/* Frames are handed to a queue discipline that paces them that long before their time. */
-#define LEAD_NS 5000000
-/* Packets a second of one worker of which every departure can be looked at without disturbing it. */
-#define STAMPED_PPS 50000.0
-/* Flat out every second counts: one block in so many. */
-#define FLAT_OUT_EVERY 64
-
-struct worker {
-	struct run *run;
-	struct ws_io *io;
-	struct ws_load_worker *worker;
-	struct ws_spsc *stamps;
-	pthread_t thread;
-	bool running;
-	int cpu; /* asked for; -1: any */
-	int cpu_seen;
-	int rc;
-	char why[200];
-};
-
-struct run {
-	const struct ws_load_setup *setup;
-	struct ws_load_run *result;
-	struct ws_warnings *warnings;
-	struct ws_load_shared shared;
-	struct worker workers[WS_LOAD_WORKERS_MAX];
-	struct ws_load_collector *collector;
-	sem_t placed;
-	struct ws_rtnl nl;
-	bool nl_open;
-	struct ws_nic before, after;
-	bool counted; /* before is known */
-	struct ws_qdisc_facts queue_before, queue_after;
-	bool queued;	    /* queue_before is known */
-	bool carrier_lost;  /* for some of the time */
-	bool queue_seen;    /* after the last packet was handed over: */
-	uint64_t waiting;   /* packets that were still in it */
-	int64_t drained_ns; /* when these were gone, or no longer waited for; 0: not yet */
-	int64_t start_ns;
-	unsigned every;
-};
-
-static int enter(const struct run *r)
-{
-	return ws_netns_enter(r->setup->netns);
-}
-
-/* The interface's counters and queues. 0 or -errno. */
-static int look(struct run *r, struct ws_nic *nic)
-{
-	int saved = enter(r);
-	int rc;
-
-	*nic = (struct ws_nic){0};
-	if (saved < 0) {
-		return saved;
-	}
-	rc = ws_nic_refresh(r->setup->ifindex, nic);
-	ws_netns_leave(saved);
-	return rc;
-}
-
-static bool look_at_queue(struct run *r, struct ws_qdisc_facts *ret)
-{
-	return r->nl_open && ws_qdisc_look(&r->nl, r->setup->ifindex, ret) == 0;
-}
-
-static unsigned stamped_every(const struct ws_load_setup *s)
-{
-	double pps = s->plan.duration_ns > 0 && !ws_plan_is_max(&s->plan)
-			     ? (double)s->plan.count * 1e9 / (double)s->plan.duration_ns
-			     : 0;
-	double each = pps / s->workers;
-
-	if (ws_plan_is_max(&s->plan)) {
-		return FLAT_OUT_EVERY;
-	}
-	return each <= STAMPED_PPS ? 1 : (unsigned)(each / STAMPED_PPS + 0.999);
-}
-
-/* The backend for this rate, and why. */
-static const char *pick_backend(const struct run *r, const char **ret_why)
-{
-	const struct ws_load_setup *s = r->setup;
-	const struct ws_io_tx_use use = {
-		.stamped_permille = s->stamp == WS_ORIGIN_SOFTWARE ? 1000 / r->every : 0,
-		.launch = s->pacing == WS_LOAD_TXTIME,
-		.queued = s->queued,
-	};
-	const char *best = ws_io_tx_best(&use);
-
-	if (s->backend) {
-		*ret_why = NULL;
-		return s->backend;
-	}
-	*ret_why = strcmp(best, "socket") != 0 ? "a transmit ring costs least a packet"
-		   : use.queued ? "behind a queue discipline it is told of each refusal"
-		   : use.launch ? "each packet has a launch time"
-				: "many packets are stamped";
-	return best;
-}
-
-static int open_worker(struct run *r, struct worker *w, struct ws_load_granted *granted)
-{
-	const struct ws_load_setup *s = r->setup;
-	struct ws_io_config config = {
-		.backend = pick_backend(r, &granted->why),
-		.dirs = WS_IO_TX,
-		.ifindex = s->ifindex,
-		.frame_max = s->source.len_max,
-		.tx_batch = WS_LOAD_BLOCK,
-		.tx_stages = s->stamp == WS_ORIGIN_SOFTWARE ? WS_STAGE_DRIVER : 0,
-		.stamp_timeout_ns = STAMP_TIMEOUT_NS,
-		.qdisc_bypass = s->qdisc_bypass,
-		.launch_clock = s->pacing == WS_LOAD_TXTIME ? s->launch_clock : WS_CLOCK_NONE,
-	};
-	const struct ws_io_caps *caps;
-	int saved, rc;
-
-	if (s->pacing == WS_LOAD_FQ) {
-		double bytes = r->result->planned_pps * (s->source.frame_bits / 8 - 4) / s->workers;
-
-		config.max_rate = (uint64_t)(bytes + 0.5);
-	}
-	saved = enter(r);
-	if (saved < 0) {
-		return saved;
-	}
-	rc = ws_io_open(&w->io, &config);
-	if (rc == -EOPNOTSUPP && !s->backend && strcmp(config.backend, "socket") != 0) {
-		config.backend = "socket";
-		granted->why = "this kernel has no transmit ring";
-		rc = ws_io_open(&w->io, &config);
-	}
-	ws_netns_leave(saved);
-	if (rc < 0) {
-		return rc;
-	}
-	caps = ws_io_caps(w->io);
-	granted->backend = caps->backend;
-	granted->send_buffer = caps->send_buffer;
-	return 0;
-}
-
-static int64_t stop_ns(const struct run *r)
-{
-	int64_t duration = r->setup->plan.duration_ns, end;
-
-	/* A long random schedule's own end is known only by its expectation. */
-	if (!r->setup->timed ||
-		__builtin_add_overflow(duration, OVERTIME_NS + duration / 512, &end) ||
-		__builtin_add_overflow(r->start_ns, end, &end)) {
-		return INT64_MAX;
-	}
-	return end;
-}
-
-/* CLOCK_TAI or CLOCK_MONOTONIC for launch times: how far it is ahead of CLOCK_MONOTONIC. */
-static int64_t launch_offset(const struct ws_load_setup *s)
-{
-	if (s->pacing != WS_LOAD_TXTIME || s->launch_clock == WS_CLOCK_MONOTONIC) {
-		return 0;
-	}
-	return ws_clock_relate(s->launch_clock).offset_ns;
-}
-
-/*
- * A sender that was held up catches up at two and a half times its rate: the gaps are off by less than if all
- * left at once, and a receiver's buffers have time. Only where the schedule itself is even.
- */
-static int64_t catch_up_ns(const struct run *r)
-{
-	const struct ws_load_setup *s = r->setup;
-
-	if (s->plan.pattern != WS_PATTERN_CBR || s->pacing != WS_LOAD_BUSY ||
-		!(r->result->planned_pps > 0)) {
-		return 0;
-	}
-	return (int64_t)(CATCH_UP * 1e9 * s->workers / r->result->planned_pps);
-}
-
-static int make_worker(struct run *r, unsigned index)
-{
-	const struct ws_load_setup *s = r->setup;
-	struct worker *w = &r->workers[index];
-	double pps = r->result->planned_pps;
-	struct ws_load_worker_config config = {
-		.io = w->io,
-		.plan = &s->plan,
-		.source = &s->source,
-		.shared = &r->shared,
-		.index = index,
-		.workers = s->workers,
-		.start_ns = r->start_ns,
-		.stop_ns = stop_ns(r),
-		.late_ns = pps > 0 ? (int64_t)(1e9 / pps) : INT64_MAX,
-		.catch_up_ns = catch_up_ns(r),
-		.lead_ns = s->pacing == WS_LOAD_BUSY ? 0 : LEAD_NS,
-		.launch = s->pacing == WS_LOAD_TXTIME,
-		.launch_offset_ns = launch_offset(s),
-		.skip = s->late_skip,
-		.stamp = s->stamp,
-		.every = r->every,
-		.pace = ws_pace_default,
-	};
-	int rc;
-
-	if (s->stamp != WS_ORIGIN_NONE) {
-		rc = ws_spsc_new(&w->stamps, STAMP_RECORDS, sizeof(struct ws_load_stamp));
-		if (rc < 0) {
-			return rc;
-		}
-		config.stamps = w->stamps;
-	}
-	rc = ws_load_worker_new(&w->worker, &config);
-	if (rc == 0 && s->stamp != WS_ORIGIN_NONE) {
-		ws_load_collector_add(
-			r->collector, w->stamps, &ws_load_worker_public(w->worker)->told);
-	}
-	return rc;
-}
-
-static int prepare(struct run *r, struct ws_load_granted *granted, struct ws_load_fault *fault)
-{
-	const struct ws_load_setup *s = r->setup;
-	struct ws_nic nic;
-	int saved, rc;
-
-	fault->step = "look";
-	rc = look(r, &nic);
-	if (rc < 0 || !nic.up || !nic.running) {
-		return rc < 0 ? rc : nic.up ? -ENOLINK : -ENETDOWN;
-	}
-	saved = enter(r);
-	if (saved < 0) {
-		return saved;
-	}
-	r->nl_open = ws_rtnl_open(&r->nl, 0) == 0;
-	ws_netns_leave(saved);
-	fault->step = "open";
-	for (unsigned i = 0; i < s->workers; i++) {
-		rc = open_worker(r, &r->workers[i], granted);
-		if (rc < 0) {
-			return rc;
-		}
-	}
-	fault->step = "memory";
-	if (s->stamp != WS_ORIGIN_NONE) {
-		rc = ws_load_collector_new(
-			&r->collector, &r->result->gaps, s->workers, s->link_bps);
-		if (rc < 0) {
-			return rc;
-		}
-	}
-	r->start_ns = ws_clock_now() + START_DELAY_NS;
-	for (unsigned i = 0; i < s->workers; i++) {
-		rc = make_worker(r, i);
-		if (rc < 0) {
-			return rc;
-		}
-	}
-	return 0;
-}
+#define DRAIN_NS 2000000000LL
+#define PRIORITY 40
 
 static void *worker_thread(void *arg)
 {
-	struct worker *w = arg;
-	struct run *r = w->run;
+	struct ws_load_thread *w = arg;
+	struct ws_load_state *r = w->run;
 
 	w->rc = w->cpu >= 0 ? ws_thread_pin(w->cpu, w->why, sizeof(w->why)) : 0;
 	if (w->rc == 0 && r->setup->realtime) {
@@ -320,12 +45,12 @@ static void *worker_thread(void *arg)
 	return NULL;
 }
 
-static void stop_all(struct run *r, int level)
+static void stop_all(struct ws_load_state *r, int level)
 {
 	atomic_store(&r->shared.stop, level);
 }
 
-static int start_threads(struct run *r, struct ws_load_fault *fault)
+static int start_threads(struct ws_load_state *r, struct ws_load_fault *fault)
 {
 	const struct ws_load_setup *s = r->setup;
 	sigset_t all, before;
@@ -336,7 +61,7 @@ static int start_threads(struct run *r, struct ws_load_fault *fault)
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	for (unsigned i = 0; i < s->workers && rc == 0; i++) {
-		struct worker *w = &r->workers[i];
+		struct ws_load_thread *w = &r->workers[i];
 
 		rc = -pthread_create(&w->thread, NULL, worker_thread, w);
 		w->running = rc == 0;
@@ -348,7 +73,7 @@ static int start_threads(struct run *r, struct ws_load_fault *fault)
 		}
 	}
 	for (unsigned i = 0; i < s->workers && rc == 0; i++) {
-		const struct worker *w = &r->workers[i];
+		const struct ws_load_thread *w = &r->workers[i];
 
 		if (w->rc < 0) {
 			fault->step = "cpu";
@@ -364,7 +89,7 @@ static int start_threads(struct run *r, struct ws_load_fault *fault)
 	return rc;
 }
 
-static void join_threads(struct run *r)
+static void join_threads(struct ws_load_state *r)
 {
 	for (unsigned i = 0; i < r->setup->workers; i++) {
 		if (r->workers[i].running) {
@@ -374,7 +99,7 @@ static void join_threads(struct run *r)
 	}
 }
 
-static void set_ended(struct run *r, bool faulted, const char *name, const char *what)
+static void set_ended(struct ws_load_state *r, bool faulted, const char *name, const char *what)
 {
 	struct ws_load_run *res = r->result;
 
@@ -387,7 +112,7 @@ static void set_ended(struct run *r, bool faulted, const char *name, const char 
 		res->ended_by, sizeof(res->ended_by), "%s%s%s", name, *name ? " " : "", what);
 }
 
-static void check_fault(struct run *r, int fault)
+static void check_fault(struct ws_load_state *r, int fault)
 {
 	const char *name = r->setup->name;
 	struct ws_nic nic;
@@ -401,8 +126,8 @@ static void check_fault(struct run *r, int fault)
 	case -ENETDOWN:
 		/* A removal begins by setting the interface down. */
 		set_ended(r, true, name,
-			look(r, &nic) == -ENODEV ? "was removed during the run"
-						 : "went down during the run");
+			ws_load_look(r, &nic) == -ENODEV ? "was removed during the run"
+							 : "went down during the run");
 		break;
 	default:
 		set_ended(r, true, name, strerror(-fault));
@@ -412,7 +137,8 @@ static void check_fault(struct run *r, int fault)
 }
 
 /* Sums of what the workers publish. */
-static struct ws_load_second sums(const struct run *r, uint64_t *ret_sent, uint64_t *ret_bytes)
+static struct ws_load_second sums(
+	const struct ws_load_state *r, uint64_t *ret_sent, uint64_t *ret_bytes)
 {
 	struct ws_load_second s = {0};
 
@@ -434,7 +160,7 @@ struct telling {
 	uint64_t sent, bytes;
 };
 
-static void tell_progress(struct run *r, struct telling *t, int64_t now_ns)
+static void tell_progress(struct ws_load_state *r, struct telling *t, int64_t now_ns)
 {
 	double took = (double)(now_ns - t->at_ns) * 1e-9;
 	uint64_t sent, bytes;
@@ -448,9 +174,9 @@ static void tell_progress(struct run *r, struct telling *t, int64_t now_ns)
 }
 
 /* Whether the queue discipline still holds packets that it took from us. */
-static bool still_queued(struct run *r)
+static bool still_queued(struct ws_load_state *r)
 {
-	if (!r->setup->queued || !look_at_queue(r, &r->queue_after)) {
+	if (!r->setup->queued || !ws_load_look_at_queue(r, &r->queue_after)) {
 		return false;
 	}
 	if (!r->queue_seen) {
@@ -463,7 +189,7 @@ static bool still_queued(struct run *r)
 	return r->queue_after.backlog_packets > 0;
 }
 
-static bool all_done(const struct run *r)
+static bool all_done(const struct ws_load_state *r)
 {
 	for (unsigned i = 0; i < r->setup->workers; i++) {
 		const struct ws_load_worker_public *p = ws_load_worker_public(r->workers[i].worker);
@@ -476,7 +202,7 @@ static bool all_done(const struct run *r)
 }
 
 /* From the start until all threads are done. */
-static void watch(struct run *r)
+static void watch(struct ws_load_state *r)
 {
 	const struct ws_load_setup *s = r->setup;
 	struct telling telling = {.at_ns = r->start_ns};
@@ -520,7 +246,7 @@ static void watch(struct run *r)
 		if (!r->carrier_lost) {
 			struct ws_nic nic;
 
-			if (look(r, &nic) == 0 && nic.up && !nic.running) {
+			if (ws_load_look(r, &nic) == 0 && nic.up && !nic.running) {
 				r->carrier_lost = true;
 				ws_warn(r->warnings,
 					"%s: %s lost its carrier during the run (is the cable in, and the "
@@ -535,7 +261,7 @@ static void watch(struct run *r)
 }
 
 /* Until the queue discipline has sent what it took, so that the interface's counter is final. */
-static void drain_queue(struct run *r)
+static void drain_queue(struct ws_load_state *r)
 {
 	int64_t until = ws_clock_now() + DRAIN_NS;
 
@@ -548,7 +274,7 @@ static void drain_queue(struct run *r)
 	}
 }
 
-static void add_up(struct run *r)
+static void add_up(struct ws_load_state *r)
 {
 	struct ws_load_run *res = r->result;
 	bool overran = false;
@@ -607,14 +333,14 @@ static void add_up(struct run *r)
 	res->elapsed_ns = end > r->start_ns ? end - r->start_ns : 0;
 }
 
-static void fill_result(struct run *r)
+static void fill_result(struct ws_load_state *r)
 {
 	const struct ws_load_setup *s = r->setup;
 	struct ws_load_run *res = r->result;
 
 	add_up(r);
 	drain_queue(r);
-	res->wire_known = r->counted && r->before.has_counters && look(r, &r->after) == 0 &&
+	res->wire_known = r->counted && r->before.has_counters && ws_load_look(r, &r->after) == 0 &&
 			  r->after.has_counters;
 	res->wire_packets = r->after.tx_packets - r->before.tx_packets;
 	res->wire_ns = res->elapsed_ns;
@@ -624,7 +350,7 @@ static void fill_result(struct run *r)
 		res->wire_ns = r->drained_ns - r->start_ns;
 	}
 	res->qdisc_drops = res->qdisc_overlimits = UINT64_MAX;
-	if (r->queued && look_at_queue(r, &r->queue_after)) {
+	if (r->queued && ws_load_look_at_queue(r, &r->queue_after)) {
 		/* The kernel's counters have 32 bits. */
 		res->qdisc_drops = (uint32_t)(r->queue_after.drops - r->queue_before.drops);
 		res->qdisc_overlimits =
@@ -639,7 +365,7 @@ static void fill_result(struct run *r)
 		});
 }
 
-static void init_result(struct run *r)
+static void init_result(struct ws_load_state *r)
 {
 	const struct ws_load_setup *s = r->setup;
 	bool max = ws_plan_is_max(&s->plan);
@@ -678,7 +404,7 @@ int ws_load_run(const struct ws_load_setup *setup, struct ws_load_run *ret,
 	struct ws_load_granted *ret_granted, struct ws_warnings *warnings,
 	struct ws_load_fault *ret_fault)
 {
-	struct run *r;
+	struct ws_load_state *r;
 	int rc;
 
 	*ret_fault = (struct ws_load_fault){.step = "memory"};
@@ -694,7 +420,7 @@ int ws_load_run(const struct ws_load_setup *setup, struct ws_load_run *ret,
 	r->setup = setup;
 	r->result = ret;
 	r->warnings = warnings;
-	r->every = stamped_every(setup);
+	r->every = ws_load_stamped_every(setup);
 	for (unsigned i = 0; i < setup->workers; i++) {
 		r->workers[i].run = r;
 		r->workers[i].cpu = setup->cpus[i];
@@ -707,10 +433,10 @@ int ws_load_run(const struct ws_load_setup *setup, struct ws_load_run *ret,
 	}
 	ret_granted->clock_read_ns = clock_read_ns();
 	init_result(r);
-	rc = prepare(r, ret_granted, ret_fault);
+	rc = ws_load_prepare(r, ret_granted, ret_fault);
 	if (rc == 0) {
-		r->counted = look(r, &r->before) == 0;
-		r->queued = look_at_queue(r, &r->queue_before);
+		r->counted = ws_load_look(r, &r->before) == 0;
+		r->queued = ws_load_look_at_queue(r, &r->queue_before);
 		rc = start_threads(r, ret_fault);
 		if (rc == 0) {
 			watch(r);
