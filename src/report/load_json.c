@@ -106,7 +106,7 @@ static json_t *run_object(
 
 	put_rates(d, o, run);
 	put_accounts(d, o, run);
-	ws_doc_put(d, o, "io", ws_doc_string(r->io));
+	ws_doc_put(d, o, "io", ws_doc_string(run->io));
 	ws_doc_put(d, o, "workers", ws_doc_integer(r->workers));
 	ws_doc_put(d, o, "seed", ws_doc_unsigned(r->seed));
 	ws_doc_put(d, o, "schedule_hash", ws_doc_hash(run->schedule_hash));

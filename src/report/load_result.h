@@ -60,6 +60,7 @@ struct ws_load_run {
 	uint64_t stamps_unread; /* that came but were not looked at, for lack of room */
 	double stamped_share;	/* of the packets, as planned: 1 is all */
 	bool balanced;		/* due = sent + failed + skipped, attempted = sent + failed */
+	const char *io;		/* backend in use; NULL: none was opened */
 	struct ws_limit limit;
 };
 

@@ -185,6 +185,10 @@ static void costs(struct ws_page *p, const struct ws_load_report *r)
 				ws_format_share(
 					buf, sizeof(buf), (double)run->pacer_waits / attempts));
 		}
+		if (run->io && r->io && strcmp(run->io, r->io) != 0) {
+			/* The head has the last one's. */
+			ws_text_add(&t, "; backend %s", run->io);
+		}
 		ws_load_page_rate(rate, run);
 		ws_page_entry(p, NULL, label, rate, t.buf);
 		label = "";

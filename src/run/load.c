@@ -435,6 +435,7 @@ int ws_load_run(const struct ws_load_setup *setup, struct ws_load_run *ret,
 	init_result(r);
 	rc = ws_load_prepare(r, ret_granted, ret_fault);
 	if (rc == 0) {
+		ret->io = ret_granted->backend;
 		r->counted = ws_load_look(r, &r->before) == 0;
 		r->queued = ws_load_look_at_queue(r, &r->queue_before);
 		rc = start_threads(r, ret_fault);

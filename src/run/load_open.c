@@ -14,6 +14,8 @@
 #define OVERTIME_NS   100000000LL
 #define STAMP_RECORDS 65536
 #define CATCH_UP      0.4 /* of the gap */
+/* A replay is to keep the times between packets: what it is late by it makes good in steps of this. */
+#define REPLAY_RECOVER_NS 4000
 /* Frames are handed to a queue discipline that paces them that long before their time. */
 #define LEAD_NS 5000000
 /* Packets a second of one worker of which every departure can be looked at without disturbing it. */
@@ -176,6 +178,9 @@ static int make_worker(struct ws_load_state *r, unsigned index)
 		.stop_ns = stop_ns(r),
 		.late_ns = pps > 0 ? (int64_t)(1e9 / pps) : INT64_MAX,
 		.catch_up_ns = catch_up_ns(r),
+		.recover_ns = s->plan.pattern == WS_PATTERN_LIST && s->pacing == WS_LOAD_BUSY
+				      ? REPLAY_RECOVER_NS
+				      : 0,
 		.lead_ns = s->pacing == WS_LOAD_BUSY ? 0 : LEAD_NS,
 		.launch = s->pacing == WS_LOAD_TXTIME,
 		.launch_offset_ns = launch_offset(s),

@@ -14,6 +14,8 @@
 /* A stop request is seen at least that often. */
 #define NAP_NS	 50000000
 #define STALL_NS 1000000
+/* What is late by more is no longer made good little by little. */
+#define GENTLE_NS 1000000
 /* What a call can plausibly take for each of its frames: the rest of a long one was a wait. */
 #define CALL_EACH_NS 20000
 /* After so many stamps in a row that did not come, one block a second is asked for. */
@@ -299,6 +301,7 @@ static void submit(struct ws_load_worker *w, unsigned n, int64_t now_ns)
 	}
 	if (taken) {
 		w->stats.end_ns = after;
+		w->last_intended_ns = w->staged[taken - 1].intended_ns;
 		settle(w, (unsigned)taken, before);
 		ws_load_stage_drop(w, (unsigned)taken);
 		w->drained = false;
@@ -393,9 +396,21 @@ static unsigned due_count(const struct ws_load_worker *w, int64_t now_ns)
 	return n;
 }
 
+/* Late packets do not follow each other as closely as they could. */
+static int64_t least_gap_ns(const struct ws_load_worker *w, int64_t now_ns)
+{
+	int64_t intended = w->staged[0].intended_ns, gap;
+
+	if (!w->c.recover_ns || !w->last || now_ns - intended > GENTLE_NS) {
+		return w->c.catch_up_ns;
+	}
+	gap = intended - w->last_intended_ns - w->c.recover_ns;
+	return gap > 0 ? gap : 0;
+}
+
 static void step_paced(struct ws_load_worker *w, int64_t now_ns, bool over)
 {
-	int64_t due_ns, earliest_ns;
+	int64_t due_ns, gap_ns, earliest_ns;
 	struct ws_pace_state state;
 	struct ws_pace_step step;
 
@@ -409,9 +424,9 @@ static void step_paced(struct ws_load_worker *w, int64_t now_ns, bool over)
 		nap(w, now_ns + AGAIN_NS);
 		return;
 	}
-	/* Late packets do not follow each other as closely as they could. */
 	due_ns = w->staged[0].intended_ns - w->c.lead_ns;
-	earliest_ns = w->last_ns + w->c.catch_up_ns;
+	gap_ns = least_gap_ns(w, now_ns);
+	earliest_ns = w->last_ns + gap_ns;
 	state = (struct ws_pace_state){
 		.now_ns = now_ns,
 		.deadline_ns = due_ns > earliest_ns ? due_ns : earliest_ns,
@@ -421,9 +436,7 @@ static void step_paced(struct ws_load_worker *w, int64_t now_ns, bool over)
 	step = ws_pace_decide(&w->c.pace, &state);
 	switch (step.action) {
 	case WS_PACE_SEND:
-		submit(w,
-			ws_pace_catch_up(
-				w->took_ns, w->last, w->c.catch_up_ns, due_count(w, now_ns)),
+		submit(w, ws_pace_catch_up(w->took_ns, w->last, gap_ns, due_count(w, now_ns)),
 			now_ns);
 		break;
 	case WS_PACE_DRAIN:

@@ -33,6 +33,8 @@ struct ws_load_worker_config {
 	int64_t stop_ns;  /* nothing is begun after this; INT64_MAX: only the plan ends the run */
 	int64_t late_ns;  /* a packet that leaves later than this after its time is late */
 	int64_t catch_up_ns; /* late packets leave at least so far apart; 0: as fast as they can */
+	int64_t recover_ns; /* a late packet's gap to the last one is shortened by that at most, as long
+				as it is not late by more than 1 ms; 0: catch_up_ns holds */
 	int64_t lead_ns; /* frames are handed over that long before their time: the kernel paces */
 	bool launch;	 /* with their launch times, */
 	int64_t launch_offset_ns; /* which are CLOCK_MONOTONIC plus this */

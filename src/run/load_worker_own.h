@@ -35,6 +35,7 @@ struct ws_load_worker {
 	int64_t last_ns,
 		took_ns; /* when the last packets were handed over, and how long that took */
 	unsigned last;	 /* how many they were */
+	int64_t last_intended_ns; /* of the last of them */
 	int64_t since_ns; /* from when on there was something to do, by what was done last; 0: not yet */
 	uint8_t *scratch; /* for frames whose length has to be known, and which have no slot */
 	bool no_room;	  /* the kernel had none at the last look */

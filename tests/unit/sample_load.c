@@ -21,6 +21,7 @@ static void run_init(struct ws_load_run *run, uint64_t pps)
 	run->planned = run->due = run->attempted = run->sent = pps;
 	run->sent_bytes = run->attempted_bytes = pps * LEN;
 	run->schedule_hash = UINT64_C(0x0123456789abcdef);
+	run->io = "socket";
 	run->frames_hash = UINT64_C(0x00fedcba98765432);
 	run->complete = true;
 	run->elapsed_ns = WS_NSEC_PER_SEC;

@@ -167,7 +167,7 @@ struct wants {
 	unsigned workers, every;
 	enum ws_origin stamp;
 	bool skip;
-	int64_t overtime_ns, catch_up_ns;
+	int64_t overtime_ns, catch_up_ns, recover_ns;
 	unsigned (*faults)(void *arg, unsigned side, uint64_t n);
 	int64_t frame_ns, stamp_delay_ns;
 	struct bucket_io *bucket;
@@ -222,11 +222,11 @@ static struct bench *setup(const struct wants *w, const struct ws_plan *plan)
 			.workers = w->workers,
 			.start_ns = b->start_ns,
 			.stop_ns = w->overtime_ns ? b->start_ns + w->overtime_ns : INT64_MAX,
-			.late_ns = ws_plan_is_max(plan)
-					   ? INT64_MAX
-					   : (int64_t)(1e9 / ws_ratio_double(plan->pps)),
+			.late_ns = plan->pps.num == 0 ? INT64_MAX
+						      : (int64_t)(1e9 / ws_ratio_double(plan->pps)),
 			.skip = w->skip,
 			.catch_up_ns = w->catch_up_ns,
+			.recover_ns = w->recover_ns,
 			.stamp = w->stamp,
 			.every = w->every,
 			.pace = ws_pace_default,
@@ -617,6 +617,13 @@ static void stall_once(struct bench *b, unsigned steps)
 	}
 }
 
+static void stall_a_little(struct bench *b, unsigned steps)
+{
+	if (steps == 300) {
+		io_fake_advance(b->wire, 300000);
+	}
+}
+
 /* Late packets are sent at once, and the rest is on time again. */
 static void test_catches_up(void **state)
 {
@@ -653,6 +660,34 @@ static void test_catches_up_gently(void **state)
 	}
 	/* The pacer was not ahead of those that were late. */
 	assert_in_range(b->sum.pacer_waits, 650, 680);
+	teardown(b);
+}
+
+/* A replay keeps the times between packets: of a stall, only the one gap that it fell into is off. */
+static void test_recovers_in_steps(void **state)
+{
+	static int64_t times[1000];
+	struct ws_plan plan;
+	struct wants w = usual;
+	struct bench *b;
+	unsigned off = 0;
+
+	(void)state;
+	for (unsigned n = 1; n < 1000; n++) {
+		times[n] = times[n - 1] + 10000 + n % 7 * 1000;
+	}
+	assert_int_equal(ws_plan_init_list(&plan, times, 1000), 0);
+	w.recover_ns = 4000;
+	b = setup(&w, &plan);
+	finish(b, stall_a_little);
+	assert_each_once(b, 1000);
+	for (unsigned n = 1; n < 1000; n++) {
+		int64_t gap = b->at_ns[n] - b->at_ns[n - 1] - (times[n] - times[n - 1]);
+
+		off += gap > 500 || gap < -4100;
+	}
+	assert_int_equal(off, 1);
+	assert_in_range(b->at_ns[999] - b->start_ns - times[999], 0, 500);
 	teardown(b);
 }
 
@@ -789,6 +824,7 @@ int main(void)
 		cmocka_unit_test(test_bursts_go_together),
 		cmocka_unit_test(test_catches_up),
 		cmocka_unit_test(test_catches_up_gently),
+		cmocka_unit_test(test_recovers_in_steps),
 		cmocka_unit_test(test_skips),
 		cmocka_unit_test(test_stops),
 		cmocka_unit_test(test_back_pressure),
