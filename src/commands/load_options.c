@@ -330,7 +330,7 @@ static const struct ws_option options[] = {
 		"neither root nor a network card",
 		take_lab},
 	{"io", 0, "BACKEND",
-		"socket, tpacket2, tpacket3, or auto, by what the interface is\n"
+		"socket, tpacket2, tpacket3, or auto, by queue and rate\n"
 		"(default auto)",
 		take_io},
 	{"bypass", 0, "WHEN",

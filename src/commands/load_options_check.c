@@ -394,6 +394,16 @@ static int check_replay(const struct ws_load_parse *p)
 	return 0;
 }
 
+static bool varies(const struct ws_load_options *o)
+{
+	for (unsigned f = 0; f < WS_FIELD_COUNT; f++) {
+		if (o->traffic.vary[f].kind != WS_VARY_NONE) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static int check_pacing(const struct ws_load_parse *p)
 {
 	const struct ws_load_options *o = p->o;
@@ -413,6 +423,20 @@ static int check_pacing(const struct ws_load_parse *p)
 			"--pacing %s and --rate %s: as fast as it goes nothing is paced (leave out "
 			"--pacing or max)",
 			name, p->rate);
+		return -1;
+	}
+	/* sch_fq keeps a queue for each flow's hash, whatever the socket, and lets each out at the socket's rate. */
+	if (o->pacing == WS_PACING_FQ && (o->traffic.flows > 1 || varies(o) || o->pcap)) {
+		ws_error("--pacing fq and %s: fq paces each flow by itself (use txtime or busy)",
+			o->pcap		       ? "--pcap"
+			: o->traffic.flows > 1 ? "--flows"
+					       : "--vary");
+		return -1;
+	}
+	if (o->pacing == WS_PACING_FQ && o->workers > 1) {
+		ws_error(
+			"--pacing fq and --workers: fq paces a flow as one, whoever sends it (use one worker, or "
+			"txtime or busy)");
 		return -1;
 	}
 	if (o->pacing == WS_PACING_FQ && o->pattern != WS_PATTERN_CBR) {
