@@ -56,7 +56,10 @@ def check_run(r, document):
         check(name in r["gaps_ns"], f"there is no gaps_ns.{name}")
     for name in COUNTS:
         check(is_count(r[name]), f"{name} is {r[name]!r}, no count")
-    check_equal(r["io"], document["io"], "io")
+    # Of a run that was not begun there is none; the document has the last one's.
+    begun = [each["io"] for each in document["runs"] if each["io"]]
+    check_equal(document["io"], begun[-1] if begun else None, "io of the document")
+    check(r["io"] in ("socket", "tpacket2", "tpacket3") or not r["io"] and not r["due"], f"io {r['io']!r}")
     check_equal(r["workers"], document["workers"], "workers")
     check_equal(r["attempted"], r["sent"] + r["failed"], "attempted = sent + failed")
     check_equal(r["due"], r["sent"] + r["failed"] + r["skipped"], "due = sent + failed + skipped")
