@@ -326,7 +326,8 @@ static void add_up(struct ws_load_state *r)
 		res->complete = true;
 		res->ended_by[0] = '\0';
 	}
-	if (res->complete && !ws_plan_is_max(&r->setup->plan) &&
+	/* A run that its time ended lasted that long, though its last call returned a moment before. */
+	if (res->complete && (!ws_plan_is_max(&r->setup->plan) || res->planned == UINT64_MAX) &&
 		end < r->start_ns + r->setup->plan.duration_ns) {
 		end = r->start_ns + r->setup->plan.duration_ns;
 	}
