@@ -156,7 +156,7 @@ static void own_port(struct ws_load_command *s)
 	ws_netns_leave(saved);
 }
 
-static void allow_realtime(struct ws_load_command *s)
+static void lock_memory(struct ws_load_command *s)
 {
 	char said[200];
 
@@ -449,7 +449,7 @@ static int measure(struct ws_load_command *s, int argc, char **argv)
 	if (ws_load_command_prepare(s) < 0) {
 		return WS_EXIT_FAIL;
 	}
-	allow_realtime(s);
+	lock_memory(s);
 	s->report.runs = ws_need(calloc(s->o.rate_count, sizeof(*s->report.runs)));
 	own_port(s);
 	status = run_rates(s);

@@ -17,7 +17,7 @@
 
 struct ws_limit {
 	const char *cause;  /* none, link, backpressure, cpu, rate-control, unknown */
-	char why[256];	    /* a sentence with the evidence; empty for none */
+	char why[512];	    /* a sentence with the evidence; empty for none */
 	const char *try[4]; /* what to try, ends with NULL */
 };
 

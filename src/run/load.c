@@ -390,7 +390,7 @@ static void init_result(struct ws_load_state *r)
 	ws_gaps_init(&res->gaps);
 }
 
-/* What one look at the clock takes: the median of a few. */
+/* What one look at the clock takes: the mean of many. */
 static int64_t clock_read_ns(void)
 {
 	int64_t begin = ws_clock_now();

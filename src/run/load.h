@@ -64,7 +64,6 @@ struct ws_load_fault {
 struct ws_load_granted {
 	const char *backend;
 	const char *why; /* it was picked; NULL: it was asked for */
-	uint64_t send_buffer;
 	int64_t clock_read_ns;
 };
 

@@ -20,7 +20,7 @@
 #define LEAD_NS 5000000
 /* Packets a second of one worker of which every departure can be looked at without disturbing it. */
 #define STAMPED_PPS 50000.0
-/* Flat out every second counts: one block in so many. */
+/* Flat out a stamp costs as much as a packet: one block in so many. */
 #define FLAT_OUT_EVERY 64
 
 static int enter(const struct ws_load_state *r)
@@ -121,7 +121,6 @@ static int open_worker(
 	}
 	caps = ws_io_caps(w->io);
 	granted->backend = caps->backend;
-	granted->send_buffer = caps->send_buffer;
 	return 0;
 }
 
