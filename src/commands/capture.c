@@ -10,6 +10,7 @@
 #include "commands/capture_print.h"
 #include "commands/commands.h"
 #include "commands/facts.h"
+#include "commands/output.h"
 #include "commands/stop.h"
 #include "host/netns.h"
 #include "host/port.h"
@@ -316,23 +317,6 @@ static void make_printer(struct state *s)
 	s->setup.printer = &s->print.printer;
 }
 
-static int create_out(struct state *s)
-{
-	int r;
-
-	if (!s->o.out) {
-		return 0;
-	}
-	r = ws_outdir_create(&s->out, s->o.out);
-	if (r == -EEXIST) {
-		ws_error("--out %s: exists (give a name that does not, or remove it)", s->o.out);
-	} else if (r < 0) {
-		ws_error("--out %s: cannot be made: %s (give a place that can be written)",
-			s->o.out, strerror(-r));
-	}
-	return r;
-}
-
 static void say_ready(const struct state *s)
 {
 	const struct ws_capture_report *r = &s->report;
@@ -522,7 +506,7 @@ static int capture(struct state *s, int argc, char **argv)
 		return WS_EXIT_FAIL;
 	}
 	if (open_all(s, stop, requests, argc, argv) < 0 || give_up_rights(s, &invoker) < 0 ||
-		create_out(s) < 0 || make_files(s, &invoker) < 0) {
+		ws_output_create(&s->out, s->o.out) < 0 || make_files(s, &invoker) < 0) {
 		return WS_EXIT_FAIL;
 	}
 	if (s->demo && ws_demo_start(s->demo) < 0) {

@@ -12,6 +12,7 @@
 #include "commands/endpoint.h"
 #include "commands/facts.h"
 #include "commands/latency_options.h"
+#include "commands/output.h"
 #include "commands/stop.h"
 #include "host/cpu.h"
 #include "host/lab.h"
@@ -306,6 +307,13 @@ static int print_json(FILE *out, const void *report)
 	return ws_report_json(out, report);
 }
 
+static int print_text(FILE *out, const void *report, const struct ws_text_style *style)
+{
+	return ws_report_text(out, report, style);
+}
+
+static const struct ws_output_printers printers = {.json = print_json, .text = print_text};
+
 /* All rates. Returns the exit status; results so far are in the report. */
 static int run_rates(struct state *s, const struct ws_plan *plans)
 {
@@ -339,17 +347,7 @@ static int run_rates(struct state *s, const struct ws_plan *plans)
 		r->stamp_buffer = granted.stamp_buffer;
 		r->stamps_outstanding = granted.stamps_outstanding;
 		r->tx_keys_explicit = granted.tx_keys_explicit;
-		if (s->out.fd >= 0) {
-			/* After each rate: what is measured is kept whatever comes. */
-			rc = ws_outdir_write(&s->out, print_json, r);
-			if (rc < 0 && rc != unwritten) {
-				ws_error("%s/run.json: %s (%s)", s->out.path, strerror(-rc),
-					rc == -ENOSPC ? "make room; the result is still printed"
-						      : "the result is still printed");
-			}
-			/* Tried again with each rate, and told once: room may have been made. */
-			unwritten = rc;
-		}
+		unwritten = ws_output_keep(&s->out, print_json, r, unwritten);
 		if (result->failed) {
 			ws_error("%s (what was measured until then is in the result)",
 				result->ended_by);
@@ -357,33 +355,6 @@ static int run_rates(struct state *s, const struct ws_plan *plans)
 		}
 	}
 	return unwritten < 0 ? WS_EXIT_FAIL : WS_EXIT_OK;
-}
-
-static int print_result(const struct state *s)
-{
-	struct ws_text_style style;
-	int r;
-
-	errno = 0;
-	if (s->o.json) {
-		r = ws_report_json(stdout, &s->report);
-		if (s->terminal && r == 0) {
-			style = ws_text_style_for(stderr);
-			(void)ws_report_text(stderr, &s->report, &style);
-		}
-	} else {
-		style = ws_text_style_for(stdout);
-		r = ws_report_text(stdout, &s->report, &style);
-	}
-	if (r == 0 && fflush(stdout) != 0) {
-		r = -EIO;
-	}
-	if (r < 0) {
-		ws_error("stdout: %s (the result could not be printed in full)",
-			strerror(errno ? errno : -r));
-		return WS_EXIT_FAIL;
-	}
-	return WS_EXIT_OK;
 }
 
 static int make_plans(struct state *s, struct ws_plan *plans)
@@ -398,30 +369,13 @@ static int make_plans(struct state *s, struct ws_plan *plans)
 	return 0;
 }
 
-static int create_out(struct state *s)
-{
-	int r;
-
-	if (!s->o.out) {
-		return 0;
-	}
-	r = ws_outdir_create(&s->out, s->o.out);
-	if (r == -EEXIST) {
-		ws_error("--out %s: exists (give a name that does not, or remove it)", s->o.out);
-	} else if (r < 0) {
-		ws_error("--out %s: cannot be made: %s (give a place that can be written)",
-			s->o.out, strerror(-r));
-	}
-	return r;
-}
-
 static int measure(struct state *s, int argc, char **argv)
 {
 	struct ws_plan plans[WS_MAX_RATES];
 	int status;
 
 	s->setup.stop = ws_stop_catch();
-	if (create_out(s) < 0) {
+	if (ws_output_create(&s->out, s->o.out) < 0) {
 		return WS_EXIT_FAIL;
 	}
 	if (find_ends(s) < 0 || check_size(s) < 0 || fill_setup(s) < 0) {
@@ -443,7 +397,7 @@ static int measure(struct state *s, int argc, char **argv)
 		ws_warn(&s->report.warnings, "stopped by the user before anything was measured");
 	}
 	if (s->report.run_count || atomic_load(s->setup.stop)) {
-		int printed = print_result(s);
+		int printed = ws_output_print(&printers, &s->report, s->o.json, s->terminal);
 
 		status = status ? status : printed;
 	}

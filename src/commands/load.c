@@ -9,6 +9,7 @@
 
 #include "commands/commands.h"
 #include "commands/load_dry.h"
+#include "commands/output.h"
 #include "commands/stop.h"
 #include "core/frame.h"
 #include "core/limit.h"
@@ -218,6 +219,13 @@ static int print_json(FILE *out, const void *report)
 	return ws_load_json(out, report);
 }
 
+static int print_text(FILE *out, const void *report, const struct ws_text_style *style)
+{
+	return ws_load_text(out, report, style);
+}
+
+static const struct ws_output_printers printers = {.json = print_json, .text = print_text};
+
 /* What was asked for is more than the link carries: told instead of tried. */
 static bool beyond_link(struct ws_load_command *s, struct ws_load_run *run, const char *label)
 {
@@ -275,24 +283,6 @@ static int check_require(
 	return WS_EXIT_FAIL;
 }
 
-static void keep(struct ws_load_command *s, int *unwritten)
-{
-	int r;
-
-	if (s->out.fd < 0) {
-		return;
-	}
-	/* After each rate: what is measured is kept whatever comes. */
-	r = ws_outdir_write(&s->out, print_json, &s->report);
-	if (r < 0 && r != *unwritten) {
-		ws_error("%s/run.json: %s (%s)", s->out.path, strerror(-r),
-			r == -ENOSPC ? "make room; the result is still printed"
-				     : "the result is still printed");
-	}
-	/* Tried again with each rate, and told once: room may have been made. */
-	*unwritten = r;
-}
-
 /* All rates. Returns the exit status; results so far are in the report. */
 static int run_rates(struct ws_load_command *s)
 {
@@ -314,7 +304,7 @@ static int run_rates(struct ws_load_command *s)
 		s->setup.timed = s->o.duration_ns > 0;
 		if (beyond_link(s, run, s->setup.label)) {
 			r->run_count = i + 1;
-			keep(s, &unwritten);
+			unwritten = ws_output_keep(&s->out, print_json, r, unwritten);
 			status = WS_EXIT_FAIL;
 			continue;
 		}
@@ -331,7 +321,7 @@ static int run_rates(struct ws_load_command *s)
 		r->io = granted.backend;
 		r->clock_read_ns = granted.clock_read_ns;
 		snprintf(r->io_why, sizeof(r->io_why), "%s", granted.why ? granted.why : "");
-		keep(s, &unwritten);
+		unwritten = ws_output_keep(&s->out, print_json, r, unwritten);
 		if (run->faulted) {
 			ws_error("%s (what was measured until then is in the result)",
 				run->ended_by);
@@ -341,50 +331,6 @@ static int run_rates(struct ws_load_command *s)
 		status = status ? status : rc;
 	}
 	return status ? status : unwritten < 0 ? WS_EXIT_FAIL : WS_EXIT_OK;
-}
-
-static int print_result(const struct ws_load_command *s)
-{
-	struct ws_text_style style;
-	int r;
-
-	errno = 0;
-	if (s->o.json) {
-		r = ws_load_json(stdout, &s->report);
-		if (s->terminal && r == 0) {
-			style = ws_text_style_for(stderr);
-			(void)ws_load_text(stderr, &s->report, &style);
-		}
-	} else {
-		style = ws_text_style_for(stdout);
-		r = ws_load_text(stdout, &s->report, &style);
-	}
-	if (r == 0 && fflush(stdout) != 0) {
-		r = -EIO;
-	}
-	if (r < 0) {
-		ws_error("stdout: %s (the result could not be printed in full)",
-			strerror(errno ? errno : -r));
-		return WS_EXIT_FAIL;
-	}
-	return WS_EXIT_OK;
-}
-
-static int create_out(struct ws_load_command *s)
-{
-	int r;
-
-	if (!s->o.out || s->o.dry_run) {
-		return 0;
-	}
-	r = ws_outdir_create(&s->out, s->o.out);
-	if (r == -EEXIST) {
-		ws_error("--out %s: exists (give a name that does not, or remove it)", s->o.out);
-	} else if (r < 0) {
-		ws_error("--out %s: cannot be made: %s (give a place that can be written)",
-			s->o.out, strerror(-r));
-	}
-	return r;
 }
 
 static int dry_run(struct ws_load_command *s)
@@ -425,7 +371,7 @@ static int measure(struct ws_load_command *s, int argc, char **argv)
 	int status;
 
 	s->setup.stop = ws_stop_catch();
-	if (create_out(s) < 0 || find_end(s) < 0) {
+	if (ws_output_create(&s->out, s->o.dry_run ? NULL : s->o.out) < 0 || find_end(s) < 0) {
 		return WS_EXIT_FAIL;
 	}
 	status = ws_load_frames_make(&s->frames, &s->o, s->has_end ? &s->end : NULL,
@@ -457,7 +403,7 @@ static int measure(struct ws_load_command *s, int argc, char **argv)
 		ws_warn(&s->report.warnings, "stopped by the user before anything was sent");
 	}
 	if (s->report.run_count || atomic_load(s->setup.stop)) {
-		int printed = print_result(s);
+		int printed = ws_output_print(&printers, &s->report, s->o.json, s->terminal);
 
 		status = status ? status : printed;
 	}
