@@ -2,11 +2,20 @@
 /*
  * Frames: headers and the probe payload are built and parsed. Pure.
  *
- * Lengths are without the FCS, as the kernel sees a frame. Two payloads, both big-endian:
+ * Lengths are without the FCS, as the kernel sees a frame. The payloads, all big-endian:
  *
  *   short, 16 bytes:  0 'W'  1 version<<4|kind  2-5 run id  6-7 stream  8-15 sequence
  *   full,  32 bytes:  the same, 16-23 intended time (ns, CLOCK_MONOTONIC of the sender),
  *                     24-27 zero, 28-31 CRC-32C (RFC 3720, B.4) of bytes 0 to 27
+ *   request and collect, 56 bytes: as short, then zeros: room for the answer
+ *   answer, 56 bytes: as short, with the request's run id, stream and sequence, then
+ *                     16-23 when the request was received (ns; -2^63: not known, or it was a collect)
+ *                     24-31 when an earlier answer was sent (ns; -2^63: none), 32-39 that answer's sequence
+ *                     40-43 clock id: CRC-32C of boot number and run id; 0 unknown
+ *                     44 origin of the receive stamp, 45 of the transmit stamp (enum ws_origin)
+ *                     46 their clock (0 unknown, 1 monotonic, 2 realtime, 3 TAI, 4 a PTP clock), 47 zero
+ *                     48-51 requests of this session that were answered so far, modulo 2^32
+ *                     52-55 CRC-32C of bytes 0 to 51
  *
  * The short one fits a 64-byte frame (60 without FCS) over IPv4/UDP; its intended time is
  * recomputed from the plan. What follows the payload up to the frame's length is zero.
@@ -20,15 +29,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/stamp.h"
+
 #define WS_ETHERTYPE_PROBE 0x88B5
 #define WS_UDP_PORT	   8620
 #define WS_FCS_LEN	   4
 #define WS_FRAME_MIN	   60 /* shortest Ethernet frame without FCS */
 #define WS_FRAME_MAX	   65535
 #define WS_PROBE_VERSION   1
+#define WS_ANSWER_LEN	   56 /* payload of requests, collects and answers */
 
 enum ws_carrier { WS_CARRIER_UDP, WS_CARRIER_L2, WS_CARRIER_COUNT };
-enum ws_payload { WS_PAYLOAD_SHORT = 1, WS_PAYLOAD_FULL = 2 }; /* the kind nibble */
+/* The kind nibble. */
+enum ws_payload {
+	WS_PAYLOAD_SHORT = 1,
+	WS_PAYLOAD_FULL = 2,
+	WS_PAYLOAD_REQUEST = 3,
+	WS_PAYLOAD_ANSWER = 4, /* templates cannot have it: core/reflect.h makes answers */
+	WS_PAYLOAD_COLLECT = 5,
+};
+const char *ws_payload_name(enum ws_payload payload); /* "short", "full", "request", "answer", "collect" */
 
 const char *ws_carrier_name(enum ws_carrier carrier); /* "udp", "l2" */
 
@@ -80,6 +100,14 @@ struct ws_probe {
 	uint16_t stream;
 	enum ws_payload payload;
 	int64_t intended_ns; /* full payload only, else 0 */
+	/* of answers */
+	struct {
+		struct ws_stamp rx; /* origin NONE: not known */
+		struct ws_stamp tx; /* of answer tx_seq; origin NONE: none */
+		uint64_t tx_seq;
+		uint32_t clock_id;
+		uint32_t answered;
+	} answer;
 };
 
 /*
@@ -99,6 +127,9 @@ enum ws_probe_class ws_probe_parse(const uint8_t *data, uint32_t len, uint32_t r
  */
 bool ws_probe_look(
 	const uint8_t *payload, uint32_t len, uint32_t *ret_run_id, struct ws_probe *ret);
+
+/* What an answer says of its clock: equal numbers of one run are one clock, where boot is not 0. */
+uint32_t ws_probe_clock_id(uint32_t boot, uint32_t run_id);
 
 /* CRC-32C (Castagnoli), as iSCSI (RFC 3720) and SCTP use it. */
 uint32_t ws_crc32c(const void *data, size_t len);

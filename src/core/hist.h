@@ -63,3 +63,27 @@ bool ws_hist_quantile(const struct ws_hist *h, double q, int64_t *ret);
  * (sample standard deviation, n-1). */
 bool ws_hist_mean(const struct ws_hist *h, double *ret);
 bool ws_hist_stddev(const struct ws_hist *h, double *ret);
+
+/*
+ * Confidence interval of the q-th quantile by order statistics: no assumption but independence. Of `count`
+ * values, the ones of ranks [*ret_low, *ret_high] enclose the true quantile with at least `level` (0 < level < 1)
+ * probability (binomial; normal approximation where count * q * (1 - q) > 1000). As values: the lower edge of
+ * the low rank's bin and the largest value of the high rank's. False, and nothing written, where the sample
+ * is too small for such an interval, or where a rank falls outside the range.
+ */
+bool ws_hist_quantile_interval(
+	const struct ws_hist *h, double q, double level, int64_t *ret_low, int64_t *ret_high);
+/* The same for ranks, from 1: pure arithmetic. */
+bool ws_hist_rank_interval(uint64_t count, double q, double level, uint64_t *ret_low, uint64_t *ret_high);
+
+/*
+ * b's q-th quantile minus a's, with a confidence interval. From the two quantiles' own intervals, each spread
+ * around its estimate, independent: the spreads are added in quadrature (on each side its own). False where either
+ * has no interval.
+ */
+struct ws_hist_difference {
+	int64_t a, b;		/* the quantiles */
+	int64_t difference, low, high;
+};
+bool ws_hist_compare(const struct ws_hist *a, const struct ws_hist *b, double q, double level,
+	struct ws_hist_difference *ret);

@@ -24,6 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/frame.h"
 #include "core/units.h"
 
 #define WS_TRAFFIC_VLANS       2
@@ -84,7 +85,7 @@ enum ws_size_kind {
 };
 
 enum ws_fill {
-	WS_FILL_PROBE, /* a short probe (core/frame.h) with the frame's number, then zeros; only zeros
+	WS_FILL_PROBE, /* a probe (core/frame.h), of the kind that is asked for, with the frame's number, then zeros; only zeros
 			  where it does not fit or the protocol is neither UDP nor raw 0x88B5 (of
 			  given header bytes: right at their end, behind two VLAN tags at most) */
 	WS_FILL_ZERO,
@@ -125,6 +126,7 @@ struct ws_traffic_spec {
 	uint32_t bytes_len;   /* 1 to 65535 */
 	uint32_t run_id;      /* of the probes */
 	uint16_t stream;
+	enum ws_payload probe; /* SHORT (0 counts as that), REQUEST or COLLECT */
 	uint64_t seed;
 };
 

@@ -21,6 +21,7 @@
 
 struct ws_io;
 struct sock_filter;
+struct sockaddr_storage;
 
 enum ws_io_dir { WS_IO_RX = 1 << 0, WS_IO_TX = 1 << 1 };
 
@@ -97,6 +98,15 @@ struct ws_io_config {
 	 * where the kernel cannot count as far.
 	 */
 	uint64_t max_rate;
+	/*
+	 * `udp` alone: an ordinary socket of this process, routed by the kernel; no privilege, and ifindex may be 0
+	 * (any). Frames look like Ethernet frames nevertheless: received ones get headers that are made of the
+	 * addresses (MAC addresses 02:00:00:00:00:02 from, ...:01 to), of sent ones everything but IP addresses,
+	 * destination port and payload is ignored. Local address and port to bind to (AF_INET or AF_INET6; port
+	 * 0: any free one), and the only peer that is received from (NULL: everybody). Two instances may share a
+	 * port (SO_REUSEADDR): what the peer sends goes to the one that names it.
+	 */
+	const struct sockaddr_storage *udp_local, *udp_peer;
 };
 
 struct ws_io_caps {
@@ -105,6 +115,7 @@ struct ws_io_caps {
 	uint32_t frame_max; /* largest frame that can be sent or received whole */
 	uint32_t headroom;  /* bytes before a reserved frame that may be written, too */
 	bool launch_time;   /* ws_io_tx.launch_ns goes with each frame */
+	uint16_t udp_port;  /* of the `udp` backend: the one that it is bound to; else 0 */
 	/* receive */
 	uint64_t rx_buffer; /* bytes granted */
 	int64_t rx_hold_ns; /* a packet is visible to rx_peek at the latest this long after it
