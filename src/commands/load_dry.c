@@ -56,7 +56,7 @@ static int flush(struct dry *d)
 	return r;
 }
 
-static void fill(struct dry *d, const struct ws_plan *plan, const struct ws_load_source *source,
+static void fill(struct dry *d, const struct ws_plan *plan, const struct ws_frame_source *source,
 	struct ws_plan_cursor *c)
 {
 	while (d->built < plan->count && d->used < CHUNK_BYTES) {
@@ -70,7 +70,7 @@ static void fill(struct dry *d, const struct ws_plan *plan, const struct ws_load
 	}
 }
 
-static int write_all(struct dry *d, const struct ws_plan *plan, const struct ws_load_source *source,
+static int write_all(struct dry *d, const struct ws_plan *plan, const struct ws_frame_source *source,
 	const atomic_int *stop)
 {
 	struct ws_plan_cursor c;
@@ -88,7 +88,7 @@ static int write_all(struct dry *d, const struct ws_plan *plan, const struct ws_
 }
 
 int ws_load_dry_run(const char *path, const struct ws_plan *plan,
-	const struct ws_load_source *source, const char *ifname, uint64_t link_bps,
+	const struct ws_frame_source *source, const char *ifname, uint64_t link_bps,
 	const char *comment, uint64_t *ret_frames)
 {
 	struct dry d = {.size = CHUNK_BYTES + source->len_max + PACKET_EXTRA};

@@ -19,5 +19,5 @@
  * set always: the frames that are in the file.
  */
 int ws_load_dry_run(const char *path, const struct ws_plan *plan,
-	const struct ws_load_source *source, const char *ifname, uint64_t link_bps,
+	const struct ws_frame_source *source, const char *ifname, uint64_t link_bps,
 	const char *comment, uint64_t *ret_frames);

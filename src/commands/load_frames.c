@@ -235,7 +235,7 @@ static int make_traffic(struct ws_load_frames *f, struct ws_load_options *o,
 			strerror(-r));
 		return r == -ENOMEM ? WS_EXIT_FAIL : WS_EXIT_USAGE;
 	}
-	f->source = (struct ws_load_source){
+	f->source = (struct ws_frame_source){
 		.write = write_traffic,
 		.rewrite = rewrite_traffic,
 		.arg = f->traffic,
@@ -329,7 +329,7 @@ static int make_replay(struct ws_load_frames *f, const struct ws_load_options *o
 		return WS_EXIT_FAIL;
 	}
 	c = ws_replay_counts(f->replay);
-	f->source = (struct ws_load_source){
+	f->source = (struct ws_frame_source){
 		.write = write_replay,
 		.arg = f->replay,
 		.len_max = c->len_max,

@@ -13,7 +13,7 @@
 struct ws_load_frames {
 	struct ws_traffic *traffic; /* or */
 	struct ws_replay *replay;
-	struct ws_load_source source;
+	struct ws_frame_source source;
 	struct ws_frame_sizes sizes; /* of a mean frame, for rates */
 	uint64_t hash_frames;	     /* in a replayed file; UINT64_MAX: no end */
 };

@@ -12,8 +12,12 @@
 #include "core/gaps.h"
 #include "core/hist.h"
 #include "core/ledger.h"
+#include "core/order.h"
 #include "core/stamp.h"
+#include "core/timeline.h"
+#include "core/twoway.h"
 #include "core/units.h"
+#include "core/waterfall.h"
 
 struct ws_limit {
 	const char *cause;  /* none, link, backpressure, cpu, rate-control, unknown */
@@ -21,11 +25,29 @@ struct ws_limit {
 	const char *try[4]; /* what to try, ends with NULL */
 };
 
+/* What a two-way measurement adds. */
+struct ws_two_way {
+	uint64_t exchanges;  /* with all four stamps */
+	uint64_t incomplete; /* matched, but one of the far side's two stamps did not come */
+	uint64_t collects;   /* answers to the probes at the end that fetched the last stamps */
+	uint64_t answered;   /* requests of this run that the far side answered, by its own count; UINT64_MAX: unknown */
+	bool same_clock;
+	struct ws_twoway_clocks clocks;
+	struct ws_hist rtt, residence, forward, backward;
+	int64_t rtt_bound_ns;
+	int64_t ways_bound_ns; /* of forward and backward, the worst; -1: not known */
+};
+
 /* One rate. */
 struct ws_run_result {
 	struct ws_rate rate;	/* as asked for */
 	struct ws_ratio pps;	/* requested; {0, 1} for max */
-	uint32_t len;		/* frame without FCS */
+	uint32_t run_id;	/* of its probes */
+	uint16_t stream;
+	const char *pattern;	/* "cbr", "burst", "poisson" */
+	uint64_t seed;
+	double frame_bits;	/* of a mean frame, with FCS */
+	uint32_t len;		/* frame without FCS; 0: they differ */
 	uint64_t planned;	/* packets; UINT64_MAX: only the time ended it */
 	bool complete;		/* false: ended early */
 	char ended_by[160];	/* why it ended early; empty if complete */
@@ -39,6 +61,14 @@ struct ws_run_result {
 	struct ws_ledger ledger;
 	struct ws_hist latency;
 	struct ws_hist lateness; /* send call minus intended time */
+	struct ws_hist from_intended; /* receive stamp minus intended time; empty for max */
+	struct ws_losses losses;
+	struct ws_reordering reordering;
+	struct ws_jitter jitter;
+	/* NULL: not there. Owned; ws_run_result_free(). */
+	struct ws_timeline *timeline;
+	struct ws_waterfall *waterfall;
+	struct ws_two_way *two_way;
 	struct ws_gaps gaps;
 	struct ws_limit limit;
 	int64_t error_bound_ns; /* of every latency; -1: unknown */
@@ -48,6 +78,9 @@ struct ws_run_result {
 	uint64_t stamps_missing, stamps_stray;
 };
 
+/* What it owns. */
+void ws_run_result_free(struct ws_run_result *r);
+
 struct ws_warnings {
 	char text[32][320];
 	unsigned count;	  /* kept */
@@ -56,6 +89,21 @@ struct ws_warnings {
 
 /* Adds a sentence, printf-like; one that is there already is not added again. */
 void ws_warn(struct ws_warnings *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* What the kernel says of its own clock. */
+struct ws_clock_facts {
+	bool known;
+	bool synchronised;
+	int64_t max_error_ns; /* valid if synchronised */
+	uint32_t boot;	      /* a number of this boot; 0: unknown */
+};
+
+/* What became of --packets. */
+struct ws_packets_facts {
+	bool wanted, csv;
+	uint64_t rows, dropped;
+	int64_t cpu_ns;
+};
 
 /* Where it was measured. */
 struct ws_host_facts {
@@ -83,6 +131,20 @@ struct ws_latency_report {
 	struct ws_host_facts host;
 	struct ws_endpoint tx, rx;
 	bool lab;
+	const char *mode; /* "one-host", "two-way", "sender" */
+	bool has_rx;	  /* rx is known: not of a sender alone */
+	struct {
+		const char *text; /* as it was given; NULL: no peer */
+		bool has_mac, has_ip;
+		uint8_t mac[6];
+		char ip[46];
+		uint16_t port;
+	} peer;
+	const char *remote; /* the far side's own result document, JSON; NULL: none */
+	struct ws_clock_facts clock;
+	struct ws_packets_facts packets;
+	char traffic[320];   /* the frames, in words */
+	uint64_t seed;
 	const char *io;	     /* backend in use, of the receiving end */
 	const char *io_tx;   /* of the sending end */
 	const char *carrier; /* "udp", "l2" */

@@ -13,19 +13,9 @@
 #include "core/plan.h"
 #include "io/io.h"
 #include "report/load_result.h"
+#include "run/source.h"
 
 #define WS_LOAD_WORKERS_MAX 64
-
-/* Where frames come from. */
-struct ws_load_source {
-	/* Writes frame n to buf and returns its length; from several threads at once. */
-	uint32_t (*write)(const void *arg, uint8_t *buf, uint64_t n);
-	/* The same where buf holds another frame of this source, to save time; NULL: it would save none. */
-	uint32_t (*rewrite)(const void *arg, uint8_t *buf, uint64_t n);
-	const void *arg;
-	uint32_t len_max;
-	double frame_bits, l1_bits; /* of a mean frame: with FCS; at layer 1 */
-};
 
 enum ws_load_pacing { WS_LOAD_BUSY, WS_LOAD_TXTIME, WS_LOAD_FQ };
 
@@ -47,7 +37,7 @@ struct ws_load_setup {
 	const char *label; /* the rate as text, for messages */
 	struct ws_plan plan;
 	bool timed; /* a duration was asked for, not a count */
-	struct ws_load_source source;
+	struct ws_frame_source source;
 	uint64_t link_bps;	/* that the link really carries; 0: unknown */
 	const atomic_int *stop; /* level, as in commands/stop.h */
 	/* Called each second from the calling thread; may be NULL. */

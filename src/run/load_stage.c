@@ -6,7 +6,7 @@
 
 static uint32_t write_frame(struct ws_load_worker *w, const struct ws_io_slot *slot, uint64_t seq)
 {
-	const struct ws_load_source *source = w->c.source;
+	const struct ws_frame_source *source = w->c.source;
 
 	if (w->written) {
 		if (w->written[slot->number]) {

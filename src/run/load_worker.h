@@ -26,7 +26,7 @@ struct ws_load_shared {
 struct ws_load_worker_config {
 	struct ws_io *io;
 	const struct ws_plan *plan;
-	const struct ws_load_source *source;
+	const struct ws_frame_source *source;
 	struct ws_load_shared *shared;
 	unsigned index, workers;
 	int64_t start_ns; /* CLOCK_MONOTONIC: when packet 0 is intended */

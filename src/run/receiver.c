@@ -6,11 +6,14 @@
 
 #include "core/frame.h"
 #include "host/clock.h"
+#include "host/sys.h"
+#include "run/outcomes.h"
 
 #define BATCH 256
 /* Packets of several CPUs may come a little out of order. */
 #define DISORDER_NS 1000000
 #define WAIT_NS	    10000000
+#define RECORDS_NS  200000
 
 struct ws_receiver {
 	struct ws_receiver_config c;
@@ -18,24 +21,12 @@ struct ws_receiver {
 	int64_t hold_ns; /* a packet shows at the latest this long after it arrived */
 	int64_t watermark_ns;
 	uint64_t received;
+	uint64_t offered;
+	bool collecting;
+	uint64_t collects; /* answers that are not in the matcher's accounts */
 	struct ws_io_view views[BATCH];
-	struct ws_gap_walk departures;
-	enum ws_clock departures_clock;
+	struct ws_outcomes *outcomes; /* what is made of them */
 };
-
-static void record_departure(struct ws_receiver *r, const struct ws_tx_record *tx)
-{
-	if (tx->stamp.origin == WS_ORIGIN_NONE || tx->stamp.time.clock == WS_CLOCK_NONE) {
-		return;
-	}
-	if (tx->stamp.time.clock != r->departures_clock) {
-		ws_gap_walk_break(&r->departures);
-		r->departures_clock = tx->stamp.time.clock;
-	}
-	/* Bursts are not in this result: no time on the wire. */
-	ws_gap_walk_add(&r->departures, tx->seq, tx->stamp.time.ns,
-		r->c.paced ? tx->intended_ns : INT64_MIN, 0);
-}
 
 /* The time of a stamp on CLOCK_MONOTONIC; without a stamp, or of a clock we cannot relate,
  * `otherwise`. */
@@ -51,30 +42,6 @@ static int64_t on_monotonic(const struct ws_receiver *r, struct ws_time t, int64
 	return otherwise;
 }
 
-static void outcome(void *arg, const struct ws_outcome *o)
-{
-	struct ws_receiver *r = arg;
-	int64_t latency;
-
-	if (o->fate == WS_FATE_NOT_SENT || (o->fate == WS_FATE_LATE && !o->tx.app_ns)) {
-		return;
-	}
-	if (r->c.paced) {
-		ws_hist_record(&r->c.result->lateness, o->tx.app_ns - o->tx.intended_ns);
-	}
-	record_departure(r, &o->tx);
-	if (o->fate != WS_FATE_MATCHED) {
-		return;
-	}
-	if (!ws_time_diff(o->rx.stamp.time, o->tx.stamp.time, &latency)) {
-		/* One end has kernel stamps, the other the program's own: the result says the
-		 * bound. */
-		latency =
-			on_monotonic(r, o->rx.stamp.time, 0) - on_monotonic(r, o->tx.stamp.time, 0);
-	}
-	ws_hist_record(&r->c.result->latency, latency);
-}
-
 int ws_receiver_new(struct ws_receiver **ret, const struct ws_receiver_config *config)
 {
 	struct ws_receiver *r = calloc(1, sizeof(*r));
@@ -82,8 +49,8 @@ int ws_receiver_new(struct ws_receiver **ret, const struct ws_receiver_config *c
 		.window_ns = config->window_ns,
 		.capacity = config->capacity,
 		.history = (uint64_t)config->capacity < 1u << 23 ? 1u << 23 : config->capacity,
-		.sink = outcome,
-		.arg = r,
+		.sink = ws_outcomes_take,
+		.copy = ws_outcomes_copy,
 	};
 	int rc;
 
@@ -91,17 +58,15 @@ int ws_receiver_new(struct ws_receiver **ret, const struct ws_receiver_config *c
 		return -ENOMEM;
 	}
 	r->c = *config;
-	r->hold_ns = ws_io_caps(config->io)->rx_hold_ns;
+	r->hold_ns = config->io ? ws_io_caps(config->io)->rx_hold_ns : 0;
 	r->watermark_ns = INT64_MIN;
-	rc = ws_match_new(&r->match, &match);
+	rc = ws_outcomes_new(&r->outcomes, config);
+	match.arg = r->outcomes;
+	rc = rc < 0 ? rc : ws_match_new(&r->match, &match);
 	if (rc < 0) {
-		free(r);
+		ws_receiver_free(r);
 		return rc;
 	}
-	ws_hist_init(&r->c.result->latency);
-	ws_hist_init(&r->c.result->lateness);
-	ws_gaps_init(&r->c.result->gaps);
-	ws_gap_walk_init(&r->departures, &r->c.result->gaps);
 	*ret = r;
 	return 0;
 }
@@ -110,6 +75,7 @@ void ws_receiver_free(struct ws_receiver *r)
 {
 	if (r) {
 		ws_match_free(r->match);
+		ws_outcomes_free(r->outcomes);
 		free(r);
 	}
 }
@@ -146,11 +112,31 @@ static void take_view(struct ws_receiver *r, const struct ws_io_view *v, int64_t
 	case WS_PROBE_OURS:
 		break;
 	}
-	if (probe.stream != r->c.stream) {
+	if (probe.stream != r->c.stream ||
+		(probe.payload == WS_PAYLOAD_ANSWER) != (r->c.two_way != NULL) ||
+		probe.payload == WS_PAYLOAD_REQUEST || probe.payload == WS_PAYLOAD_COLLECT) {
 		ws_match_foreign(r->match);
 		return;
 	}
-	record.seq = probe.seq;
+	if (r->c.two_way) {
+		if (r->collecting && probe.seq >= r->offered) {
+			ws_outcomes_collected(r->outcomes, &probe);
+			r->collects++;
+			return;
+		}
+		ws_outcomes_answer(r->outcomes, &probe);
+	}
+	record = (struct ws_rx_record){
+		.seq = probe.seq,
+		.app_ns = now,
+		.wire_ns = INT64_MIN,
+		.kernel_ns = INT64_MIN,
+	};
+	if (v->stamp.origin == WS_ORIGIN_SOFTWARE) {
+		record.kernel_ns = v->stamp.time.ns;
+	} else if (v->stamp.origin == WS_ORIGIN_HARDWARE) {
+		record.wire_ns = v->stamp.time.ns;
+	}
 	if (!r->c.kernel_stamps) {
 		record.stamp = (struct ws_stamp){{now, WS_CLOCK_MONOTONIC}, WS_ORIGIN_USER};
 	} else if (v->stamp.origin == r->c.want) {
@@ -167,15 +153,20 @@ static void take_view(struct ws_receiver *r, const struct ws_io_view *v, int64_t
 static int take_packets(struct ws_receiver *r)
 {
 	int64_t now = ws_clock_now();
-	int n = ws_io_rx_peek(r->c.io, r->views, BATCH);
+	int n;
 
+	if (!r->c.io) {
+		return 0;
+	}
+	n = ws_io_rx_peek(r->c.io, r->views, BATCH);
 	if (n < 0) {
 		atomic_store(&r->c.shared->receiver_fault, n);
 		return n;
 	}
 	/* After the peek: every packet in it was offered before it could be received. */
-	ws_match_offered(
-		r->match, atomic_load_explicit(&r->c.shared->offered, memory_order_acquire));
+	r->collecting = atomic_load_explicit(&r->c.shared->collecting, memory_order_acquire) != 0;
+	r->offered = atomic_load_explicit(&r->c.shared->offered, memory_order_acquire);
+	ws_match_offered(r->match, r->offered);
 	for (int i = 0; i < n; i++) {
 		take_view(r, &r->views[i], r->c.kernel_stamps ? now : ws_clock_now());
 	}
@@ -210,7 +201,8 @@ enum ws_receiver_state ws_receiver_step(struct ws_receiver *r)
 	int n = take_packets(r);
 
 	take_records(r);
-	ws_match_advance(r->match, r->watermark_ns);
+	/* Of a sender alone every packet is closed as soon as its record is here. */
+	ws_match_advance(r->match, r->c.io ? r->watermark_ns : INT64_MAX);
 	atomic_store_explicit(&shared->base, ws_match_base(r->match), memory_order_release);
 	if (sender_done) {
 		uint64_t offered = atomic_load_explicit(&shared->offered, memory_order_relaxed);
@@ -226,9 +218,10 @@ enum ws_receiver_state ws_receiver_step(struct ws_receiver *r)
 
 void ws_receiver_wait(struct ws_receiver *r)
 {
-	int rc = ws_io_wait(r->c.io, ws_clock_now() + WAIT_NS);
+	int rc = r->c.io ? ws_io_wait(r->c.io, ws_clock_now() + WAIT_NS)
+			 : ws_sys_sleep_until(ws_clock_now() + RECORDS_NS);
 
-	if (rc < 0) {
+	if (rc < 0 && r->c.io) {
 		atomic_store(&r->c.shared->receiver_fault, rc);
 	}
 }
@@ -237,10 +230,12 @@ void ws_receiver_finish(struct ws_receiver *r)
 {
 	struct ws_run_result *result = r->c.result;
 	const struct ws_hist *h = &result->latency;
-	struct ws_io_stats stats;
+	struct ws_io_stats stats = {.rx_offered = UINT64_MAX, .rx_dropped = UINT64_MAX};
 	uint64_t in_bins = 0;
 
-	(void)ws_io_stop(r->c.io);
+	if (r->c.io) {
+		(void)ws_io_stop(r->c.io);
+	}
 	/* An event like the interface's end is told once, and hides no packet that came before. */
 	for (int events = 0; events < 3;) {
 		int n = take_packets(r);
@@ -252,7 +247,10 @@ void ws_receiver_finish(struct ws_receiver *r)
 	}
 	take_records(r);
 	ws_match_finish(r->match);
-	ws_io_stats(r->c.io, &stats);
+	ws_outcomes_finish(r->outcomes);
+	if (r->c.io) {
+		ws_io_stats(r->c.io, &stats);
+	}
 	/* Counted anew: the ledger checks the histogram, it does not trust it. */
 	for (size_t i = ws_hist_next(h, 0); i < WS_HIST_BINS; i = ws_hist_next(h, i + 1)) {
 		in_bins += h->bins[i];
@@ -263,7 +261,9 @@ void ws_receiver_finish(struct ws_receiver *r)
 	result->ledger.above_range = h->above_range;
 	result->ledger.in_histogram = in_bins;
 	result->ledger.offered_rx =
-		stats.rx_offered == UINT64_MAX ? UINT64_MAX : stats.rx_offered - stats.rx_damaged;
+		stats.rx_offered == UINT64_MAX
+			? UINT64_MAX
+			: stats.rx_offered - stats.rx_damaged - r->collects;
 	result->ledger.dropped_rx = stats.rx_dropped;
 	result->rx_freezes = stats.rx_freezes;
 }

@@ -7,12 +7,19 @@
 
 #include "core/match.h"
 #include "core/spsc.h"
+#include "file/packets.h"
 #include "io/io.h"
 #include "report/result.h"
 #include "run/shared.h"
 
+/* Of a two-way run. */
+struct ws_receiver_two_way {
+	uint32_t boot;		/* of this machine; 0: unknown */
+	int64_t stamp_error_ns; /* of a difference of two stamps of one clock */
+};
+
 struct ws_receiver_config {
-	struct ws_io *io;
+	struct ws_io *io; /* NULL: of a sender alone; what became of its packets is then not known here */
 	struct ws_spsc *records; /* of struct ws_tx_record */
 	struct ws_run_shared *shared;
 	int64_t window_ns;
@@ -23,7 +30,13 @@ struct ws_receiver_config {
 	uint16_t stream;
 	uint16_t udp_port;
 	bool paced;		      /* intended times mean something */
-	struct ws_run_result *result; /* histograms are recorded here while it runs */
+	int64_t start_ns;	      /* of the run, CLOCK_MONOTONIC */
+	unsigned stages;	      /* set of ws_stage that the sender asks for */
+	const struct ws_receiver_two_way *two_way; /* the packets are answers; NULL: probes */
+	struct ws_packets_writer *packets;	   /* NULL: rows are not wanted */
+	uint32_t packets_run;			   /* number of the run in them */
+	/* Histograms are recorded here while it runs, and in its timeline, waterfall and two_way if they are there. */
+	struct ws_run_result *result;
 };
 
 struct ws_receiver;

@@ -21,6 +21,9 @@
 #define MIN_DRAIN_NS 100
 /* How long to wait for the kernel before it is asked again. */
 #define AGAIN_NS 20000
+/* Between two probes that fetch stamps; more after each that brought nothing, and after so many no more. */
+#define COLLECT_NS   100000
+#define COLLECT_IDLE 10
 /* A stop request is seen at least that often. */
 #define NAP_NS 50000000
 
@@ -33,6 +36,7 @@ struct ws_sender {
 	unsigned staged_count;
 	/* Packets whose stamp is under way, by cookie; free cookies are a stack. */
 	struct ws_tx_record *flight;
+	uint8_t *pending; /* stages of each that have not come */
 	uint32_t *free_cookies;
 	uint32_t free_count;
 	uint32_t bound;
@@ -42,6 +46,10 @@ struct ws_sender {
 	int64_t cpu_before_ns; /* the thread's CPU time when it began */
 	bool ending;	       /* nothing more will be staged */
 	bool stamps_broken;    /* reading them fails */
+	bool told_all;	       /* of the plan's packets */
+	/* fetching what the far side still has */
+	uint64_t collect_seq;
+	int64_t collect_until_ns, collect_next_ns;
 	unsigned missing;      /* stamps in a row that did not come */
 	int64_t retry_ns;      /* while they are paused: when the next is asked for */
 	uint64_t accepted;
@@ -53,9 +61,11 @@ int ws_sender_new(struct ws_sender **ret, const struct ws_sender_config *config)
 	struct ws_sender *s;
 	uint32_t cookies;
 
-	if (config->frame->len > caps->frame_max ||
-		(config->kernel_stamps && !caps->stamps_outstanding)) {
-		return config->frame->len > caps->frame_max ? -EMSGSIZE : -EINVAL;
+	if (config->source->len_max > caps->frame_max) {
+		return -EMSGSIZE;
+	}
+	if (config->kernel_stamps && (!caps->stamps_outstanding || !(config->stages & config->stage))) {
+		return -EINVAL;
 	}
 	s = calloc(1, sizeof(*s));
 	if (!s) {
@@ -65,8 +75,9 @@ int ws_sender_new(struct ws_sender **ret, const struct ws_sender_config *config)
 	s->bound = config->kernel_stamps ? caps->stamps_outstanding : 0;
 	cookies = s->bound + BATCH;
 	s->flight = calloc(cookies, sizeof(*s->flight));
+	s->pending = calloc(cookies, sizeof(*s->pending));
 	s->free_cookies = calloc(cookies, sizeof(*s->free_cookies));
-	if (!s->flight || !s->free_cookies) {
+	if (!s->flight || !s->pending || !s->free_cookies) {
 		ws_sender_free(s);
 		return -ENOMEM;
 	}
@@ -84,6 +95,7 @@ void ws_sender_free(struct ws_sender *s)
 {
 	if (s) {
 		free(s->flight);
+		free(s->pending);
 		free(s->free_cookies);
 		free(s);
 	}
@@ -153,17 +165,19 @@ static void stage_due(struct ws_sender *s, int64_t now_ns)
 	for (int i = 0; i < n; i++) {
 		int64_t intended = s->c.start_ns + s->cursor.offset_ns;
 		uint32_t cookie = s->free_cookies[--s->free_count];
+		uint32_t len = s->c.source->write(s->c.source->arg, slots[i].data, s->cursor.n);
 
 		if (ws_plan_is_max(s->c.plan)) {
 			intended = now_ns;
 		}
-		ws_frame_write(s->c.frame, slots[i].data, s->cursor.n, intended);
 		s->flight[cookie] = (struct ws_tx_record){
 			.seq = s->cursor.n,
 			.intended_ns = intended,
+			.at = {INT64_MIN, INT64_MIN, INT64_MIN},
 		};
+		s->pending[cookie] = (uint8_t)s->c.stages;
 		s->staged[s->staged_count++] = (struct ws_io_tx){
-			.len = s->c.frame->len,
+			.len = len,
 			.want_stamp = want_stamp(s, now_ns),
 			.cookie = cookie,
 		};
@@ -260,6 +274,31 @@ static void follow_cost(struct ws_sender *s, int64_t seen_ns)
 	}
 }
 
+static void take_stamp(struct ws_sender *s, const struct ws_io_tx_stamp *stamp)
+{
+	struct ws_tx_record *r = &s->flight[stamp->cookie];
+	bool came = stamp->status == 0;
+
+	if (came) {
+		enum ws_tx_instant instant = stamp->stage == WS_STAGE_SCHED  ? WS_TX_SCHED
+					     : stamp->stage == WS_STAGE_WIRE ? WS_TX_WIRE
+									     : WS_TX_DRIVER;
+
+		r->at[instant] = stamp->stamp.time.ns;
+	}
+	if (stamp->stage == s->c.stage) {
+		if (came) {
+			r->stamp = stamp->stamp;
+		}
+		s->stats.any_stamp |= came;
+		s->missing = came ? 0 : s->missing + 1;
+	}
+	s->pending[stamp->cookie] &= (uint8_t)~stamp->stage;
+	if (!s->pending[stamp->cookie]) {
+		tell(s, (uint32_t)stamp->cookie);
+	}
+}
+
 /* Reads up to max stamps; true if there were any. */
 static bool drain(struct ws_sender *s, unsigned max)
 {
@@ -274,16 +313,7 @@ static bool drain(struct ws_sender *s, unsigned max)
 		return false;
 	}
 	for (int i = 0; i < n; i++) {
-		struct ws_tx_record *r = &s->flight[stamps[i].cookie];
-
-		if (stamps[i].status == 0) {
-			r->stamp = stamps[i].stamp;
-			s->stats.any_stamp = true;
-			s->missing = 0;
-		} else {
-			s->missing++;
-		}
-		tell(s, (uint32_t)stamps[i].cookie);
+		take_stamp(s, &stamps[i]);
 	}
 	s->drained = n == 0;
 	before = ws_clock_now() - before;
@@ -338,6 +368,60 @@ static void withdraw_staged(struct ws_sender *s)
 	s->staged_count = 0;
 }
 
+/* One probe that fetches a stamp from the far side. Its own does not matter. */
+static void send_collect(struct ws_sender *s)
+{
+	struct ws_io_slot slot;
+	struct ws_io_tx frame = {0};
+
+	if (ws_io_tx_reserve(s->c.io, &slot, 1) < 1) {
+		return;
+	}
+	frame.len = s->c.collect->write(s->c.collect->arg, slot.data, s->collect_seq++);
+	if (ws_io_tx_submit(s->c.io, &frame, 1) == 1 && frame.status == 0) {
+		s->stats.collects++;
+	}
+}
+
+/*
+ * The transmit stamp of an answer travels in the next one, so that the last ones' are still over there. False when
+ * nothing more can be had: all are here, the far side says that it has none, or the time is over.
+ */
+static bool fetch(struct ws_sender *s)
+{
+	struct ws_run_shared *shared = s->c.shared;
+	int64_t now = ws_clock_now();
+	uint64_t idle = atomic_load_explicit(&shared->idle_collects, memory_order_relaxed);
+	bool open = atomic_load_explicit(&shared->base, memory_order_relaxed) < s->cursor.n;
+
+	if (!s->c.collect || stop_level(s) >= 2 || atomic_load(&shared->sender_fault)) {
+		return false;
+	}
+	if (!s->collect_until_ns) {
+		s->collect_until_ns = now + s->c.collect_ns;
+		s->collect_seq = s->cursor.n;
+		atomic_store_explicit(&shared->collecting, 1, memory_order_release);
+	}
+	if (now >= s->collect_until_ns || atomic_load(&shared->receiver_fault) == -ENODEV) {
+		return false;
+	}
+	if (!atomic_load_explicit(&shared->waiting, memory_order_acquire) ||
+		idle >= COLLECT_IDLE) {
+		if (!open) {
+			return false;
+		}
+		(void)ws_sys_sleep_until(now + AGAIN_NS);
+		return true;
+	}
+	if (now < s->collect_next_ns) {
+		(void)ws_sys_sleep_until(s->collect_next_ns);
+		return true;
+	}
+	send_collect(s);
+	s->collect_next_ns = now + (COLLECT_NS << (idle < 6 ? idle : 6));
+	return true;
+}
+
 /* The end: collects the stamps that are still under way. False when all is told. */
 static bool collect_rest(struct ws_sender *s)
 {
@@ -348,10 +432,14 @@ static bool collect_rest(struct ws_sender *s)
 		}
 		return true;
 	}
-	for (uint32_t i = 0; i < s->bound + BATCH; i++) {
+	for (uint32_t i = 0; !s->told_all && i < s->bound + BATCH; i++) {
 		if (s->flight[i].seq != UINT64_MAX) {
 			tell(s, i);
 		}
+	}
+	s->told_all = true;
+	if (fetch(s)) {
+		return true;
 	}
 	s->stats.cpu_ns = ws_sys_clock(CLOCK_THREAD_CPUTIME_ID) - s->cpu_before_ns;
 	atomic_store_explicit(&s->c.shared->sender_done, 1, memory_order_release);

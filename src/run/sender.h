@@ -5,7 +5,6 @@
  */
 #pragma once
 
-#include "core/frame.h"
 #include "core/hist.h"
 #include "core/match.h"
 #include "core/pace.h"
@@ -13,17 +12,24 @@
 #include "core/spsc.h"
 #include "io/io.h"
 #include "run/shared.h"
+#include "run/source.h"
 
 struct ws_sender_config {
 	struct ws_io *io;
 	const struct ws_plan *plan;
-	const struct ws_frame_template *frame;
+	const struct ws_frame_source *source;
+	/* Of a two-way run: frames that fetch what the far side still has, sent after the plan. NULL: none. */
+	const struct ws_frame_source *collect;
+	int64_t collect_ns; /* for how long at most */
 	struct ws_spsc *records; /* of struct ws_tx_record */
 	struct ws_run_shared *shared;
 	uint32_t capacity; /* of the matcher: sequences that may be open */
 	int64_t start_ns;  /* CLOCK_MONOTONIC: when packet 0 is intended */
 	int64_t stop_ns; /* no packet is begun after this; INT64_MAX: only the plan ends the run */
 	bool kernel_stamps; /* else the stamp is the program's own, before the send call */
+	/* The set of ws_stage that the instance was opened with; the stamp is the one of `stage`. */
+	unsigned stages;
+	enum ws_stage stage;
 	struct ws_pace_config pace;
 };
 
@@ -39,6 +45,7 @@ struct ws_sender_stats {
 	uint64_t late;		   /* packets sent after the next one was due */
 	bool overran;		   /* stop_ns came before the end of the plan */
 	int refusal;		   /* -errno of the last frame that the kernel refused; 0: none */
+	uint64_t collects;	   /* sent */
 	bool any_stamp;		   /* at least one transmit stamp came */
 	bool stamps_paused;	   /* for some time no stamp came, and few were asked for */
 };

@@ -75,7 +75,7 @@ static struct ws_plan plan_of(uint64_t count)
 static int dry_run(const char *path, const struct ws_plan *plan, uint64_t *ret_frames)
 {
 	struct fake f = {0};
-	const struct ws_load_source source = {.write = fake_write, .arg = &f, .len_max = LEN_MAX};
+	const struct ws_frame_source source = {.write = fake_write, .arg = &f, .len_max = LEN_MAX};
 	int r = ws_load_dry_run(path, plan, &source, IFNAME, SPEED, COMMENT, ret_frames);
 
 	assert_int_equal(f.wrong, 0);
@@ -136,7 +136,7 @@ static void test_all_frames(void **state)
 static void test_read_again(void **state)
 {
 	struct fake f = {0};
-	const struct ws_load_source source = {.write = fake_write, .arg = &f, .len_max = LEN_MAX};
+	const struct ws_frame_source source = {.write = fake_write, .arg = &f, .len_max = LEN_MAX};
 	struct ws_plan plan = plan_of(1000);
 	struct ws_capread_packet p;
 	struct ws_capread *r;
@@ -351,7 +351,7 @@ static void test_reader_goes(void **state)
 static int ended_by_signal(void)
 {
 	struct fake f = {.raise_at = MANY / 2};
-	const struct ws_load_source source = {.write = fake_write, .arg = &f, .len_max = LEN_MAX};
+	const struct ws_frame_source source = {.write = fake_write, .arg = &f, .len_max = LEN_MAX};
 	struct ws_plan plan = plan_of(MANY);
 	uint64_t frames = 0;
 

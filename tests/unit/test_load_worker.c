@@ -45,7 +45,7 @@ static uint32_t rewrite_number(const void *arg, uint8_t *buf, uint64_t n)
 	return LEN;
 }
 
-static const struct ws_load_source numbers = {
+static const struct ws_frame_source numbers = {
 	.write = write_number,
 	.rewrite = rewrite_number,
 	.len_max = LEN,

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Where a sender's frames come from. */
+#pragma once
+
+#include <stdint.h>
+
+struct ws_frame_source {
+	/* Writes frame n to buf and returns its length; from several threads at once. */
+	uint32_t (*write)(const void *arg, uint8_t *buf, uint64_t n);
+	/* The same where buf holds another frame of this source, to save time; NULL: it would save none. */
+	uint32_t (*rewrite)(const void *arg, uint8_t *buf, uint64_t n);
+	const void *arg;
+	uint32_t len_max;
+	double frame_bits, l1_bits; /* of a mean frame: with FCS; at layer 1 */
+};
