@@ -143,7 +143,11 @@ static void run_match(uint64_t n)
 	for (uint64_t i = 0; i < n; i += 64) {
 		ws_match_offered(m, i + 64);
 		for (uint64_t j = i; j < i + 64; j++) {
-			struct ws_rx_record rx = {j, (int64_t)j, {{(int64_t)j, 2}, 2}};
+			struct ws_rx_record rx = {
+				.seq = j,
+				.arrival_ns = (int64_t)j,
+				.stamp = {{(int64_t)j, 2}, 2},
+			};
 
 			ws_match_rx(m, &rx);
 		}

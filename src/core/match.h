@@ -11,9 +11,11 @@
  *
  * The first copy of a sequence is the one that ws_match_rx() is given first. Copies of a sequence
  * that was never sent (the kernel refused it) are foreign, whether they come before or after that
- * is told.
+ * is told. Those that came before it was told are in the order of arrival all the same: packets after
+ * them may look reordered, or further out of order than they were.
  *
- * All instants in records are CLOCK_MONOTONIC ns; the stamps carry their own clock.
+ * All instants in records are CLOCK_MONOTONIC ns, unless they say otherwise; the stamps carry their
+ * own clock.
  */
 #pragma once
 
@@ -34,14 +36,24 @@ enum ws_fate {
 
 const char *ws_fate_name(enum ws_fate fate);
 
+/* Instants on the way out that a stamp may tell of. */
+enum ws_tx_instant {
+	WS_TX_SCHED,
+	WS_TX_DRIVER,
+	WS_TX_WIRE,
+	WS_TX_INSTANTS,
+};
+
 /* Everything about one sent sequence from the sender's side. */
 struct ws_tx_record {
 	uint64_t seq;
 	int64_t intended_ns;   /* by the plan */
 	int64_t app_ns;	       /* just before the send call */
 	struct ws_stamp stamp; /* origin NONE: no stamp came */
-	bool failed;	       /* the kernel refused the frame: it was never sent */
-	bool withdrawn;	       /* it was built but never handed over: it was not even attempted */
+	/* ns, each of its own clock; INT64_MIN: unknown. Kept for the outcome, never looked at. */
+	int64_t at[WS_TX_INSTANTS];
+	bool failed;	/* the kernel refused the frame: it was never sent */
+	bool withdrawn; /* it was built but never handed over: it was not even attempted */
 };
 
 /* One received copy of one of our probes. */
@@ -49,6 +61,9 @@ struct ws_rx_record {
 	uint64_t seq;
 	int64_t arrival_ns; /* the stamp brought to CLOCK_MONOTONIC, or when it was read */
 	struct ws_stamp stamp;
+	/* Kept for the outcome, never looked at. INT64_MIN: unknown. */
+	int64_t app_ns;		    /* when this program read it */
+	int64_t wire_ns, kernel_ns; /* of their own clocks */
 };
 
 struct ws_outcome {
@@ -56,6 +71,10 @@ struct ws_outcome {
 	enum ws_fate fate;
 	struct ws_tx_record tx;
 	struct ws_rx_record rx; /* valid unless fate is LOST or NOT_SENT */
+	/* Of the first copy among first copies, by core/order.h: 0 in order, UINT64_MAX beyond the
+	 * reach, which no packet is that came while its sequence was open. 0 where rx is not
+	 * valid. */
+	uint64_t extent;
 };
 
 struct ws_match_config {
@@ -64,8 +83,13 @@ struct ws_match_config {
 	uint64_t history;  /* closed sequences remembered; a power of two, at least capacity */
 	/* Called once for each sequence, in order of the sequence; and once more, with
 	 * WS_FATE_LATE, when a sequence that was given as LOST turns up after all: then tx holds
-	 * the sequence and nothing more. Must not call the matcher. May be NULL. */
+	 * the sequence and nothing more (no instant is known). Must not call the matcher. May be
+	 * NULL. */
 	void (*sink)(void *arg, const struct ws_outcome *outcome);
+	/* Called at once for each packet that counts as duplicated: every copy of a sequence but
+	 * the first. Copies before a refusal is told are given, too, and become foreign then. Must
+	 * not call the matcher. May be NULL. */
+	void (*copy)(void *arg, uint64_t seq, const struct ws_rx_record *rx);
 	void *arg;
 };
 

@@ -80,7 +80,14 @@ static struct ws_stamp stamp(enum ws_origin origin, int64_t ns)
 /* Handed over at `app`, intended at 99, stamped at 105. */
 static int tell(struct bench *b, uint64_t seq, int64_t app, enum ws_origin origin, bool failed)
 {
-	struct ws_tx_record r = {seq, 99, app, stamp(origin, 105), failed, false};
+	struct ws_tx_record r = {
+		.seq = seq,
+		.intended_ns = 99,
+		.app_ns = app,
+		.stamp = stamp(origin, 105),
+		.at = {INT64_MIN, 105, INT64_MIN},
+		.failed = failed,
+	};
 
 	return ws_match_tx(b->m, &r);
 }
@@ -92,7 +99,14 @@ static void sent(struct bench *b, uint64_t seq, int64_t app)
 
 static void arrived(struct bench *b, uint64_t seq, int64_t arrival, enum ws_origin origin)
 {
-	struct ws_rx_record r = {seq, arrival, stamp(origin, arrival - 2)};
+	struct ws_rx_record r = {
+		.seq = seq,
+		.arrival_ns = arrival,
+		.stamp = stamp(origin, arrival - 2),
+		.app_ns = arrival + 3,
+		.wire_ns = INT64_MIN,
+		.kernel_ns = arrival - 2,
+	};
 
 	ws_match_rx(b->m, &r);
 }
