@@ -46,6 +46,8 @@ struct run {
 	struct ws_warnings *warnings;
 	struct ws_run_shared shared;
 	struct ws_io *io[WS_ENDS];
+	struct sockaddr_storage udp_local;
+	struct ws_receiver_two_way two_way;
 	struct ws_spsc *records;
 	struct ws_sender *sender;
 	struct ws_receiver *receiver;
@@ -77,7 +79,7 @@ static uint32_t capacity_for(const struct ws_latency_setup *setup)
 static uint64_t rx_buffer_for(const struct ws_latency_setup *setup)
 {
 	double pps = ws_plan_is_max(&setup->plan) ? 2e6 : ws_ratio_double(setup->plan.pps);
-	double wanted = pps * (setup->frame.len + RING_OVERHEAD) * (RING_NS * 1e-9);
+	double wanted = pps * (setup->source.len_max + RING_OVERHEAD) * (RING_NS * 1e-9);
 
 	if (setup->rx_buffer) {
 		return setup->rx_buffer;
@@ -85,6 +87,29 @@ static uint64_t rx_buffer_for(const struct ws_latency_setup *setup)
 	return wanted < MIN_RX_BUFFER	? MIN_RX_BUFFER
 	       : wanted > MAX_RX_BUFFER ? MAX_RX_BUFFER
 					: (uint64_t)wanted;
+}
+
+static unsigned tx_stages(const struct ws_latency_setup *setup)
+{
+	if (setup->end[WS_END_TX].origin != WS_ORIGIN_SOFTWARE) {
+		return 0;
+	}
+	return WS_STAGE_DRIVER | (setup->waterfall ? WS_STAGE_SCHED : 0);
+}
+
+static bool has_receiver(const struct ws_latency_setup *setup)
+{
+	return setup->mode != WS_LATENCY_SEND;
+}
+
+/* The sender shares the receiver's port. */
+static void set_port(struct sockaddr_storage *address, uint16_t port)
+{
+	if (address->ss_family == AF_INET6) {
+		((struct sockaddr_in6 *)address)->sin6_port = htons(port);
+	} else {
+		((struct sockaddr_in *)address)->sin_port = htons(port);
+	}
 }
 
 static int open_end(struct run *r, enum ws_end end, struct ws_latency_granted *granted)
@@ -103,9 +128,13 @@ static int open_end(struct run *r, enum ws_end end, struct ws_latency_granted *g
 		config.rx_buffer = rx_buffer_for(r->setup);
 	} else {
 		config.dirs = WS_IO_TX;
-		config.frame_max = r->setup->frame.len;
-		config.tx_stages = e->origin == WS_ORIGIN_SOFTWARE ? WS_STAGE_DRIVER : 0;
+		config.frame_max = r->setup->source.len_max;
+		config.tx_stages = tx_stages(r->setup);
 		config.stamp_timeout_ns = STAMP_TIMEOUT_NS;
+	}
+	if (r->setup->udp_peer) {
+		config.udp_local = &r->udp_local;
+		config.udp_peer = end == WS_END_RX ? r->setup->udp_peer : NULL;
 	}
 	saved = ws_netns_enter(e->netns);
 	if (saved < 0) {
@@ -117,6 +146,9 @@ static int open_end(struct run *r, enum ws_end end, struct ws_latency_granted *g
 		return rc;
 	}
 	caps = ws_io_caps(r->io[end]);
+	if (r->setup->udp_peer) {
+		set_port(&r->udp_local, caps->udp_port);
+	}
 	if (end == WS_END_RX) {
 		granted->backend = caps->backend;
 		granted->rx_buffer = caps->rx_buffer;
@@ -132,10 +164,15 @@ static int open_end(struct run *r, enum ws_end end, struct ws_latency_granted *g
 static int counters(const struct run *r, enum ws_end end, struct ws_nic *nic)
 {
 	const struct ws_latency_end *e = &r->setup->end[end];
-	int saved = ws_netns_enter(e->netns);
-	int rc;
+	int saved, rc;
 
 	*nic = (struct ws_nic){0};
+	if (!e->ifindex) {
+		/* A routed socket: no interface of its own. */
+		nic->up = nic->running = true;
+		return 0;
+	}
+	saved = ws_netns_enter(e->netns);
 	if (saved < 0) {
 		return saved;
 	}
@@ -147,7 +184,7 @@ static int counters(const struct run *r, enum ws_end end, struct ws_nic *nic)
 /* Before a run: what was fine when the command began may have changed since. */
 static int check_ends(const struct run *r, struct ws_latency_fault *fault)
 {
-	for (int end = 0; end < WS_ENDS; end++) {
+	for (int end = 0; end < (has_receiver(r->setup) ? WS_ENDS : WS_END_RX); end++) {
 		struct ws_nic nic;
 		int rc = counters(r, (enum ws_end)end, &nic);
 
@@ -162,7 +199,7 @@ static int check_ends(const struct run *r, struct ws_latency_fault *fault)
 /* During and after a run. */
 static void look_at_carriers(struct run *r)
 {
-	for (int end = 0; end < WS_ENDS; end++) {
+	for (int end = 0; end < (has_receiver(r->setup) ? WS_ENDS : WS_END_RX); end++) {
 		struct ws_nic nic;
 
 		if (counters(r, (enum ws_end)end, &nic) == 0 && nic.up && !nic.running) {
@@ -334,8 +371,20 @@ static int64_t stop_ns(const struct run *r)
 	return end;
 }
 
-static int prepare(struct run *r, struct ws_latency_granted *granted,
-	struct ws_latency_fault *fault, const struct ws_frame_template *frame)
+static int64_t error_bound(const struct run *r)
+{
+	enum ws_clock tx = r->result->tx_clock, rx = r->result->rx_clock;
+	int64_t resolution =
+		ws_sys_clock_resolution(tx == WS_CLOCK_REALTIME ? CLOCK_REALTIME : CLOCK_MONOTONIC);
+
+	if (r->stepped && (tx == WS_CLOCK_REALTIME || rx == WS_CLOCK_REALTIME)) {
+		return -1;
+	}
+	return tx == rx ? resolution : resolution + r->relation_error_ns;
+}
+
+static int prepare(
+	struct run *r, struct ws_latency_granted *granted, struct ws_latency_fault *fault)
 {
 	const struct ws_latency_setup *setup = r->setup;
 	const struct ws_latency_end *tx = &setup->end[WS_END_TX];
@@ -350,10 +399,15 @@ static int prepare(struct run *r, struct ws_latency_granted *granted,
 		return rc;
 	}
 	/* The receiver first: nothing that is sent may miss it. */
-	fault->end = WS_END_RX;
-	rc = open_end(r, WS_END_RX, granted);
-	if (rc < 0) {
-		return rc;
+	if (setup->udp_local) {
+		r->udp_local = *setup->udp_local;
+	}
+	if (has_receiver(setup)) {
+		fault->end = WS_END_RX;
+		rc = open_end(r, WS_END_RX, granted);
+		if (rc < 0) {
+			return rc;
+		}
 	}
 	fault->end = WS_END_TX;
 	rc = open_end(r, WS_END_TX, granted);
@@ -366,6 +420,11 @@ static int prepare(struct run *r, struct ws_latency_granted *granted,
 		return rc;
 	}
 	r->capacity = capacity_for(setup);
+	r->start_ns = ws_clock_now() + START_DELAY_NS;
+	r->two_way = (struct ws_receiver_two_way){
+		.boot = setup->boot,
+		.stamp_error_ns = error_bound(r),
+	};
 	receiver = (struct ws_receiver_config){
 		.io = r->io[WS_END_RX],
 		.records = r->records,
@@ -374,27 +433,35 @@ static int prepare(struct run *r, struct ws_latency_granted *granted,
 		.capacity = r->capacity,
 		.kernel_stamps = rx->origin != WS_ORIGIN_USER,
 		.want = rx->origin,
-		.run_id = setup->frame.run_id,
-		.stream = setup->frame.stream,
-		.udp_port = setup->frame.dst_port,
+		.run_id = setup->run_id,
+		.stream = setup->stream,
+		.udp_port = setup->udp_peer ? ws_io_caps(r->io[WS_END_TX])->udp_port : setup->port,
 		.paced = !ws_plan_is_max(&setup->plan),
+		.start_ns = r->start_ns,
+		.stages = tx_stages(setup),
+		.two_way = setup->mode == WS_LATENCY_TWO_WAY ? &r->two_way : NULL,
+		.packets = setup->packets,
+		.packets_run = setup->packets_run,
 		.result = r->result,
 	};
 	rc = ws_receiver_new(&r->receiver, &receiver);
 	if (rc < 0) {
 		return rc;
 	}
-	r->start_ns = ws_clock_now() + START_DELAY_NS;
 	sender = (struct ws_sender_config){
 		.io = r->io[WS_END_TX],
 		.plan = &setup->plan,
-		.frame = frame,
+		.source = &setup->source,
+		.collect = setup->mode == WS_LATENCY_TWO_WAY ? &setup->collect : NULL,
+		.collect_ns = setup->window_ns + WS_NSEC_PER_SEC,
 		.records = r->records,
 		.shared = &r->shared,
 		.capacity = r->capacity,
 		.start_ns = r->start_ns,
 		.stop_ns = setup->timed ? stop_ns(r) : INT64_MAX,
 		.kernel_stamps = tx->origin != WS_ORIGIN_USER,
+		.stages = tx_stages(setup),
+		.stage = WS_STAGE_DRIVER,
 		.pace = ws_pace_default,
 	};
 	return ws_sender_new(&r->sender, &sender);
@@ -447,18 +514,6 @@ static int start_thread(pthread_t *thread, void *(*body)(void *), struct run *r,
 	return rc;
 }
 
-static int64_t error_bound(const struct run *r)
-{
-	enum ws_clock tx = r->result->tx_clock, rx = r->result->rx_clock;
-	int64_t resolution =
-		ws_sys_clock_resolution(tx == WS_CLOCK_REALTIME ? CLOCK_REALTIME : CLOCK_MONOTONIC);
-
-	if (r->stepped && (tx == WS_CLOCK_REALTIME || rx == WS_CLOCK_REALTIME)) {
-		return -1;
-	}
-	return tx == rx ? resolution : resolution + r->relation_error_ns;
-}
-
 static void fill_result(struct run *r, const struct ws_nic *before, const struct ws_nic *after)
 {
 	const struct ws_sender_stats *s = ws_sender_stats(r->sender);
@@ -497,7 +552,7 @@ static void fill_result(struct run *r, const struct ws_nic *before, const struct
 		});
 }
 
-static void init_result(struct run *r)
+static int init_result(struct run *r)
 {
 	const struct ws_latency_setup *setup = r->setup;
 	struct ws_run_result *res = r->result;
@@ -505,7 +560,12 @@ static void init_result(struct run *r)
 	*res = (struct ws_run_result){
 		.rate = setup->rate,
 		.pps = setup->plan.pps,
-		.len = setup->frame.len,
+		.run_id = setup->run_id,
+		.stream = setup->stream,
+		.pattern = ws_pattern_name(setup->plan.pattern),
+		.seed = setup->plan.seed,
+		.frame_bits = setup->source.frame_bits,
+		.len = setup->len,
 		.planned = setup->plan.count,
 		.complete = true,
 		.schedule_hash = ws_plan_hash(&setup->plan),
@@ -514,23 +574,30 @@ static void init_result(struct run *r)
 	};
 	res->tx_clock = res->tx_origin == WS_ORIGIN_USER ? WS_CLOCK_MONOTONIC : WS_CLOCK_REALTIME;
 	res->rx_clock = res->rx_origin == WS_ORIGIN_USER ? WS_CLOCK_MONOTONIC : WS_CLOCK_REALTIME;
+	if (has_receiver(setup)) {
+		res->timeline = malloc(sizeof(*res->timeline));
+		res->two_way = setup->mode == WS_LATENCY_TWO_WAY ? malloc(sizeof(*res->two_way))
+								  : NULL;
+	}
+	res->waterfall = setup->waterfall ? malloc(sizeof(*res->waterfall)) : NULL;
+	if ((has_receiver(setup) && !res->timeline) ||
+		(setup->mode == WS_LATENCY_TWO_WAY && !res->two_way) ||
+		(setup->waterfall && !res->waterfall)) {
+		return -ENOMEM;
+	}
+	return 0;
 }
 
 int ws_latency_run(const struct ws_latency_setup *setup, struct ws_run_result *ret,
 	struct ws_latency_granted *ret_granted, struct ws_warnings *warnings,
 	struct ws_latency_fault *ret_fault)
 {
-	struct ws_frame_template frame;
 	pthread_t sender, receiver;
 	struct ws_nic before, after;
 	struct run *r;
 	int rc;
 
 	*ret_fault = (struct ws_latency_fault){.step = "memory"};
-	rc = ws_frame_template_init(&frame, &setup->frame);
-	if (rc < 0) {
-		return rc;
-	}
 	r = aligned_alloc(64, (sizeof(*r) + 63) & ~(size_t)63);
 	if (!r) {
 		return -ENOMEM;
@@ -539,9 +606,9 @@ int ws_latency_run(const struct ws_latency_setup *setup, struct ws_run_result *r
 	r->setup = setup;
 	r->result = ret;
 	r->warnings = warnings;
-	init_result(r);
+	rc = init_result(r);
 	look_at_clocks(r, true);
-	rc = prepare(r, ret_granted, ret_fault, &frame);
+	rc = rc < 0 ? rc : prepare(r, ret_granted, ret_fault);
 	if (rc < 0) {
 		goto out;
 	}
@@ -573,5 +640,8 @@ out:
 	ws_io_close(r->io[WS_END_TX]);
 	ws_io_close(r->io[WS_END_RX]);
 	free(r);
+	if (rc < 0) {
+		ws_run_result_free(ret);
+	}
 	return rc;
 }

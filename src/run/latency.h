@@ -7,12 +7,21 @@
 
 #include <stdatomic.h>
 
-#include "core/frame.h"
+#include <netinet/in.h>
+
 #include "core/plan.h"
+#include "file/packets.h"
 #include "io/io.h"
 #include "report/result.h"
+#include "run/source.h"
 
 enum ws_end { WS_END_TX, WS_END_RX, WS_ENDS };
+
+enum ws_latency_mode {
+	WS_LATENCY_ONE_HOST, /* both ends are here */
+	WS_LATENCY_TWO_WAY,  /* probes are requests, what is received are answers */
+	WS_LATENCY_SEND,     /* the receiving end is elsewhere and keeps its own records */
+};
 
 struct ws_latency_end {
 	const char *name; /* for messages */
@@ -28,14 +37,26 @@ struct ws_progress {
 };
 
 struct ws_latency_setup {
+	enum ws_latency_mode mode;
 	struct ws_latency_end end[WS_ENDS];
+	/* Of the `udp` backend: where the sending end is bound, whom it sends to. */
+	const struct sockaddr_storage *udp_local, *udp_peer;
 	const char *backend; /* NULL: auto */
 	uint64_t rx_buffer;  /* bytes, 0: by the rate */
 	struct ws_rate rate;
 	const char *label; /* the rate as text, for messages */
 	struct ws_plan plan;
 	bool timed; /* a duration was asked for, not a count */
-	struct ws_frame_spec frame;
+	struct ws_frame_source source;
+	struct ws_frame_source collect; /* WS_LATENCY_TWO_WAY: frames that fetch the last stamps */
+	uint32_t len;			/* of all frames; 0: they differ */
+	uint32_t run_id;
+	uint16_t stream;
+	uint16_t port;	/* that what is received comes to */
+	uint32_t boot;	/* of this machine: whether the far side has the same clock; 0: unknown */
+	bool waterfall; /* the kernel's stamp before the queueing discipline is wanted, too */
+	struct ws_packets_writer *packets; /* NULL: rows are not wanted */
+	uint32_t packets_run;
 	int64_t window_ns;
 	uint64_t link_bps;	/* that the transmitting link really carries; 0: unknown */
 	const atomic_int *stop; /* 1: end early; 2: do not wait for what is under way */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/frame.h"
 #include "core/limit.h"
 
 /* Beyond what a scheduler's time slice explains. */
@@ -82,7 +83,7 @@ static void find_limit(struct ws_run_result *r, const struct ws_verdict_facts *f
 		.pacer_waits = s->pacer_waits,
 		.late = s->late,
 		.link_bps = f->setup->link_bps,
-		.l1_bits = ws_limit_l1_bits(r->len),
+		.l1_bits = f->setup->source.l1_bits,
 		.cpu_ns = s->cpu_ns,
 		.send_ns = s->send_ns,
 		.stamp_ns = s->stamp_ns,
@@ -93,6 +94,52 @@ static void find_limit(struct ws_run_result *r, const struct ws_verdict_facts *f
 	say_why(&r->limit, cause, &e, r, s->refusal);
 }
 
+/* What there is to say of a two-way run. */
+static void judge_two_way(
+	struct ws_warnings *w, const struct ws_run_result *r, const struct ws_verdict_facts *f)
+{
+	const struct ws_ledger *l = &r->ledger;
+	const struct ws_two_way *t = r->two_way;
+	const char *rate = f->setup->label;
+
+	if (l->sent && !ws_ledger_arrived(l)) {
+		ws_warn(w,
+			"%s: no answer came to %s (does wirestamp reflect run at the other end, and does a "
+			"firewall let UDP port %u through?)",
+			rate, f->setup->end[WS_END_TX].name, WS_UDP_PORT);
+		return;
+	}
+	if (t->incomplete) {
+		ws_warn(w,
+			"%s: of %llu answered packets the far side's stamps did not come: their round trip is "
+			"only in latency_ns, with the time that they spent there",
+			rate, (unsigned long long)t->incomplete);
+	}
+	if (t->clocks.steps) {
+		ws_warn(w,
+			"%s: one of the two clocks was set during the run (%llu times, last by about %lld ns): "
+			"one-way values around these instants are left out",
+			rate, (unsigned long long)t->clocks.steps,
+			(long long)t->clocks.last_step_ns);
+	}
+}
+
+/* The receiving end is elsewhere. */
+static void judge_sender(
+	struct ws_warnings *w, const struct ws_run_result *r, const struct ws_verdict_facts *f)
+{
+	if (f->sender->stamps_paused && !f->sender->any_stamp) {
+		ws_warn(w,
+			"%s: %s gave no transmit stamp at all, so few were asked for (use --stamp user)",
+			f->setup->label, f->setup->end[WS_END_TX].name);
+	}
+	if (r->lateness.count && r->lateness.max > STALL_NS) {
+		ws_warn(w,
+			"%s: the sender was held up for %.0f ms, and then sent what had come due at once",
+			f->setup->label, (double)r->lateness.max * 1e-6);
+	}
+}
+
 void ws_verdict(struct ws_warnings *w, struct ws_run_result *r, const struct ws_verdict_facts *f)
 {
 	const struct ws_ledger *l = &r->ledger;
@@ -101,6 +148,10 @@ void ws_verdict(struct ws_warnings *w, struct ws_run_result *r, const struct ws_
 	const char *rate = f->setup->label;
 
 	find_limit(r, f);
+	if (f->setup->mode == WS_LATENCY_SEND) {
+		judge_sender(w, r, f);
+		return;
+	}
 	if (f->sender->stamps_paused && !f->sender->any_stamp) {
 		ws_warn(w,
 			"%s: %s gave no transmit stamp at all, so few were asked for "
@@ -114,7 +165,9 @@ void ws_verdict(struct ws_warnings *w, struct ws_run_result *r, const struct ws_
 		ws_warn(w, "%s: %llu packets came to %s without a receive stamp of the kernel",
 			rate, (unsigned long long)(l->unstamped_rx + l->unstamped_both), rx);
 	}
-	if (l->sent && !ws_ledger_arrived(l)) {
+	if (f->setup->mode == WS_LATENCY_TWO_WAY) {
+		judge_two_way(w, r, f);
+	} else if (l->sent && !ws_ledger_arrived(l)) {
 		ws_warn(w, "%s: nothing of %s arrived at %s (are the two connected?)", rate, tx,
 			rx);
 	}

@@ -1,0 +1,498 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "run/outcomes.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* An exchange that is not complete yet, in the place of its sequence. */
+struct open_exchange {
+	uint64_t seq; /* UINT64_MAX: nothing is known yet */
+	int64_t t1, t2, t3, t4;
+	bool ours;   /* t1 and t4 are known */
+	bool theirs; /* t2 is known */
+	bool told;   /* t3 is known */
+	bool done;
+};
+
+struct ws_outcomes {
+	struct ws_receiver_config c;
+	struct ws_run_result *result;
+	struct ws_gap_walk departures;
+	enum ws_clock departures_clock;
+	/* by sequence, modulo the capacity: a copy came before the row was put */
+	uint64_t *copied;
+	/* two-way */
+	struct open_exchange *open;
+	struct ws_twoway *exchanges; /* made at the first answer, which says whose clock it is */
+	uint64_t waiting;
+};
+
+static uint64_t place(const struct ws_outcomes *o, uint64_t seq)
+{
+	return seq & (o->c.capacity - 1);
+}
+
+static int64_t realtime_offset(const struct ws_outcomes *o)
+{
+	return atomic_load_explicit(&o->c.shared->realtime_offset_ns, memory_order_relaxed);
+}
+
+/* Of a time that stands on CLOCK_MONOTONIC or CLOCK_REALTIME; UNKNOWN of any other. */
+static int64_t on_monotonic(const struct ws_outcomes *o, struct ws_time t)
+{
+	switch (t.clock) {
+	case WS_CLOCK_MONOTONIC:
+		return t.ns;
+	case WS_CLOCK_REALTIME:
+		return t.ns - realtime_offset(o);
+	default:
+		return WS_INSTANT_UNKNOWN;
+	}
+}
+
+/* Which instants packets of this run have. */
+static unsigned known_instants(const struct ws_receiver_config *c)
+{
+	unsigned known = 1u << WS_INSTANT_APP_TX;
+
+	known |= c->paced ? 1u << WS_INSTANT_INTENDED : 0;
+	known |= c->stages & WS_STAGE_SCHED ? 1u << WS_INSTANT_SCHED : 0;
+	known |= c->stages & WS_STAGE_DRIVER ? 1u << WS_INSTANT_DRIVER_TX : 0;
+	if (c->io) {
+		known |= 1u << WS_INSTANT_APP_RX;
+		known |= c->kernel_stamps ? 1u << WS_INSTANT_KERNEL_RX : 0;
+	}
+	return known;
+}
+
+static void empty_two_way(struct ws_two_way *t)
+{
+	*t = (struct ws_two_way){.answered = UINT64_MAX, .rtt_bound_ns = -1, .ways_bound_ns = -1};
+	ws_hist_init(&t->rtt);
+	ws_hist_init(&t->residence);
+	ws_hist_init(&t->forward);
+	ws_hist_init(&t->backward);
+}
+
+int ws_outcomes_new(struct ws_outcomes **ret, const struct ws_receiver_config *config)
+{
+	struct ws_outcomes *o = calloc(1, sizeof(*o));
+	struct ws_run_result *result = config->result;
+
+	if (!o) {
+		return -ENOMEM;
+	}
+	o->c = *config;
+	o->result = result;
+	o->copied = calloc(config->capacity / 64 + 1, sizeof(*o->copied));
+	if (config->two_way) {
+		o->open = malloc(config->capacity * sizeof(*o->open));
+	}
+	if (!o->copied || (config->two_way && !o->open)) {
+		ws_outcomes_free(o);
+		return -ENOMEM;
+	}
+	for (uint32_t i = 0; config->two_way && i < config->capacity; i++) {
+		o->open[i] = (struct open_exchange){.seq = UINT64_MAX};
+	}
+	ws_hist_init(&result->latency);
+	ws_hist_init(&result->lateness);
+	ws_hist_init(&result->from_intended);
+	ws_losses_init(&result->losses);
+	ws_gaps_init(&result->gaps);
+	ws_gap_walk_init(&o->departures, &result->gaps);
+	if (result->timeline) {
+		ws_timeline_init(result->timeline);
+	}
+	if (result->waterfall) {
+		ws_waterfall_init(result->waterfall, known_instants(config));
+	}
+	if (result->two_way) {
+		empty_two_way(result->two_way);
+	}
+	*ret = o;
+	return 0;
+}
+
+void ws_outcomes_free(struct ws_outcomes *o)
+{
+	if (o) {
+		ws_twoway_free(o->exchanges);
+		free(o->open);
+		free(o->copied);
+		free(o);
+	}
+}
+
+static void record_departure(struct ws_outcomes *o, const struct ws_tx_record *tx)
+{
+	if (tx->stamp.origin == WS_ORIGIN_NONE || tx->stamp.time.clock == WS_CLOCK_NONE) {
+		return;
+	}
+	if (tx->stamp.time.clock != o->departures_clock) {
+		ws_gap_walk_break(&o->departures);
+		o->departures_clock = tx->stamp.time.clock;
+	}
+	/* Times on the wire are not judged here. */
+	ws_gap_walk_add(&o->departures, tx->seq, tx->stamp.time.ns,
+		o->c.paced ? tx->intended_ns : INT64_MIN, 0);
+}
+
+static void happened(struct ws_outcomes *o, int64_t at_ns, enum ws_happening what)
+{
+	if (o->result->timeline) {
+		ws_timeline_happened(o->result->timeline, at_ns - o->c.start_ns, what);
+	}
+}
+
+static uint32_t flags_of(const struct ws_outcome *out)
+{
+	uint32_t flags = out->extent ? WS_PACKET_REORDERED : 0;
+
+	switch (out->fate) {
+	case WS_FATE_MATCHED:
+		return flags | WS_PACKET_MATCHED;
+	case WS_FATE_UNSTAMPED_TX:
+		return flags | WS_PACKET_UNSTAMPED_TX;
+	case WS_FATE_UNSTAMPED_RX:
+		return flags | WS_PACKET_UNSTAMPED_RX;
+	case WS_FATE_UNSTAMPED_BOTH:
+		return flags | WS_PACKET_UNSTAMPED_TX | WS_PACKET_UNSTAMPED_RX;
+	case WS_FATE_LOST:
+		return WS_PACKET_LOST;
+	case WS_FATE_LATE:
+		return flags | WS_PACKET_LATE;
+	case WS_FATE_NOT_SENT:
+	case WS_FATE_COUNT:
+		break;
+	}
+	return 0;
+}
+
+static void put_row(struct ws_outcomes *o, const struct ws_outcome *out, bool arrived)
+{
+	uint64_t *copied = &o->copied[place(o, out->seq) / 64];
+	uint64_t bit = UINT64_C(1) << (place(o, out->seq) % 64);
+	struct ws_packet_row row = {
+		.run = o->c.packets_run,
+		.seq = out->seq,
+		.flags = o->c.io ? flags_of(out) : 0,
+		.at = {[WS_INSTANT_INTENDED] = o->c.paced ? out->tx.intended_ns : WS_PACKETS_UNKNOWN,
+			[WS_INSTANT_APP_TX] = out->tx.app_ns,
+			[WS_INSTANT_SCHED] = out->tx.at[WS_TX_SCHED],
+			[WS_INSTANT_DRIVER_TX] = out->tx.at[WS_TX_DRIVER],
+			[WS_INSTANT_WIRE_TX] = out->tx.at[WS_TX_WIRE],
+			[WS_INSTANT_WIRE_RX] = arrived ? out->rx.wire_ns : WS_PACKETS_UNKNOWN,
+			[WS_INSTANT_KERNEL_RX] = arrived ? out->rx.kernel_ns : WS_PACKETS_UNKNOWN,
+			[WS_INSTANT_APP_RX] = arrived ? out->rx.app_ns : WS_PACKETS_UNKNOWN},
+	};
+
+	if (*copied & bit) {
+		*copied &= ~bit;
+		row.flags |= WS_PACKET_DUPLICATED;
+	}
+	if (o->c.packets) {
+		(void)ws_packets_put(o->c.packets, &row);
+	}
+}
+
+/* A packet that was taken for lost is here after all. */
+static void take_late(struct ws_outcomes *o, const struct ws_outcome *out)
+{
+	int64_t at[WS_INSTANTS];
+
+	happened(o, out->rx.arrival_ns, WS_HAPPENED_LATE);
+	if (!o->c.packets) {
+		return;
+	}
+	for (unsigned i = 0; i < WS_INSTANTS; i++) {
+		at[i] = WS_PACKETS_UNKNOWN;
+	}
+	at[WS_INSTANT_WIRE_RX] = out->rx.wire_ns;
+	at[WS_INSTANT_KERNEL_RX] = out->rx.kernel_ns;
+	at[WS_INSTANT_APP_RX] = out->rx.app_ns;
+	(void)ws_packets_amend(o->c.packets, o->c.packets_run, out->seq, flags_of(out),
+		WS_PACKET_LOST, at);
+}
+
+/* Where the time of a packet went, on one clock. */
+static void fall(struct ws_outcomes *o, const struct ws_outcome *out)
+{
+	struct ws_waterfall_packet p = {
+		.seq = out->seq,
+		.at = {[WS_INSTANT_INTENDED] = out->tx.intended_ns,
+			[WS_INSTANT_APP_TX] = out->tx.app_ns,
+			[WS_INSTANT_SCHED] = out->tx.at[WS_TX_SCHED],
+			[WS_INSTANT_DRIVER_TX] = out->tx.at[WS_TX_DRIVER],
+			[WS_INSTANT_WIRE_TX] = WS_INSTANT_UNKNOWN,
+			[WS_INSTANT_WIRE_RX] = WS_INSTANT_UNKNOWN,
+			[WS_INSTANT_KERNEL_RX] = out->rx.kernel_ns,
+			[WS_INSTANT_APP_RX] = out->rx.app_ns},
+	};
+	int64_t offset = realtime_offset(o);
+
+	/* The kernel's own stamps are of CLOCK_REALTIME. */
+	for (unsigned i = WS_INSTANT_SCHED; i <= WS_INSTANT_KERNEL_RX; i++) {
+		if (p.at[i] != WS_INSTANT_UNKNOWN) {
+			p.at[i] -= offset;
+		}
+	}
+	ws_waterfall_add(o->result->waterfall, &p);
+}
+
+static void complete(struct ws_outcomes *o, struct open_exchange *x)
+{
+	if (!x->ours || !x->theirs || x->done) {
+		return;
+	}
+	if (!x->told) {
+		return;
+	}
+	x->done = true;
+	o->result->two_way->exchanges++;
+	ws_twoway_add(o->exchanges,
+		&(struct ws_exchange){
+			.seq = x->seq, .t1 = x->t1, .t2 = x->t2, .t3 = x->t3, .t4 = x->t4});
+}
+
+static void publish_waiting(struct ws_outcomes *o)
+{
+	atomic_store_explicit(&o->c.shared->waiting, o->waiting, memory_order_release);
+}
+
+static void value(void *arg, const struct ws_exchange_value *v)
+{
+	struct ws_outcomes *o = arg;
+	struct ws_two_way *t = o->result->two_way;
+
+	ws_hist_record(&t->rtt, v->rtt_ns);
+	ws_hist_record(&t->residence, v->residence_ns);
+	if (o->result->timeline) {
+		int64_t offset = o->c.kernel_stamps && o->c.stages ? realtime_offset(o) : 0;
+
+		ws_timeline_latency(
+			o->result->timeline, v->t1 - offset - o->c.start_ns, v->rtt_ns);
+	}
+	ws_jitter_add(&o->result->jitter, v->rtt_ns);
+	if (v->ways) {
+		ws_hist_record(&t->forward, v->forward_ns);
+		ws_hist_record(&t->backward, v->backward_ns);
+		if (v->bound_ns > t->ways_bound_ns) {
+			t->ways_bound_ns = v->bound_ns;
+		}
+	}
+}
+
+/*
+ * Ours and, if it is one clock, theirs: as the kernel stamps, with CLOCK_REALTIME, where it stamps both ways; else on
+ * CLOCK_MONOTONIC.
+ */
+static int64_t on_ours(const struct ws_outcomes *o, struct ws_time t)
+{
+	if (o->c.kernel_stamps && o->c.stages && t.clock == WS_CLOCK_REALTIME) {
+		return t.ns;
+	}
+	return on_monotonic(o, t);
+}
+
+/* The four times of a packet that came in time. */
+static void take_exchange(struct ws_outcomes *o, const struct ws_outcome *out)
+{
+	struct open_exchange *x = &o->open[place(o, out->seq)];
+
+	if (x->seq != out->seq) {
+		o->result->two_way->incomplete++;
+		return;
+	}
+	x->t1 = on_ours(o, out->tx.stamp.time);
+	x->t4 = on_ours(o, out->rx.stamp.time);
+	x->ours = x->t1 != WS_INSTANT_UNKNOWN && x->t4 != WS_INSTANT_UNKNOWN;
+	complete(o, x);
+}
+
+static void take_matched(struct ws_outcomes *o, const struct ws_outcome *out)
+{
+	struct ws_run_result *result = o->result;
+	int64_t arrival = on_monotonic(o, out->rx.stamp.time), latency;
+
+	if (!ws_time_diff(out->rx.stamp.time, out->tx.stamp.time, &latency)) {
+		/* One end has kernel stamps, the other the program's own: the result says the
+		 * bound. */
+		latency = arrival - on_monotonic(o, out->tx.stamp.time);
+	}
+	ws_hist_record(&result->latency, latency);
+	if (o->c.paced) {
+		ws_hist_record(&result->from_intended, arrival - out->tx.intended_ns);
+	}
+	if (result->waterfall) {
+		fall(o, out);
+	}
+	if (o->c.two_way) {
+		take_exchange(o, out);
+		return;
+	}
+	ws_jitter_add(&result->jitter, latency);
+	if (result->timeline) {
+		ws_timeline_latency(
+			result->timeline, out->tx.intended_ns - o->c.start_ns, latency);
+	}
+}
+
+void ws_outcomes_take(void *arg, const struct ws_outcome *out)
+{
+	struct ws_outcomes *o = arg;
+	struct ws_run_result *result = o->result;
+	bool lost = out->fate == WS_FATE_LOST;
+
+	if (out->fate == WS_FATE_NOT_SENT) {
+		return;
+	}
+	if (out->extent) {
+		ws_reordering_add(&result->reordering, out->extent);
+		happened(o, out->rx.arrival_ns, WS_HAPPENED_REORDERED);
+	}
+	if (out->fate == WS_FATE_LATE && !out->tx.app_ns) {
+		take_late(o, out);
+		return;
+	}
+	if (o->c.paced) {
+		ws_hist_record(&result->lateness, out->tx.app_ns - out->tx.intended_ns);
+	}
+	record_departure(o, &out->tx);
+	happened(o, out->tx.intended_ns, WS_HAPPENED_SENT);
+	put_row(o, out, !lost);
+	if (!o->c.io) {
+		return;
+	}
+	ws_losses_add(&result->losses, out->seq, out->tx.intended_ns - o->c.start_ns, lost);
+	switch (out->fate) {
+	case WS_FATE_MATCHED:
+		take_matched(o, out);
+		break;
+	case WS_FATE_LOST:
+		happened(o, out->tx.intended_ns, WS_HAPPENED_LOST);
+		break;
+	case WS_FATE_LATE:
+		happened(o, out->rx.arrival_ns, WS_HAPPENED_LATE);
+		break;
+	default:
+		happened(o, out->tx.intended_ns, WS_HAPPENED_UNSTAMPED);
+		break;
+	}
+}
+
+void ws_outcomes_copy(void *arg, uint64_t seq, const struct ws_rx_record *rx)
+{
+	struct ws_outcomes *o = arg;
+
+	happened(o, rx->arrival_ns, WS_HAPPENED_DUPLICATED);
+	if (!o->c.packets) {
+		return;
+	}
+	if (seq >= atomic_load_explicit(&o->c.shared->base, memory_order_relaxed)) {
+		o->copied[place(o, seq) / 64] |= UINT64_C(1) << (place(o, seq) % 64);
+	}
+	(void)ws_packets_amend(
+		o->c.packets, o->c.packets_run, seq, WS_PACKET_DUPLICATED, 0, NULL);
+}
+
+static int start_exchanges(struct ws_outcomes *o, const struct ws_probe *probe)
+{
+	const struct ws_receiver_two_way *two_way = o->c.two_way;
+	struct ws_two_way *t = o->result->two_way;
+	struct ws_twoway_config config = {
+		.stamp_error_ns = two_way->stamp_error_ns,
+		.sink = value,
+		.arg = o,
+	};
+
+	t->same_clock = two_way->boot &&
+			probe->answer.clock_id == ws_probe_clock_id(two_way->boot, o->c.run_id) &&
+			probe->answer.rx.time.clock == WS_CLOCK_REALTIME;
+	t->rtt_bound_ns = two_way->stamp_error_ns;
+	config.same_clock = t->same_clock;
+	return ws_twoway_new(&o->exchanges, &config);
+}
+
+static int64_t their_time(const struct ws_outcomes *o, const struct ws_stamp *stamp)
+{
+	return o->result->two_way->same_clock ? on_ours(o, stamp->time) : stamp->time.ns;
+}
+
+static void take_told(struct ws_outcomes *o, const struct ws_probe *probe)
+{
+	struct open_exchange *x;
+
+	if (probe->answer.tx.origin == WS_ORIGIN_NONE) {
+		return;
+	}
+	x = &o->open[place(o, probe->answer.tx_seq)];
+	if (x->seq != probe->answer.tx_seq || x->told) {
+		return;
+	}
+	x->told = true;
+	x->t3 = their_time(o, &probe->answer.tx);
+	o->waiting -= x->theirs;
+	complete(o, x);
+	publish_waiting(o);
+}
+
+void ws_outcomes_answer(struct ws_outcomes *o, const struct ws_probe *probe)
+{
+	struct open_exchange *x = &o->open[place(o, probe->seq)];
+	struct ws_two_way *t = o->result->two_way;
+
+	if (!o->exchanges && start_exchanges(o, probe) < 0) {
+		return;
+	}
+	t->answered = t->answered == UINT64_MAX || (int32_t)(probe->answer.answered -
+							     (uint32_t)t->answered) > 0
+			      ? probe->answer.answered
+			      : t->answered;
+	take_told(o, probe);
+	if (probe->seq >= atomic_load_explicit(&o->c.shared->offered, memory_order_relaxed) ||
+		(x->seq != UINT64_MAX && x->seq >= probe->seq)) {
+		return; /* not one that was sent, a copy, or too late */
+	}
+	if (x->seq != UINT64_MAX && x->theirs && !x->told) {
+		o->waiting--; /* its turn is over */
+	}
+	*x = (struct open_exchange){
+		.seq = probe->seq,
+		.theirs = probe->answer.rx.origin != WS_ORIGIN_NONE,
+		.t2 = their_time(o, &probe->answer.rx),
+	};
+	o->waiting += x->theirs;
+	publish_waiting(o);
+}
+
+void ws_outcomes_collected(struct ws_outcomes *o, const struct ws_probe *probe)
+{
+	if (!o->exchanges) {
+		return;
+	}
+	o->result->two_way->collects++;
+	take_told(o, probe);
+	if (probe->answer.tx.origin == WS_ORIGIN_NONE) {
+		atomic_fetch_add_explicit(
+			&o->c.shared->idle_collects, 1, memory_order_relaxed);
+	} else {
+		atomic_store_explicit(&o->c.shared->idle_collects, 0, memory_order_relaxed);
+	}
+}
+
+void ws_outcomes_finish(struct ws_outcomes *o)
+{
+	struct ws_two_way *t = o->result->two_way;
+
+	ws_losses_end(&o->result->losses);
+	if (!t) {
+		return;
+	}
+	if (o->exchanges) {
+		ws_twoway_finish(o->exchanges);
+		ws_twoway_clocks(o->exchanges, &t->clocks);
+	}
+	t->incomplete = o->result->latency.count - t->exchanges;
+}
