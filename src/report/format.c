@@ -284,3 +284,40 @@ char *ws_format_stamps(char *buf, size_t size, const struct ws_run_result *run)
 		span_text(run->tx_origin, run->rx_origin), bound);
 	return buf;
 }
+
+char *ws_format_stage(char *buf, size_t size, enum ws_instant from, enum ws_instant to)
+{
+	static const char *const words[WS_INSTANTS] = {
+		[WS_INSTANT_INTENDED] = "intended",
+		[WS_INSTANT_APP_TX] = "send call",
+		[WS_INSTANT_SCHED] = "queue",
+		[WS_INSTANT_DRIVER_TX] = "driver",
+		[WS_INSTANT_WIRE_TX] = "wire",
+		[WS_INSTANT_WIRE_RX] = "wire",
+		[WS_INSTANT_KERNEL_RX] = "kernel",
+		[WS_INSTANT_APP_RX] = "program",
+	};
+
+	snprintf(buf, size, "%s to %s", words[from], words[to]);
+	return buf;
+}
+
+char *ws_format_waterfall(char *buf, size_t size, const struct ws_waterfall *w,
+	const struct ws_waterfall_verdict *v)
+{
+	char stage[48], more[40], share[40];
+
+	*buf = '\0';
+	if (v->cause < 0) {
+		return buf;
+	}
+	snprintf(buf, size,
+		"The slowest %llu packets lost most of their time between %s: %s more than typical ones, %s of all "
+		"that they took longer.",
+		(unsigned long long)v->tail.packets,
+		ws_format_stage(stage, sizeof(stage), w->from[v->cause], w->to[v->cause]),
+		ws_format_ns(more, sizeof(more),
+			v->tail.stage_ns[v->cause] - v->typical.stage_ns[v->cause]),
+		ws_format_share(share, sizeof(share), v->cause_share));
+	return buf;
+}

@@ -293,3 +293,69 @@ int ws_doc_print(struct ws_doc *d, json_t *o, FILE *out)
 	json_decref(o);
 	return err;
 }
+
+json_t *ws_doc_clock_facts(struct ws_doc *d, const struct ws_clock_facts *c)
+{
+	json_t *o = json_object();
+	char boot[9];
+
+	(void)snprintf(boot, sizeof(boot), "%08x", c->boot);
+	ws_doc_put(d, o, "synchronised", c->known ? json_boolean(c->synchronised) : json_null());
+	ws_doc_put(d, o, "max_error_ns",
+		c->known && c->synchronised ? ws_doc_integer(c->max_error_ns) : json_null());
+	ws_doc_put(d, o, "boot_id", c->boot ? ws_doc_string(boot) : json_null());
+	return o;
+}
+
+json_t *ws_doc_packets(struct ws_doc *d, const struct ws_packets_facts *p)
+{
+	static const char *const columns[][2] = {
+		{"intended", "monotonic"},
+		{"app_tx", "monotonic"},
+		{"sched", "realtime"},
+		{"driver_tx", "realtime"},
+		{"wire_tx", NULL},
+		{"wire_rx", NULL},
+		{"kernel_rx", "realtime"},
+		{"app_rx", "monotonic"},
+	};
+	json_t *o, *clocks;
+
+	if (!p->wanted) {
+		return json_null();
+	}
+	o = json_object();
+	clocks = json_object();
+	for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++) {
+		ws_doc_put(d, clocks, columns[i][0], ws_doc_string(columns[i][1]));
+	}
+	ws_doc_put(d, o, "file", ws_doc_string("packets.npy"));
+	ws_doc_put(d, o, "csv", p->csv ? ws_doc_string("packets.csv") : json_null());
+	ws_doc_put(d, o, "rows", ws_doc_count(p->rows));
+	ws_doc_put(d, o, "dropped", ws_doc_count(p->dropped));
+	ws_doc_put(d, o, "cpu_ns", ws_doc_integer(p->cpu_ns));
+	ws_doc_put(d, o, "columns", clocks);
+	return o;
+}
+
+const struct ws_doc_quantile ws_doc_latency_quantiles[] = {{"p50", 0.5}, {"p90", 0.9},
+	{"p99", 0.99}, {"p99.9", 0.999}, {"p99.99", 0.9999}, {"p99.999", 0.99999}, {NULL, 0}};
+
+json_t *ws_doc_confidence(
+	struct ws_doc *d, const struct ws_hist *h, const struct ws_doc_quantile *quantiles)
+{
+	json_t *o = json_object();
+
+	for (; quantiles->name; quantiles++) {
+		int64_t low, high;
+		json_t *pair = NULL;
+
+		if (ws_hist_quantile_interval(h, quantiles->q, WS_DOC_LEVEL, &low, &high)) {
+			pair = json_array();
+			ws_doc_add(d, pair, ws_doc_integer(low));
+			ws_doc_add(d, pair, ws_doc_integer(high));
+		}
+		ws_doc_put(d, o, quantiles->name, pair ? pair : json_null());
+	}
+	return o;
+}

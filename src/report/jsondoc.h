@@ -37,7 +37,12 @@ json_t *ws_doc_hash(uint64_t hash);
 json_t *ws_doc_host(struct ws_doc *d, const struct ws_host_facts *h);
 json_t *ws_doc_endpoint(struct ws_doc *d, const struct ws_endpoint *e);
 json_t *ws_doc_limit(struct ws_doc *d, const struct ws_limit *l);
+json_t *ws_doc_clock_facts(struct ws_doc *d, const struct ws_clock_facts *c);
+/* Null if none were wanted. */
+json_t *ws_doc_packets(struct ws_doc *d, const struct ws_packets_facts *p);
 json_t *ws_doc_warnings(struct ws_doc *d, const struct ws_warnings *w);
+
+#define WS_DOC_LEVEL 0.95 /* of confidence intervals */
 
 /* A list of these ends with a NULL name. */
 struct ws_doc_quantile {
@@ -47,6 +52,11 @@ struct ws_doc_quantile {
 /* What there is to say of any histogram: count, min, mean, stddev if wanted, the quantiles, max. */
 json_t *ws_doc_summary(struct ws_doc *d, const struct ws_hist *h, bool stddev,
 	const struct ws_doc_quantile *quantiles);
+/* p50 to p99.999: the percentiles of latencies. */
+extern const struct ws_doc_quantile ws_doc_latency_quantiles[];
+/* The 95 % confidence intervals of these: {"p50": [low, high], ...}, null where the sample is too small. */
+json_t *ws_doc_confidence(
+	struct ws_doc *d, const struct ws_hist *h, const struct ws_doc_quantile *quantiles);
 /* The bins that are not empty: [low, high, count] each. */
 json_t *ws_doc_bins(struct ws_doc *d, const struct ws_hist *h);
 /* A summary, and how many are close to the intended gap; null each if none was intended. */

@@ -57,5 +57,8 @@ bool ws_page_limit(
 	struct ws_page *p, const char *label, const char *rate, const struct ws_limit *l);
 void ws_page_warnings(struct ws_page *p, const struct ws_warnings *w);
 
+/* What else there is to say of each run: both ways, spread, order, losses, where time went. */
+void ws_page_latency_details(struct ws_page *p, const struct ws_latency_report *r);
+
 /* One row a rate: packets and latencies, in one table or, where that is too wide, in two. */
 void ws_page_table(struct ws_page *p, const struct ws_latency_report *r);

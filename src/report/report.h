@@ -41,6 +41,11 @@ char *ws_format_bps(char *buf, size_t size, double bps); /* "67.2 Mbit/s" */
 /* "91.23%"; never "0%" for something nor "100%" for less than all: "<0.01%", ">99.99%". */
 char *ws_format_share(char *buf, size_t size, double share);
 char *ws_format_bytes(char *buf, size_t size, uint64_t bytes); /* "208 KiB" */
+/* "driver to kernel": a stage in words. */
+char *ws_format_stage(char *buf, size_t size, enum ws_instant from, enum ws_instant to);
+/* A sentence: which stage made the slowest packets slow. Empty if none did. */
+char *ws_format_waterfall(char *buf, size_t size, const struct ws_waterfall *w,
+	const struct ws_waterfall_verdict *v);
 /* A sentence: who stamped at both ends, by which clock, what the latencies therefore span, their
  * error. */
 char *ws_format_stamps(char *buf, size_t size, const struct ws_run_result *run);

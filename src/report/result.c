@@ -3,6 +3,11 @@
 
 #include <stdlib.h>
 
+const struct ws_hist *ws_run_result_main(const struct ws_run_result *r)
+{
+	return r->two_way ? &r->two_way->rtt : &r->latency;
+}
+
 void ws_run_result_free(struct ws_run_result *r)
 {
 	free(r->timeline);

@@ -78,6 +78,9 @@ struct ws_run_result {
 	uint64_t stamps_missing, stamps_stray;
 };
 
+/* What a reader of the run wants to know first: the exact round trip of a two-way one, else the latency. */
+const struct ws_hist *ws_run_result_main(const struct ws_run_result *r);
+
 /* What it owns. */
 void ws_run_result_free(struct ws_run_result *r);
 

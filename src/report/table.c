@@ -48,6 +48,7 @@ static void cell(const void *arg, unsigned row, unsigned col, char buf[WS_CELL_S
 		[COL_P50] = 0.5, [COL_P90] = 0.9, [COL_P99] = 0.99, [COL_P999] = 0.999};
 	const struct ws_latency_report *r = arg;
 	const struct ws_run_result *run = &r->runs[row];
+	const struct ws_hist *values = ws_run_result_main(run);
 	const struct ws_ledger *l = &run->ledger;
 	const uint64_t counts[COLS] = {
 		[COL_SENT] = l->sent,
@@ -69,10 +70,10 @@ static void cell(const void *arg, unsigned row, unsigned col, char buf[WS_CELL_S
 		return;
 	}
 	if (col == COL_MIN || col == COL_MAX) {
-		ns = col == COL_MIN ? run->latency.min : run->latency.max;
-		is_known = run->latency.count > 0;
+		ns = col == COL_MIN ? values->min : values->max;
+		is_known = values->count > 0;
 	} else {
-		is_known = ws_hist_quantile(&run->latency, q[col], &ns);
+		is_known = ws_hist_quantile(values, q[col], &ns);
 	}
 	ws_format_ns(buf, WS_CELL_SIZE, is_known ? (double)ns : NAN);
 }
@@ -103,6 +104,8 @@ void ws_page_table(struct ws_page *p, const struct ws_latency_report *r)
 		.arg = r,
 		.cell = cell,
 		.ink = ink,
+		/* Of a sender alone: what arrived is not known here. */
+		.hidden = r->has_rx ? 0 : ~((1u << COL_RATE) | (1u << COL_SENT)),
 	};
 
 	ws_grid_print(p, &grid);

@@ -19,24 +19,31 @@ static void header(struct ws_page *p, const struct ws_latency_report *r)
 	size_t i;
 
 	for (i = 0; i < r->run_count; i++) {
+		/* 0: they differ */
 		low = r->runs[i].len < low ? r->runs[i].len : low;
 		high = r->runs[i].len > high ? r->runs[i].len : high;
 	}
 
-	ws_text_add(&t, "latency from ");
+	ws_text_add(&t, "%s", r->peer.text && r->has_rx ? "round trip from " : "latency from ");
 	ws_page_endpoint(&t, &r->tx);
 	ws_text_add(&t, " to ");
-	ws_page_endpoint(&t, &r->rx);
+	if (r->peer.text) {
+		ws_text_add(&t, "%s", r->peer.text);
+	} else {
+		ws_page_endpoint(&t, &r->rx);
+	}
 	ws_text_add(&t, "%s", r->lab ? ", the lab's private pair" : "");
 	ws_page_wrap(p, WS_INK_BOLD, 0, 2, t.buf);
 
 	t = (struct ws_text){0};
-	if (r->run_count > 0) {
+	if (low && high) {
 		ws_text_add(&t, "%u", low + FCS_LEN);
 		if (high > low) {
 			ws_text_add(&t, " to %u", high + FCS_LEN);
 		}
 		ws_text_add(&t, "-byte frames (with FCS), ");
+	} else if (*r->traffic) {
+		ws_text_add(&t, "%s, ", r->traffic);
 	}
 	ws_text_add(&t, "carrier %s", r->carrier ? r->carrier : "-");
 	ws_text_add(&t, ", %s payload", r->payload ? r->payload : "-");
@@ -55,7 +62,7 @@ static void header(struct ws_page *p, const struct ws_latency_report *r)
 static void band_title(struct ws_page *p, const struct ws_run_result *run,
 	const struct ws_plot_band *band, const char *hue)
 {
-	const struct ws_hist *h = &run->latency;
+	const struct ws_hist *h = ws_run_result_main(run);
 	char rate[WS_CELL_SIZE], buf[WS_CELL_SIZE];
 	struct ws_text t = {0};
 
@@ -106,7 +113,7 @@ static int plots(struct ws_page *p, const struct ws_latency_report *r)
 		return -ENOMEM;
 	}
 	for (i = 0; i < r->run_count; i++) {
-		hists[i] = &r->runs[i].latency;
+		hists[i] = ws_run_result_main(&r->runs[i]);
 	}
 	drawn = ws_plot_axis_init(&axis, hists, r->run_count, p->columns);
 	free(hists);
@@ -118,7 +125,7 @@ static int plots(struct ws_page *p, const struct ws_latency_report *r)
 		unsigned row;
 
 		if (drawn) {
-			ws_plot_band_init(&band, &axis, &run->latency);
+			ws_plot_band_init(&band, &axis, ws_run_result_main(run));
 		}
 		band_title(p, run, &band, hue);
 		for (row = 0; row < rows && band.total > 0; row++) {
@@ -126,7 +133,7 @@ static int plots(struct ws_page *p, const struct ws_latency_report *r)
 			ws_page_plot_line(p, &line, hue);
 		}
 		if (band.total > 0) {
-			ws_plot_marks(&line, &axis, &run->latency);
+			ws_plot_marks(&line, &axis, ws_run_result_main(run));
 			ws_page_plot_line(p, &line, hue);
 		}
 	}
@@ -329,15 +336,23 @@ int ws_report_text(FILE *out, const struct ws_latency_report *r, const struct ws
 	header(&p, r);
 	if (r->run_count > 0) {
 		ws_page_table(&p, r);
-		err = plots(&p, r);
+		err = r->has_rx ? plots(&p, r) : 0;
 		if (err < 0) {
 			return err;
 		}
 	}
-	ledgers(&p, r);
+	if (r->has_rx) {
+		ledgers(&p, r);
+		ws_page_latency_details(&p, r);
+	}
 	stamps(&p, r);
 	limits(&p, r);
 	endings(&p, r);
+	if (!r->has_rx && r->run_count) {
+		ws_page_entry(&p, NULL, "next", NULL,
+			"the other end has the receive stamps: wirestamp report --join, with the directories of --out "
+			"of both ends, gives the latencies");
+	}
 	ws_page_warnings(&p, &r->warnings);
 	return fflush(out) != 0 || ferror(out) ? -EIO : 0;
 }
