@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "host/clock_sync.h"
 #include "host/cpu.h"
 
 void ws_facts_fill(struct ws_host_facts *host, char started[40])
@@ -26,4 +27,26 @@ void ws_facts_fill(struct ws_host_facts *host, char started[40])
 	memcpy(host->governor, cpu.governor, sizeof(cpu.governor));
 	memcpy(host->clocksource, cpu.clocksource, sizeof(cpu.clocksource));
 	host->cpus = cpu.cpus;
+}
+
+void ws_facts_endpoint(struct ws_endpoint *ret, const struct ws_end_nic *end)
+{
+	snprintf(ret->name, sizeof(ret->name), "%s", end->text);
+	snprintf(ret->driver, sizeof(ret->driver), "%s", end->nic.driver);
+	snprintf(ret->qdisc, sizeof(ret->qdisc), "%s", end->nic.qdisc);
+	memcpy(ret->mac, end->nic.mac, sizeof(ret->mac));
+	ret->mtu = end->nic.mtu;
+	ret->link_bps = end->nic.link_bps;
+}
+
+void ws_facts_clock(struct ws_clock_facts *ret)
+{
+	struct ws_clock_sync sync;
+
+	*ret = (struct ws_clock_facts){.boot = ws_boot_number()};
+	if (ws_clock_sync_get(&sync) == 0) {
+		ret->known = true;
+		ret->synchronised = sync.synchronised;
+		ret->max_error_ns = sync.max_error_ns;
+	}
 }

@@ -4,29 +4,37 @@
 
 #include <stdbool.h>
 
-#include "commands/options.h"
+#include "commands/load_options.h"
 #include "core/frame.h"
-#include "core/stamp.h"
-#include "core/units.h"
 
-#define WS_MAX_RATES 64
+#define WS_MAX_RATES WS_LOAD_RATES
 
 struct ws_latency_options {
-	bool lab, json, quiet, yes;
-	const char *tx, *rx;
-	struct ws_rate rates[WS_MAX_RATES];
-	unsigned rate_count;
-	uint64_t count;		 /* 0: by the duration */
-	int64_t duration_ns;	 /* 0: by the count */
-	uint32_t size;		 /* with FCS */
-	enum ws_carrier carrier; /* UDP if auto */
+	/*
+	 * Those that it shares with `load`: rates, count or duration, pattern, seed, frames, backend, stamp, lab, json,
+	 * quiet, yes, out. load.traffic is complete but for what only the interface knows, and with
+	 * carrier_auto it is UDP.
+	 */
+	struct ws_load_options load;
+	const char *tx, *rx; /* NULL: not given */
+	const char *peer;    /* the far side; NULL: both ends are here */
+	bool one_way;
+	const char *ssh, *remote_program; /* NULL: the defaults */
+	enum ws_carrier carrier;	  /* UDP if auto */
 	bool carrier_auto;
-	const char *backend;  /* NULL: auto */
-	enum ws_origin stamp; /* NONE: auto */
+	bool size_given; /* else it is the smallest that holds the probe */
+	bool dst_port_given;
+	bool packets, csv, waterfall;
 	int64_t window_ns;
 	int cpu[2]; /* sender, receiver; -1: anywhere */
-	const char *out;
 };
 
-/* Defaults, then the command line. 0 to go on, -1 wrong (one line was printed), -2 after --help. */
+/* What a probe's payload takes, of the kind that these options need. */
+uint32_t ws_latency_probe_len(const struct ws_latency_options *o);
+/* Makes the frames layer 2 probes, where carrier auto turned out to be that. */
+void ws_latency_options_l2(struct ws_latency_options *o);
+
+/* Defaults, then the command line. 0 to go on, -1 wrong (one line was printed), -2 after --help. Only after 0 there is
+ * something to free. */
 int ws_latency_options_parse(struct ws_latency_options *o, int argc, char **argv);
+void ws_latency_options_free(struct ws_latency_options *o);

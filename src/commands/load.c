@@ -9,6 +9,7 @@
 
 #include "commands/commands.h"
 #include "commands/load_dry.h"
+#include "commands/load_plan.h"
 #include "commands/output.h"
 #include "commands/stop.h"
 #include "core/frame.h"
@@ -78,56 +79,22 @@ static int plan_replay(struct ws_load_command *s, struct ws_plan *ret)
 
 static int make_plan(struct ws_load_command *s, const struct ws_rate *rate, struct ws_plan *ret)
 {
-	const struct ws_frame_sizes *sizes = &s->frames.sizes;
-	uint64_t link_bps = s->has_end ? s->end.nic.link_bps : 0;
 	uint64_t count = s->o.count;
-	int64_t duration = s->o.duration_ns;
-	struct ws_ratio pps;
-	char text[64];
-	int r;
 
 	if (s->o.pcap && !s->o.rate_given) {
 		return plan_replay(s, ret);
 	}
-	if (s->o.pcap && !count && !duration) {
+	if (s->o.pcap && !count && !s->o.duration_ns) {
 		count = ws_replay_counts(s->frames.replay)->kept;
 	}
-	ws_format_rate(text, sizeof(text), rate);
-	if (rate->unit == WS_RATE_MAX) {
-		r = ws_plan_init_max(ret, count, duration);
-	} else {
-		r = ws_rate_to_pps_mean(
-			rate, sizes->frames, sizes->l2_bits, sizes->l1_bits, link_bps, &pps);
-		if (r == -ENODATA) {
-			ws_error(
-				"--rate %s: the speed of %s is unknown (give the rate in pps or bps)",
-				text, s->has_end ? s->end.text : "a dry run's interface");
-			return WS_EXIT_FAIL;
-		}
-		if (r == 0 && s->o.pattern == WS_PATTERN_POISSON) {
-			int64_t wire = link_bps ? (int64_t)(s->frames.source.l1_bits * 1e9 /
-							    (double)link_bps)
-						: 0;
-
-			r = ws_plan_init_poisson(ret, pps, wire, s->o.seed, count, duration);
-			if (r == -EINVAL) {
-				/* More than the link carries: told as that, or tried all the same. */
-				r = ws_plan_init_poisson(ret, pps, 0, s->o.seed, count, duration);
-			}
-		} else if (r == 0 && s->o.pattern == WS_PATTERN_BURST) {
-			r = ws_plan_init_burst(ret, pps, s->o.burst, count, duration);
-		} else if (r == 0) {
-			r = ws_plan_init_cbr(ret, pps, count, duration);
-		}
-	}
-	if (r < 0) {
-		ws_error(
-			"--rate %s: with this duration or count the run is too long (at most 2^48 packets and "
-			"292 years)",
-			text);
-		return WS_EXIT_USAGE;
-	}
-	return 0;
+	return ws_load_plan_make(&(struct ws_load_plan_facts){
+					 .o = &s->o,
+					 .count = count,
+					 .frames = &s->frames,
+					 .where = s->has_end ? s->end.text : "a dry run's interface",
+					 .link_bps = s->has_end ? s->end.nic.link_bps : 0,
+				 },
+		rate, ret);
 }
 
 static void progress(void *arg, const struct ws_load_second *second)

@@ -152,7 +152,7 @@ static void describe_size(char *buf, size_t size, const struct ws_traffic_spec *
 	}
 }
 
-static void describe(char *buf, size_t size, const struct ws_traffic_spec *t)
+void ws_load_traffic_words(char *buf, size_t size, const struct ws_traffic_spec *t)
 {
 	static const char *const protos[WS_PROTO_COUNT] = {
 		[WS_PROTO_UDP] = "UDP",
@@ -205,33 +205,35 @@ static uint32_t write_replay(const void *arg, uint8_t *buf, uint64_t n)
 	return ws_replay_write(arg, buf, n);
 }
 
-static int make_traffic(struct ws_load_frames *f, struct ws_load_options *o,
-	const struct ws_end_nic *end, const struct ws_end_nic *peer, struct ws_load_report *report)
+int ws_load_traffic_complete(
+	struct ws_load_options *o, const struct ws_end_nic *end, const struct ws_end_nic *peer)
 {
 	struct ws_traffic_spec *t = &o->traffic;
 	uint32_t mtu = end ? end->nic.mtu : DRY_MTU;
 	/* The kernel lets an 802.1Q tag go beyond the MTU, and nothing more: not 802.1ad. */
 	uint32_t most = mtu + HEADER_LEN + (t->vlan_count == 1 ? 4 : 0);
-	int status, r;
+	int status = complete_addresses(o, end, peer);
 
-	status = complete_addresses(o, end, peer);
 	if (status) {
 		return status;
 	}
 	t->seed = o->seed;
-	/* Of the seed, too, so that the same command sends the same bytes. */
-	t->run_id = (uint32_t)ws_random_at(o->seed, UINT32_MAX, 0);
 	if (ws_traffic_len_max(t) > most) {
-		ws_error("--size: %u bytes are too large for %s, whose MTU is %u (at most %u)",
-			ws_traffic_len_max(t) + WS_FCS_LEN, end ? end->text : "a dry run", mtu,
-			most + WS_FCS_LEN);
+		ws_error("--size%s%u: too large for %s, whose MTU is %u (at most %u)",
+			t->size == WS_SIZE_FIXED ? " " : ": ", ws_traffic_len_max(t) + WS_FCS_LEN,
+			end ? end->text : "a dry run", mtu, most + WS_FCS_LEN);
 		return WS_EXIT_FAIL;
 	}
-	r = ws_traffic_new(&f->traffic, t);
+	return 0;
+}
+
+int ws_load_traffic_make(struct ws_load_frames *f, const struct ws_traffic_spec *t)
+{
+	int r = ws_traffic_new(&f->traffic, t);
+
 	if (r < 0) {
 		ws_error(
-			"load: frames like these cannot be made: %s (wirestamp load --help says what "
-			"goes together)",
+			"frames like these cannot be made: %s (--help says what goes together)",
 			strerror(-r));
 		return r == -ENOMEM ? WS_EXIT_FAIL : WS_EXIT_USAGE;
 	}
@@ -243,8 +245,27 @@ static int make_traffic(struct ws_load_frames *f, struct ws_load_options *o,
 	};
 	f->sizes = ws_traffic_sizes(f->traffic);
 	f->hash_frames = UINT64_MAX;
-	describe(report->traffic, sizeof(report->traffic), t);
-	report->run_id = t->run_id;
+	f->source.frame_bits = (double)f->sizes.l2_bits / (double)f->sizes.frames;
+	f->source.l1_bits = (double)f->sizes.l1_bits / (double)f->sizes.frames;
+	return 0;
+}
+
+static int make_traffic(struct ws_load_frames *f, struct ws_load_options *o,
+	const struct ws_end_nic *end, const struct ws_end_nic *peer, struct ws_load_report *report)
+{
+	int status = ws_load_traffic_complete(o, end, peer);
+
+	if (status) {
+		return status;
+	}
+	/* Of the seed, too, so that the same command sends the same bytes. */
+	o->traffic.run_id = (uint32_t)ws_random_at(o->seed, UINT32_MAX, 0);
+	status = ws_load_traffic_make(f, &o->traffic);
+	if (status) {
+		return status;
+	}
+	ws_load_traffic_words(report->traffic, sizeof(report->traffic), &o->traffic);
+	report->run_id = o->traffic.run_id;
 	return 0;
 }
 

@@ -26,6 +26,19 @@ struct ws_load_frames {
 int ws_load_frames_make(struct ws_load_frames *f, struct ws_load_options *o,
 	const struct ws_end_nic *end, const struct ws_end_nic *peer, const atomic_int *stop,
 	struct ws_load_report *report);
+
+/*
+ * The parts of it, for whoever sends probes. Addresses that the options leave open are completed from the
+ * interface, its neighbours and its peer, and the size compared with the MTU. 0, or an exit status after one line
+ * was printed.
+ */
+int ws_load_traffic_complete(
+	struct ws_load_options *o, const struct ws_end_nic *end, const struct ws_end_nic *peer);
+/* The frames themselves. The same. */
+int ws_load_traffic_make(struct ws_load_frames *f, const struct ws_traffic_spec *t);
+/* "UDP 198.18.0.1:8620 > 198.18.0.2:8620, 64 bytes" */
+void ws_load_traffic_words(char *buf, size_t size, const struct ws_traffic_spec *t);
+
 void ws_load_frames_free(struct ws_load_frames *f);
 /* Of the first count frames. */
 uint64_t ws_load_frames_hash(const struct ws_load_frames *f, uint64_t count);

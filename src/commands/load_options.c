@@ -31,7 +31,7 @@ FLAG(yes)
 FLAG(force)
 FLAG(realtime)
 
-static int take_rate(void *p, const char *arg, char *why, size_t why_size)
+int ws_load_take_rate(void *p, const char *arg, char *why, size_t why_size)
 {
 	struct ws_load_options *o = options_of(p);
 	int n = ws_take_rates(o->rates, WS_LOAD_RATES, arg, why, why_size);
@@ -45,17 +45,17 @@ static int take_rate(void *p, const char *arg, char *why, size_t why_size)
 	return 0;
 }
 
-static int take_duration(void *p, const char *arg, char *why, size_t why_size)
+int ws_load_take_duration(void *p, const char *arg, char *why, size_t why_size)
 {
 	return ws_take_duration(&options_of(p)->duration_ns, arg, why, why_size);
 }
 
-static int take_count(void *p, const char *arg, char *why, size_t why_size)
+int ws_load_take_count(void *p, const char *arg, char *why, size_t why_size)
 {
 	return ws_take_count(&options_of(p)->count, arg, why, why_size);
 }
 
-static int take_pattern(void *p, const char *arg, char *why, size_t why_size)
+int ws_load_take_pattern(void *p, const char *arg, char *why, size_t why_size)
 {
 	struct ws_load_options *o = options_of(p);
 
@@ -73,7 +73,7 @@ static int take_pattern(void *p, const char *arg, char *why, size_t why_size)
 	return 0;
 }
 
-static int take_seed(void *p, const char *arg, char *why, size_t why_size)
+int ws_load_take_seed(void *p, const char *arg, char *why, size_t why_size)
 {
 	((struct ws_load_parse *)p)->seed = true;
 	switch (ws_number_parse(arg, strlen(arg), UINT64_MAX, &options_of(p)->seed)) {
@@ -125,7 +125,7 @@ static int take_speed(void *p, const char *arg, char *why, size_t why_size)
 	return 0;
 }
 
-static int take_io(void *p, const char *arg, char *why, size_t why_size)
+int ws_load_take_io(void *p, const char *arg, char *why, size_t why_size)
 {
 	return ws_take_backend(&options_of(p)->backend, arg, why, why_size);
 }
@@ -255,7 +255,7 @@ static int take_require(void *p, const char *arg, char *why, size_t why_size)
 	return 0;
 }
 
-static int take_out(void *p, const char *arg, char *why, size_t why_size)
+int ws_load_take_out(void *p, const char *arg, char *why, size_t why_size)
 {
 	return ws_take_out(&options_of(p)->out, arg, why, why_size);
 }
@@ -270,15 +270,15 @@ static const struct ws_option options[] = {
 	{"rate", 'r', "LIST",
 		"one run a rate: 100kpps, 1.5Mpps, 500Mbps, 10Gbps/l1, 80%, max;\n"
 		"a list 1kpps,10kpps or a range FIRST:LAST:STEP (default " DEFAULT_RATE ")",
-		take_rate},
-	{"duration", 'd', "TIME", "of each run: 500ms, 2s, 5m (default 5s)", take_duration},
-	{"count", 'c', "N", "frames of each run, instead of a duration", take_count},
+		ws_load_take_rate},
+	{"duration", 'd', "TIME", "of each run: 500ms, 2s, 5m (default 5s)", ws_load_take_duration},
+	{"count", 'c', "N", "frames of each run, instead of a duration", ws_load_take_count},
 	{"pattern", 0, "KIND",
 		"cbr: even gaps; poisson: random ones of the same mean; burst:N: N\n"
 		"frames at once (default cbr)",
-		take_pattern},
+		ws_load_take_pattern},
 	{"seed", 0, "N", "of all that is random: the same bytes, the same times (default 1)",
-		take_seed},
+		ws_load_take_seed},
 
 	HEADING("Frames"),
 	{"size", 's', "SIZE",
@@ -332,7 +332,7 @@ static const struct ws_option options[] = {
 	{"io", 0, "BACKEND",
 		"socket, tpacket2, tpacket3, or auto, by queue and rate\n"
 		"(default auto)",
-		take_io},
+		ws_load_take_io},
 	{"bypass", 0, "WHEN",
 		"past the queueing discipline: on, off, or auto, only where it\n"
 		"shapes nothing (default auto)",
@@ -363,7 +363,7 @@ static const struct ws_option options[] = {
 		take_dry_run},
 	{"require", 0, "PCT", "exit with 1 if more than PCT percent of a rate is missing",
 		take_require},
-	{"out", 'o', "DIR", "keep the result in DIR/run.json; DIR must not exist", take_out},
+	{"out", 'o', "DIR", "keep the result in DIR/run.json; DIR must not exist", ws_load_take_out},
 	{"json", 'j', NULL, "print one JSON document on stdout, and nothing else there", take_json},
 	{"quiet", 'q', NULL, "no progress on stderr", take_quiet},
 	{0},

@@ -51,7 +51,7 @@ static const char *describe(const struct ws_traffic_spec *s, char *buf, size_t s
 	return buf;
 }
 
-static int set_version(struct ws_load_parse *p)
+int ws_load_traffic_version(struct ws_load_parse *p)
 {
 	struct ws_traffic_spec *s = &p->o->traffic;
 	int first = -1;
@@ -279,6 +279,17 @@ static void fill_addresses(struct ws_load_options *o)
 	}
 }
 
+int ws_load_traffic_finish(struct ws_load_parse *p)
+{
+	if (ws_load_traffic_version(p) < 0 || check_vary(p) < 0 || check_size(p) < 0 ||
+		check_probe(p) < 0) {
+		return -1;
+	}
+	fill_addresses(p->o);
+	p->o->traffic.seed = p->o->seed;
+	return 0;
+}
+
 static int finish_traffic(struct ws_load_parse *p)
 {
 	struct ws_load_options *o = p->o;
@@ -288,11 +299,9 @@ static int finish_traffic(struct ws_load_parse *p)
 			"--header and %s: the bytes say that already (leave one out)", p->ethernet);
 		return -1;
 	}
-	if (set_version(p) < 0 || check_vary(p) < 0 || check_size(p) < 0 || check_probe(p) < 0) {
+	if (ws_load_traffic_finish(p) < 0) {
 		return -1;
 	}
-	fill_addresses(o);
-	o->traffic.seed = o->seed;
 	if (!o->lab && !o->dry_run && !o->has_dst_mac && !o->has_dst_ip) {
 		ws_error(
 			"%s: no destination (give --dst IP or --dst-mac MAC; --lab brings its own)",
@@ -330,7 +339,7 @@ static int check_where(const struct ws_load_options *o)
 	return 0;
 }
 
-static int check_times(const struct ws_load_parse *p)
+int ws_load_times_check(const struct ws_load_parse *p)
 {
 	const struct ws_load_options *o = p->o;
 
@@ -523,7 +532,7 @@ int ws_load_options_finish(struct ws_load_parse *p)
 {
 	struct ws_load_options *o = p->o;
 
-	if (check_where(o) < 0 || check_times(p) < 0 || check_replay(p) < 0 ||
+	if (check_where(o) < 0 || ws_load_times_check(p) < 0 || check_replay(p) < 0 ||
 		check_pacing(p) < 0 || check_workers(o) < 0 || check_results(p) < 0) {
 		return -1;
 	}

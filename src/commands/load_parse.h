@@ -35,6 +35,13 @@ struct ws_load_parse {
 	bool seed;
 };
 
+int ws_load_take_rate(void *p, const char *arg, char *why, size_t why_size);
+int ws_load_take_duration(void *p, const char *arg, char *why, size_t why_size);
+int ws_load_take_count(void *p, const char *arg, char *why, size_t why_size);
+int ws_load_take_pattern(void *p, const char *arg, char *why, size_t why_size);
+int ws_load_take_seed(void *p, const char *arg, char *why, size_t why_size);
+int ws_load_take_io(void *p, const char *arg, char *why, size_t why_size);
+int ws_load_take_out(void *p, const char *arg, char *why, size_t why_size);
 int ws_load_take_size(void *p, const char *arg, char *why, size_t why_size);
 int ws_load_take_dst_mac(void *p, const char *arg, char *why, size_t why_size);
 int ws_load_take_src_mac(void *p, const char *arg, char *why, size_t why_size);
@@ -54,6 +61,13 @@ int ws_load_take_payload(void *p, const char *arg, char *why, size_t why_size);
 
 /* What stands before any option. */
 void ws_load_traffic_defaults(struct ws_traffic_spec *spec);
+/* Whether rates, pattern, count and duration fit together. 0; -1: one line was printed. */
+int ws_load_times_check(const struct ws_load_parse *p);
+/* What the frames are, once all options are known: whether they fit together, then sizes and addresses that were left
+ * open. 0; -1: one line was printed. */
+int ws_load_traffic_finish(struct ws_load_parse *p);
+/* IP version (0: none) by the addresses that were given. 0; -1: they do not go together, one line was printed. */
+int ws_load_traffic_version(struct ws_load_parse *p);
 /*
  * After all options: whether they fit together, as far as no machine has to be asked; then what they left
  * open: duration, size, addresses. 0; -1: they do not, one line was printed.

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "commands/commands.h"
+#include "commands/facts.h"
+#include "commands/latency_own.h"
+#include "host/clock_sync.h"
+#include "run/reflect.h"
+
+#define SESSIONS 16
+
+struct ws_latency_reflector {
+	pthread_t thread;
+	sem_t begun;
+	bool ready;
+	atomic_int stop;
+	int rc;
+	struct ws_reflect_setup setup;
+	struct ws_reflect_report report;
+	struct sockaddr_storage local;
+};
+
+static void ready(void *arg, const struct ws_reflect_granted *granted)
+{
+	struct ws_latency_reflector *f = arg;
+
+	f->report.io = granted->backend;
+	f->report.rx_buffer = granted->rx_buffer;
+	f->ready = true;
+	sem_post(&f->begun);
+}
+
+static void *reflect(void *arg)
+{
+	struct ws_latency_reflector *f = arg;
+
+	f->rc = ws_reflect_run(&f->setup, &f->report.result);
+	sem_post(&f->begun);
+	return NULL;
+}
+
+/* The lab's far side is a thread of ours. */
+static int start_here(struct ws_latency_command *s)
+{
+	struct ws_latency_reflector *f = ws_need(calloc(1, sizeof(*f)));
+	sigset_t all, before;
+	int r;
+
+	s->reflector = f;
+	f->setup = (struct ws_reflect_setup){
+		.name = s->far.text,
+		.netns = s->far.netns,
+		.ifindex = s->far.nic.ifindex,
+		.backend = s->udp ? "udp" : NULL,
+		.port = s->o.load.traffic.dst_port,
+		.frame_max = s->far.nic.mtu + 18,
+		.origin = s->o.load.stamp == WS_ORIGIN_USER ? WS_ORIGIN_USER : WS_ORIGIN_SOFTWARE,
+		.sessions = SESSIONS,
+		.boot = ws_boot_number(),
+		.cpu = -1,
+		.until_eof = -1,
+		.stop = &f->stop,
+		.ready = ready,
+		.arg = f,
+	};
+	if (s->udp) {
+		struct sockaddr_in *local = (struct sockaddr_in *)&f->local;
+
+		local->sin_family = AF_INET;
+		local->sin_port = htons(f->setup.port);
+		f->setup.udp_local = &f->local;
+	}
+	f->report.version = WS_VERSION;
+	f->report.has_end = true;
+	f->report.lab = true;
+	f->report.port = f->setup.port;
+	f->report.receive_only = false;
+	ws_facts_fill(&f->report.host, f->report.started);
+	ws_facts_endpoint(&f->report.end, &s->far);
+	ws_facts_clock(&f->report.clock);
+	sem_init(&f->begun, 0, 0);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	r = -pthread_create(&f->thread, NULL, reflect, f);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (r < 0) {
+		ws_error("--peer ws1: cannot begin: %s (try again)", strerror(-r));
+		sem_destroy(&f->begun);
+		free(f);
+		s->reflector = NULL;
+		return WS_EXIT_FAIL;
+	}
+	while (sem_wait(&f->begun) < 0) {
+		; /* a signal came */
+	}
+	if (!f->ready) {
+		pthread_join(f->thread, NULL);
+		r = f->rc;
+		sem_destroy(&f->begun);
+		free(f);
+		s->reflector = NULL;
+		ws_error("--peer ws1: cannot be opened: %s (dmesg may say more)", strerror(-r));
+		return WS_EXIT_FAIL;
+	}
+	return 0;
+}
+
+static void take_hello(struct ws_latency_command *s, const struct ws_remote_hello *h)
+{
+	struct ws_load_options *o = &s->o.load;
+	struct ws_traffic_spec *t = &o->traffic;
+
+	if (!o->has_dst_mac) {
+		memcpy(t->dst_mac, h->mac, sizeof(t->dst_mac));
+		o->has_dst_mac = true;
+	}
+	if (!s->o.dst_port_given) {
+		t->dst_port = h->port;
+	}
+	if (o->has_dst_ip || (s->o.carrier == WS_CARRIER_L2 && !s->o.carrier_auto)) {
+		return;
+	}
+	if (t->ip_version != 6 && h->has_ipv4) {
+		memcpy(t->dst_ip, h->ipv4, sizeof(h->ipv4));
+		o->has_dst_ip = true;
+	} else if (t->ip_version == 6 && h->has_ipv6) {
+		memcpy(t->dst_ip, h->ipv6, sizeof(h->ipv6));
+		o->has_dst_ip = true;
+	}
+}
+
+static int start_there(struct ws_latency_command *s)
+{
+	const char *args[8] = {NULL};
+	unsigned n = 0;
+	struct ws_remote_hello hello;
+	char port[8];
+	struct ws_remote_config config = {
+		.url = s->o.peer,
+		.ssh = s->o.ssh,
+		.program = s->o.remote_program,
+		.args = args,
+		.stop = (const volatile int *)s->setup.stop,
+	};
+
+	if (s->udp) {
+		args[n++] = "--io";
+		args[n++] = "udp";
+	}
+	if (s->o.dst_port_given) {
+		snprintf(port, sizeof(port), "%u", s->o.load.traffic.dst_port);
+		args[n++] = "--port";
+		args[n++] = port;
+	}
+	if (s->o.load.stamp == WS_ORIGIN_USER) {
+		args[n++] = "--stamp";
+		args[n++] = "user";
+	}
+	if (ws_remote_start(&s->remote, &config, &hello) < 0) {
+		return WS_EXIT_FAIL;
+	}
+	take_hello(s, &hello);
+	return 0;
+}
+
+int ws_latency_far_start(struct ws_latency_command *s)
+{
+	if (!s->o.peer || s->o.one_way) {
+		return 0;
+	}
+	if (s->o.load.lab) {
+		return start_here(s);
+	}
+	return ws_remote_is_url(s->o.peer) ? start_there(s) : 0;
+}
+
+/* Its thread has ended. */
+static void keep_reflector(struct ws_latency_command *s)
+{
+	struct ws_latency_reflector *f = s->reflector;
+	size_t len;
+	FILE *out;
+
+	atomic_store(&f->stop, 1);
+	pthread_join(f->thread, NULL);
+	out = f->rc == 0 ? open_memstream(&s->far_json, &len) : NULL;
+	if (out) {
+		f->report.argc = s->report.argc;
+		f->report.argv = s->report.argv;
+		(void)ws_reflect_json(out, &f->report);
+		fclose(out);
+	}
+	ws_reflect_result_free(&f->report.result);
+	sem_destroy(&f->begun);
+	free(f);
+	s->reflector = NULL;
+}
+
+int ws_latency_far_finish(struct ws_latency_command *s)
+{
+	int status = 0;
+
+	if (s->reflector) {
+		keep_reflector(s);
+	}
+	if (s->remote && ws_remote_finish(s->remote, &s->far_json) < 0) {
+		ws_warn(&s->report.warnings,
+			"the far side ended before it could say what it had seen: its own account is missing");
+		status = WS_EXIT_FAIL;
+	}
+	s->report.remote = s->far_json;
+	return status;
+}
+
+void ws_latency_far_free(struct ws_latency_command *s)
+{
+	if (s->reflector) {
+		keep_reflector(s);
+	}
+	ws_remote_free(s->remote);
+	s->remote = NULL;
+	free(s->far_json);
+	s->far_json = NULL;
+}
