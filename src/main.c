@@ -16,6 +16,8 @@ static const struct command {
 	{"capture", "record packets to pcapng, and account for every one", ws_cmd_capture},
 	{"latency", "measure the delay of every packet, at one rate or many", ws_cmd_latency},
 	{"load", "send packets at a chosen rate, and prove the rate", ws_cmd_load},
+	{"reflect", "answer another host's latency probes", ws_cmd_reflect},
+	{"report", "summarise and compare runs: text, JSON, CSV, plots, HTML", ws_cmd_report},
 	{"lab", "run any program inside a private pair of connected interfaces", ws_cmd_lab},
 };
 

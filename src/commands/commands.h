@@ -13,6 +13,8 @@ int ws_cmd_capture(int argc, char **argv);
 int ws_cmd_lab(int argc, char **argv);
 int ws_cmd_latency(int argc, char **argv);
 int ws_cmd_load(int argc, char **argv);
+int ws_cmd_reflect(int argc, char **argv);
+int ws_cmd_report(int argc, char **argv);
 
 /*
  * Prints "wirestamp: ..." and a newline on stderr, always one line: control characters in what
