@@ -6,24 +6,34 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/order.h"
+
 #define LINE 64
 
-/* An open sequence. One cache line, so that each step of a packet's way costs at most one miss. */
+/*
+ * An open sequence. Two cache lines: what decides its fate and all of a received packet are in the
+ * first, so that a packet's arrival costs at most one miss; the second is what is left to keep.
+ */
 struct slot {
-	alignas(LINE) int64_t intended_ns;
-	int64_t app_ns;
-	int64_t tx_ns;
-	int64_t rx_ns;
+	alignas(LINE) int64_t app_ns;
 	int64_t arrival_ns;
+	int64_t rx_ns, rx_app_ns, rx_wire_ns, rx_kernel_ns;
 	uint64_t copies; /* received so far; the first one's times are kept */
-	enum ws_clock tx_clock, rx_clock;
+	enum ws_clock rx_clock;
 	uint8_t tx_origin, rx_origin;
-	bool told;	/* by ws_match_tx() */
-	bool failed;	/* told, and never sent */
-	bool reordered; /* the first copy counts as reordered */
+	bool told : 1;	    /* by ws_match_tx() */
+	bool failed : 1;    /* told, and never sent */
+	bool reordered : 1; /* the first copy counts as reordered; else extent is not valid */
+
+	alignas(LINE) int64_t intended_ns;
+	int64_t tx_ns;
+	int64_t at[WS_TX_INSTANTS];
+	uint64_t extent;
+	enum ws_clock tx_clock;
 };
 
-_Static_assert(sizeof(struct slot) == LINE, "a slot is one cache line");
+_Static_assert(offsetof(struct slot, intended_ns) == LINE, "what decides is one cache line");
+_Static_assert(sizeof(struct slot) == 2 * LINE, "a slot is two cache lines");
 
 /* What is remembered of a closed sequence, in two bits. */
 enum past {
@@ -39,10 +49,10 @@ struct ws_match {
 	struct ws_ledger ledger;
 	uint64_t base;	  /* oldest open sequence */
 	uint64_t offered; /* sequences below were handed to the kernel */
-	uint64_t next;	  /* one more than the largest first copy so far (RFC 4737's NextExp) */
 	uint64_t slot_mask, past_mask;
 	struct slot *slots;
 	uint64_t *past;
+	struct ws_order *order;
 };
 
 static const char *const fate_names[WS_FATE_COUNT] = {
@@ -105,7 +115,9 @@ int ws_match_new(struct ws_match **ret, const struct ws_match_config *config)
 	m->past_mask = config->history - 1;
 	m->slots = alloc_touched(config->capacity, sizeof(*m->slots));
 	m->past = alloc_touched((config->history - 1) / PASTS_PER_WORD + 1, sizeof(*m->past));
-	if (!m->slots || !m->past) {
+	/* Arrivals beyond the oldest open sequence leave at most half as many gaps as sequences are
+	 * open; so whatever comes for an open one is within the reach. */
+	if (!m->slots || !m->past || ws_order_new(&m->order, config->capacity) < 0) {
 		ws_match_free(m);
 		return -ENOMEM;
 	}
@@ -120,6 +132,7 @@ void ws_match_free(struct ws_match *m)
 	}
 	free(m->slots);
 	free(m->past);
+	ws_order_free(m->order);
 	free(m);
 }
 
@@ -154,15 +167,13 @@ static void past_set(struct ws_match *m, uint64_t seq, enum past past)
 	*word = (*word & ~(UINT64_C(3) << shift)) | (uint64_t)past << shift;
 }
 
-/* RFC 4737, 3.3: Type-P-Reordered holds when the sequence is smaller than the next expected one. */
-static bool note_order(struct ws_match *m, uint64_t seq)
+/* RFC 4737: the extent of the next first copy (4.2.1); 0 if it is not reordered (3.3). */
+static uint64_t note_order(struct ws_match *m, uint64_t seq)
 {
-	if (seq < m->next) {
-		m->ledger.reordered++;
-		return true;
-	}
-	m->next = seq + 1;
-	return false;
+	uint64_t extent = ws_order_arrival(m->order, seq);
+
+	m->ledger.reordered += extent != 0;
+	return extent;
 }
 
 void ws_match_offered(struct ws_match *m, uint64_t upto)
@@ -185,6 +196,7 @@ int ws_match_tx(struct ws_match *m, const struct ws_tx_record *r)
 	s->tx_ns = r->stamp.time.ns;
 	s->tx_clock = r->stamp.time.clock;
 	s->tx_origin = (uint8_t)r->stamp.origin;
+	memcpy(s->at, r->at, sizeof(s->at));
 	s->told = true;
 	s->failed = r->failed || r->withdrawn;
 	m->ledger.attempted += !r->withdrawn;
@@ -204,16 +216,27 @@ int ws_match_tx(struct ws_match *m, const struct ws_tx_record *r)
 	return 0;
 }
 
+static void note_copy(const struct ws_match *m, const struct ws_rx_record *r)
+{
+	if (m->config.copy) {
+		m->config.copy(m->config.arg, r->seq, r);
+	}
+}
+
 static void rx_closed(struct ws_match *m, const struct ws_rx_record *r)
 {
+	uint64_t extent;
+
 	if (m->base - r->seq > m->config.history) {
 		m->ledger.duplicated++;
 		m->ledger.beyond_history++;
+		note_copy(m, r);
 		return;
 	}
 	switch (past_get(m, r->seq)) {
 	case PAST_SEEN:
 		m->ledger.duplicated++;
+		note_copy(m, r);
 		return;
 	case PAST_NOT_SENT:
 		m->ledger.foreign++;
@@ -222,15 +245,16 @@ static void rx_closed(struct ws_match *m, const struct ws_rx_record *r)
 		break;
 	}
 	past_set(m, r->seq, PAST_SEEN);
-	note_order(m, r->seq);
+	extent = note_order(m, r->seq);
 	m->ledger.lost--;
 	m->ledger.late_arrivals++;
 	if (m->config.sink) {
 		struct ws_outcome outcome = {
 			.seq = r->seq,
 			.fate = WS_FATE_LATE,
-			.tx.seq = r->seq,
+			.tx = {.seq = r->seq, .at = {INT64_MIN, INT64_MIN, INT64_MIN}},
 			.rx = *r,
+			.extent = extent,
 		};
 
 		m->config.sink(m->config.arg, &outcome);
@@ -240,6 +264,7 @@ static void rx_closed(struct ws_match *m, const struct ws_rx_record *r)
 void ws_match_rx(struct ws_match *m, const struct ws_rx_record *r)
 {
 	struct slot *s;
+	uint64_t extent;
 
 	m->ledger.received++;
 	if (r->seq < m->base) {
@@ -255,13 +280,21 @@ void ws_match_rx(struct ws_match *m, const struct ws_rx_record *r)
 	}
 	if (s->copies++) {
 		m->ledger.duplicated++;
+		note_copy(m, r);
 		return;
 	}
 	s->arrival_ns = r->arrival_ns;
+	s->rx_app_ns = r->app_ns;
+	s->rx_wire_ns = r->wire_ns;
+	s->rx_kernel_ns = r->kernel_ns;
 	s->rx_ns = r->stamp.time.ns;
 	s->rx_clock = r->stamp.time.clock;
 	s->rx_origin = (uint8_t)r->stamp.origin;
-	s->reordered = note_order(m, r->seq);
+	extent = note_order(m, r->seq);
+	if (extent) {
+		s->reordered = true;
+		s->extent = extent;
+	}
 }
 
 void ws_match_foreign(struct ws_match *m)
@@ -355,6 +388,7 @@ static void emit(const struct ws_match *m, const struct slot *s, enum ws_fate fa
 				.intended_ns = s->intended_ns,
 				.app_ns = s->app_ns,
 				.stamp = {{s->tx_ns, s->tx_clock}, (enum ws_origin)s->tx_origin},
+				.at = {s->at[WS_TX_SCHED], s->at[WS_TX_DRIVER], s->at[WS_TX_WIRE]},
 				.failed = s->failed,
 			},
 	};
@@ -364,7 +398,11 @@ static void emit(const struct ws_match *m, const struct slot *s, enum ws_fate fa
 			.seq = m->base,
 			.arrival_ns = s->arrival_ns,
 			.stamp = {{s->rx_ns, s->rx_clock}, (enum ws_origin)s->rx_origin},
+			.app_ns = s->rx_app_ns,
+			.wire_ns = s->rx_wire_ns,
+			.kernel_ns = s->rx_kernel_ns,
 		};
+		outcome.extent = s->reordered ? s->extent : 0;
 	}
 	m->config.sink(m->config.arg, &outcome);
 }
@@ -385,6 +423,7 @@ static void close_decided(struct ws_match *m, int64_t watermark_ns, bool finish)
 		}
 		s->told = false;
 		s->failed = false;
+		s->reordered = false;
 		s->copies = 0;
 		m->base++;
 		s = slot_of(m, m->base);

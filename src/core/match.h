@@ -11,8 +11,8 @@
  *
  * The first copy of a sequence is the one that ws_match_rx() is given first. Copies of a sequence
  * that was never sent (the kernel refused it) are foreign, whether they come before or after that
- * is told. Those that came before it was told are in the order of arrival all the same: packets after
- * them may look reordered, or further out of order than they were.
+ * is told. Those that came before it was told are in the order of arrival all the same: packets
+ * after them may look reordered, or further out of order than they were.
  *
  * All instants in records are CLOCK_MONOTONIC ns, unless they say otherwise; the stamps carry their
  * own clock.
