@@ -13,12 +13,14 @@
 
 #define WINDOW 1000
 
-/* ---- One matcher and what its sink was given. ---- */
+/* ---- One matcher and what its sinks were given. ---- */
 
 struct bench {
 	struct ws_match *m;
 	struct ws_outcome *outcomes;
 	size_t count, room;
+	struct ws_rx_record copies[16];
+	size_t copies_count;
 };
 
 static void record(void *arg, const struct ws_outcome *outcome)
@@ -29,6 +31,15 @@ static void record(void *arg, const struct ws_outcome *outcome)
 	b->outcomes[b->count++] = *outcome;
 }
 
+static void record_copy(void *arg, uint64_t seq, const struct ws_rx_record *rx)
+{
+	struct bench *b = arg;
+
+	assert_true(b->copies_count < sizeof(b->copies) / sizeof(b->copies[0]));
+	assert_int_equal(rx->seq, seq);
+	b->copies[b->copies_count++] = *rx;
+}
+
 static void open_bench(
 	struct bench *b, int64_t window_ns, uint32_t capacity, uint64_t history, size_t room)
 {
@@ -37,6 +48,7 @@ static void open_bench(
 		.capacity = capacity,
 		.history = history,
 		.sink = record,
+		.copy = record_copy,
 		.arg = b,
 	};
 
@@ -287,6 +299,10 @@ static void test_not_sent_takes_back_copies_before(void **state)
 	assert_int_equal(b->outcomes[0].fate, WS_FATE_NOT_SENT);
 	assert_int_equal(b->outcomes[0].rx.arrival_ns, 0);
 	assert_int_equal(b->outcomes[1].fate, WS_FATE_MATCHED);
+	assert_int_equal(b->outcomes[0].extent, 0);
+	assert_int_equal(b->outcomes[1].extent, 0);
+	/* Given before the refusal was told; what comes afterwards is not. */
+	assert_int_equal(b->copies_count, 2);
 	expect_ledger(b, &(struct ws_ledger){.attempted = 2,
 				 .sent = 1,
 				 .failed = 1,
@@ -310,6 +326,11 @@ static void test_duplicates_open_and_closed(void **state)
 	expect_ledger(b,
 		&(struct ws_ledger){
 			.attempted = 1, .sent = 1, .matched = 1, .received = 3, .duplicated = 2});
+	assert_int_equal(b->copies_count, 2);
+	assert_int_equal(b->copies[0].arrival_ns, 120);
+	assert_int_equal(b->copies[0].app_ns, 123);
+	assert_int_equal(b->copies[0].stamp.time.ns, 118);
+	assert_int_equal(b->copies[1].arrival_ns, 130);
 }
 
 static void test_history_ends(void **state)
@@ -324,8 +345,12 @@ static void test_history_ends(void **state)
 	assert_int_equal(ws_match_base(b->m), 17);
 	came(b, 0, 6000);
 	assert_int_equal(b->count, 17);
+	/* Whether it was the first copy is not known any more: given as a copy, as it counts. */
+	assert_int_equal(b->copies_count, 1);
+	assert_int_equal(b->copies[0].seq, 0);
 	came(b, 1, 6000);
 	assert_int_equal(b->count, 18);
+	assert_int_equal(b->copies_count, 1);
 	expect_ledger(b, &(struct ws_ledger){.attempted = 17,
 				 .sent = 17,
 				 .lost = 16,
@@ -377,6 +402,111 @@ static void test_reordered(void **state)
 				 .received = 6,
 				 .duplicated = 1,
 				 .reordered = 2});
+	for (seq = 0; seq < 5; seq++) {
+		assert_int_equal(b->outcomes[seq].extent, seq == 1 || seq == 2 ? seq : 0);
+	}
+}
+
+/* A slot that held a reordered sequence, a failed one or copies is as new. */
+static void test_extent_of_a_slot_used_again(void **state)
+{
+	struct bench *b = *state;
+
+	ws_match_offered(b->m, 16);
+	came(b, 3, 99);
+	came(b, 1, 100);
+	came(b, 2, 101);
+	came(b, 0, 102);
+	for (uint64_t seq = 0; seq < 4; seq++) {
+		assert_int_equal(tell(b, seq, 90, WS_ORIGIN_NONE, seq == 2), 0);
+	}
+	ws_match_advance(b->m, INT64_MIN);
+	assert_int_equal(b->count, 4);
+	assert_int_equal(b->outcomes[0].extent, 3);
+	assert_int_equal(b->outcomes[1].extent, 1);
+	assert_int_equal(b->outcomes[2].extent, 0);
+	for (uint64_t seq = 4; seq < 12; seq++) {
+		sent(b, seq, 100);
+		if (seq != 9) {
+			came(b, seq, 110);
+		}
+		ws_match_advance(b->m, 5000);
+		assert_int_equal(b->count, seq + 1);
+		assert_int_equal(b->outcomes[seq].extent, 0);
+	}
+	assert_int_equal(b->outcomes[9].fate, WS_FATE_LOST);
+}
+
+/* Everything that was told arrives, also what is not known. */
+static void test_instants(void **state)
+{
+	struct ws_tx_record tx = {
+		.seq = 0,
+		.intended_ns = 10,
+		.app_ns = 20,
+		.stamp = stamp(WS_ORIGIN_SOFTWARE, 40),
+		.at = {30, 40, INT64_MIN},
+	};
+	struct ws_rx_record rx = {
+		.seq = 0,
+		.arrival_ns = 50,
+		.stamp = stamp(WS_ORIGIN_HARDWARE, 60),
+		.app_ns = 80,
+		.wire_ns = 60,
+		.kernel_ns = INT64_MIN,
+	};
+	struct bench *b = *state;
+
+	assert_int_equal(ws_match_tx(b->m, &tx), 0);
+	ws_match_rx(b->m, &rx);
+	tx.seq = 1;
+	tx.at[WS_TX_SCHED] = INT64_MIN;
+	tx.at[WS_TX_WIRE] = 45;
+	assert_int_equal(ws_match_tx(b->m, &tx), 0);
+	ws_match_finish(b->m);
+	assert_int_equal(b->outcomes[0].tx.at[WS_TX_SCHED], 30);
+	assert_int_equal(b->outcomes[0].tx.at[WS_TX_DRIVER], 40);
+	assert_true(b->outcomes[0].tx.at[WS_TX_WIRE] == INT64_MIN);
+	assert_int_equal(b->outcomes[0].rx.app_ns, 80);
+	assert_int_equal(b->outcomes[0].rx.wire_ns, 60);
+	assert_true(b->outcomes[0].rx.kernel_ns == INT64_MIN);
+	assert_int_equal(b->outcomes[1].fate, WS_FATE_LOST);
+	assert_true(b->outcomes[1].tx.at[WS_TX_SCHED] == INT64_MIN);
+	assert_int_equal(b->outcomes[1].tx.at[WS_TX_DRIVER], 40);
+	assert_int_equal(b->outcomes[1].tx.at[WS_TX_WIRE], 45);
+	rx.seq = 1;
+	ws_match_rx(b->m, &rx);
+	assert_int_equal(b->count, 3);
+	assert_int_equal(b->outcomes[2].fate, WS_FATE_LATE);
+	for (unsigned i = 0; i < WS_TX_INSTANTS; i++) {
+		assert_true(b->outcomes[2].tx.at[i] == INT64_MIN);
+	}
+	assert_int_equal(b->outcomes[2].rx.app_ns, 80);
+}
+
+/* With two open sequences two gaps are remembered: of 1, 3, 5, 7 those before 5 and 7. */
+static void test_extent_beyond_reach(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	open_bench(&b, WINDOW, 2, 64, 64);
+	for (uint64_t seq = 0; seq < 8; seq++) {
+		sent(&b, seq, 100);
+		if (seq % 2) {
+			came(&b, seq, 110);
+		}
+		ws_match_advance(b.m, 5000);
+	}
+	assert_int_equal(b.count, 8);
+	came(&b, 2, 5000);
+	assert_int_equal(b.outcomes[8].fate, WS_FATE_LATE);
+	assert_int_equal(b.outcomes[8].extent, UINT64_MAX);
+	came(&b, 4, 5000);
+	assert_int_equal(b.outcomes[9].fate, WS_FATE_LATE);
+	assert_int_equal(b.outcomes[9].extent, 3);
+	assert_int_equal(ws_match_ledger(b.m)->reordered, 2);
+	close_bench(&b);
 }
 
 static void test_late_ones_count_as_reordered(void **state)
@@ -388,6 +518,7 @@ static void test_late_ones_count_as_reordered(void **state)
 	ws_match_advance(b->m, 5000);
 	came(b, 1, 5100);
 	came(b, 0, 5200);
+	assert_int_equal(b->outcomes[b->count - 1].extent, 1);
 	assert_int_equal(ws_match_ledger(b->m)->reordered, 1);
 	assert_int_equal(ws_match_ledger(b->m)->late_arrivals, 1);
 }
@@ -576,6 +707,9 @@ int main(void)
 		CASE(test_history_ends),
 		CASE(test_foreign_malformed_and_never_offered),
 		CASE(test_reordered),
+		CASE(test_extent_of_a_slot_used_again),
+		CASE(test_instants),
+		cmocka_unit_test(test_extent_beyond_reach),
 		CASE(test_late_ones_count_as_reordered),
 		CASE(test_closed_in_order),
 		CASE(test_wrong_tx_changes_nothing),

@@ -62,6 +62,13 @@ struct world {
 	/* what the sink was given */
 	struct ws_outcome outcomes[2 * SEQUENCES];
 	size_t outcomes_count;
+	struct ws_rx_record duplicates[COPIES];
+	size_t duplicates_count;
+	/* after each first copy: the greatest, and how many gaps the greatest ones have left */
+	uint64_t greatest[SEQUENCES], gaps[SEQUENCES];
+	size_t order_count;
+	uint64_t extents[SEQUENCES];
+	uint64_t beyond_reach; /* over all seeds */
 };
 
 /* splitmix64 */
@@ -90,6 +97,15 @@ static void record(void *arg, const struct ws_outcome *outcome)
 
 	assert_true(w->outcomes_count < 2 * SEQUENCES);
 	w->outcomes[w->outcomes_count++] = *outcome;
+}
+
+static void record_copy(void *arg, uint64_t seq, const struct ws_rx_record *rx)
+{
+	struct world *w = arg;
+
+	assert_true(w->duplicates_count < COPIES);
+	assert_int_equal(rx->seq, seq);
+	w->duplicates[w->duplicates_count++] = *rx;
 }
 
 /* ---- The model's rules. ---- */
@@ -163,9 +179,37 @@ static void model_sequences(const struct world *w, struct ws_ledger *l)
 	l->late_arrivals = counts[WS_FATE_LATE];
 }
 
-static void model_copies(const struct world *w, struct ws_ledger *l)
+/* The extent of the next first copy, by all that came before. */
+static uint64_t model_extent(struct world *w, uint64_t seq)
 {
-	uint64_t next = 0;
+	size_t i = w->order_count++, low = 0, high = i;
+	uint64_t before = i ? w->greatest[i - 1] : 0;
+	bool leads = i == 0 || seq > before;
+
+	w->greatest[i] = leads ? seq : before;
+	w->gaps[i] = (i ? w->gaps[i - 1] : 0) + (leads && seq > (i ? before + 1 : 0));
+	if (leads) {
+		return 0;
+	}
+	/* The first at which the greatest is greater. */
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (w->greatest[middle] > seq) {
+			high = middle;
+		} else {
+			low = middle + 1;
+		}
+	}
+	if (w->gaps[i] - (low ? w->gaps[low - 1] : 0) > w->config.capacity) {
+		w->beyond_reach++;
+		return UINT64_MAX;
+	}
+	return i - low;
+}
+
+static void model_copies(struct world *w, struct ws_ledger *l)
+{
 	size_t i;
 
 	l->received = w->copies_count + w->foreign + w->malformed;
@@ -184,16 +228,16 @@ static void model_copies(const struct world *w, struct ws_ledger *l)
 			l->beyond_history++;
 			continue;
 		}
+		/* Until the failure was told, nobody could know that this was not a first copy. */
+		if (s->first == i && !(s->tx.failed && s->told_at <= i)) {
+			w->extents[c->rx.seq] = model_extent(w, c->rx.seq);
+		}
 		if (s->tx.failed) {
 			l->foreign++;
 		} else if (s->first != i) {
 			l->duplicated++;
-		} else if (c->rx.seq < next) {
+		} else if (w->extents[c->rx.seq]) {
 			l->reordered++;
-		}
-		/* Until the failure was told, nobody could know that this was not a first copy. */
-		if (s->first == i && !(s->tx.failed && s->told_at <= i) && c->rx.seq >= next) {
-			next = c->rx.seq + 1;
 		}
 	}
 }
@@ -209,6 +253,12 @@ static struct ws_stamp some_stamp(struct world *w, int64_t ns, unsigned int p_no
 	return chance(w, p_none) ? none : s;
 }
 
+/* A time that is known or not, different from all others. */
+static int64_t some_instant(struct world *w)
+{
+	return chance(w, 300) ? INT64_MIN : (int64_t)draw(w);
+}
+
 static void put_on_way(struct world *w, uint64_t seq, int64_t arrival_ns)
 {
 	if (w->way_count < COPIES) {
@@ -216,6 +266,9 @@ static void put_on_way(struct world *w, uint64_t seq, int64_t arrival_ns)
 			.seq = seq,
 			.arrival_ns = arrival_ns,
 			.stamp = some_stamp(w, arrival_ns, w->p_no_rx_stamp),
+			.app_ns = some_instant(w),
+			.wire_ns = some_instant(w),
+			.kernel_ns = some_instant(w),
 		};
 	}
 }
@@ -235,6 +288,7 @@ static void send_one(struct world *w)
 				.intended_ns = w->now_ns - (int64_t)below(w, 100),
 				.app_ns = w->now_ns,
 				.stamp = some_stamp(w, w->now_ns + 7, w->p_no_tx_stamp),
+				.at = {some_instant(w), some_instant(w), some_instant(w)},
 				.failed = chance(w, w->p_fail),
 			},
 		.first = NEVER,
@@ -423,6 +477,7 @@ static void same_tx(const struct ws_tx_record *a, const struct ws_tx_record *b)
 	assert_int_equal(a->intended_ns, b->intended_ns);
 	assert_int_equal(a->app_ns, b->app_ns);
 	assert_int_equal(a->failed, b->failed);
+	assert_memory_equal(a->at, b->at, sizeof(a->at));
 	same_stamp(&a->stamp, &b->stamp);
 }
 
@@ -431,11 +486,14 @@ static void same_rx(const struct ws_rx_record *a, const struct ws_rx_record *b)
 	assert_int_equal(a->seq, b->seq);
 	assert_int_equal(a->arrival_ns, b->arrival_ns);
 	same_stamp(&a->stamp, &b->stamp);
+	assert_int_equal(a->app_ns, b->app_ns);
+	assert_int_equal(a->wire_ns, b->wire_ns);
+	assert_int_equal(a->kernel_ns, b->kernel_ns);
 }
 
 static void check_outcomes(const struct world *w)
 {
-	static const struct ws_tx_record nothing;
+	static const struct ws_tx_record nothing = {.at = {INT64_MIN, INT64_MIN, INT64_MIN}};
 	uint64_t closed = 0, again = 0, want_again = 0, seq;
 	size_t i;
 
@@ -458,6 +516,11 @@ static void check_outcomes(const struct world *w)
 		}
 		if (o->fate != WS_FATE_LOST && o->fate != WS_FATE_NOT_SENT) {
 			same_rx(&o->rx, &w->copies[s->first].rx);
+			assert_int_equal(o->extent, w->extents[o->seq]);
+			/* Whatever came for an open sequence is within the reach. */
+			assert_true(o->extent != UINT64_MAX || s->was_lost);
+		} else {
+			assert_int_equal(o->extent, 0);
 		}
 	}
 	for (seq = 0; seq < w->offered; seq++) {
@@ -469,7 +532,25 @@ static void check_outcomes(const struct world *w)
 	assert_int_equal(again, want_again);
 }
 
-static void check_ledger(const struct world *w)
+/* Every packet that was a copy as far as could be known when it came. */
+static void check_duplicates(const struct world *w)
+{
+	size_t next = 0;
+
+	for (size_t i = 0; i < w->copies_count; i++) {
+		const struct copy *c = &w->copies[i];
+		const struct sequence *s = &w->sequences[c->rx.seq % SEQUENCES];
+		bool refused = s->tx.failed && s->told_at <= i && !beyond_history(w, c);
+
+		if (c->rx.seq < c->offered && s->first != i && !refused) {
+			assert_true(next < w->duplicates_count);
+			same_rx(&w->duplicates[next++], &c->rx);
+		}
+	}
+	assert_int_equal(next, w->duplicates_count);
+}
+
+static void check_ledger(struct world *w)
 {
 	const struct ws_ledger *l = ws_match_ledger(w->m);
 	struct ws_ledger want = {0};
@@ -484,7 +565,10 @@ static void check_ledger(const struct world *w)
 
 static void create(struct world *w, uint64_t seed)
 {
+	uint64_t beyond_reach = w->beyond_reach;
+
 	memset(w, 0, sizeof(*w));
+	w->beyond_reach = beyond_reach;
 	w->seed = seed;
 	w->random = seed;
 	w->watermark_ns = -1; /* nothing is under way before 0 */
@@ -493,6 +577,7 @@ static void create(struct world *w, uint64_t seed)
 	w->config.capacity = 1U << below(w, 9);
 	w->config.history = (uint64_t)w->config.capacity << below(w, 5);
 	w->config.sink = record;
+	w->config.copy = record_copy;
 	w->config.arg = w;
 	w->delay_ns = (int64_t)(1 + below(w, chance(w, 500) ? 300 : 3000));
 	w->p_drop = (unsigned int)below(w, 300);
@@ -516,6 +601,7 @@ static void test_against_model(void **state)
 		run(w);
 		check_ledger(w);
 		check_outcomes(w);
+		check_duplicates(w);
 		ws_ledger_add(&all, ws_match_ledger(w->m));
 		ws_match_free(w->m);
 		w->m = NULL;
@@ -525,6 +611,7 @@ static void test_against_model(void **state)
 	assert_true(all.unstamped_rx > 1000 && all.unstamped_both > 1000 && all.lost > 1000);
 	assert_true(all.late_arrivals > 1000 && all.duplicated > 1000 && all.foreign > 1000);
 	assert_true(all.malformed > 1000 && all.reordered > 1000 && all.beyond_history > 1000);
+	assert_true(w->beyond_reach > 100);
 }
 
 static int setup(void **state)

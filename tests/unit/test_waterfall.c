@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Stages between instants, and the cause of a slow tail, with packets that were made slow on purpose. */
+/* Stages between instants, and the cause of a slow tail, with packets made slow on purpose. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -217,8 +217,8 @@ static void test_worst(void **state)
 
 /* ---- The verdict. ---- */
 
-/* A little noise in each stage; every slow_every-th packet takes `more` in a stage, and half of it in
- * the next one. */
+/* A little noise in each stage; every slow_every-th packet takes `more` in a stage, and half of it
+ * in the next one. */
 static void fill(
 	struct ws_waterfall *w, uint64_t count, unsigned slow_every, unsigned stage, int64_t more)
 {
