@@ -131,8 +131,14 @@ static uint64_t extent(const struct ws_order *o, uint64_t seq, uint64_t arrival)
 {
 	bool any_forgotten = o->jumps > o->mask + 1;
 	uint64_t oldest = any_forgotten ? o->jumps - o->mask - 1 : 0;
-	uint64_t low = oldest, high = o->jumps;
+	uint64_t low, high = o->jumps, step = 1;
 
+	/* What is out of order mostly is a little so: from the newest on, in growing steps. */
+	while (step < high - oldest && o->ring[(high - step) & o->mask].seq > seq) {
+		high -= step;
+		step *= 2;
+	}
+	low = step < high - oldest ? high - step : oldest;
 	while (low < high) {
 		uint64_t middle = low + (high - low) / 2;
 

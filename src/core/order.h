@@ -47,7 +47,7 @@ int ws_order_new(struct ws_order **ret, uint32_t reach);
 void ws_order_free(struct ws_order *o);
 /*
  * The next arrival; a sequence comes once. 0: in order; else its extent, UINT64_MAX where that is
- * beyond the reach. Constant time; for what is not in order, log(reach).
+ * beyond the reach. Constant time; for what is not in order, the logarithm of the gaps in between.
  */
 uint64_t ws_order_arrival(struct ws_order *o, uint64_t seq);
 
