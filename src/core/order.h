@@ -34,14 +34,14 @@ void ws_losses_add(struct ws_losses *l, uint64_t seq, int64_t at_ns, bool lost);
 void ws_losses_end(struct ws_losses *l);
 
 /*
- * Reordering by RFC 4737: a packet is reordered if one with a greater sequence came before it (3.3);
- * its extent (4.2.1) is how many packets came since the first of these. First copies only.
+ * Reordering by RFC 4737: a packet is reordered if one with a greater sequence came before it
+ * (3.3); its extent (4.2.1) is how many packets came since the first of these. First copies only.
  */
 struct ws_order;
 /*
  * reach, a power of two: how far back extents can be told, in gaps that the greatest sequence so
- * far left open behind it. So at least `reach` packets, and any number without loss and disorder. All
- * memory (16 bytes each) is taken, and touched, here. 0, -EINVAL, -ENOMEM.
+ * far left open behind it. So at least `reach` packets, and any number without loss and disorder.
+ * All memory (16 bytes each) is taken, and touched, here. 0, -EINVAL, -ENOMEM.
  */
 int ws_order_new(struct ws_order **ret, uint32_t reach);
 void ws_order_free(struct ws_order *o);
@@ -56,7 +56,7 @@ struct ws_reordering {
 	uint64_t reordered, unknown;   /* unknown: of these, extent beyond the reach */
 	uint64_t max;		       /* of the known */
 	double mean;		       /* of the known; 0 if there are none */
-	uint64_t bins[WS_EXTENT_BINS]; /* bin b: extents up to 2^b, and more than 2^(b-1) */
+	uint64_t bins[WS_EXTENT_BINS]; /* bin b: 2^(b-1) < extent <= 2^b; the last: all greater */
 };
 /* What ws_order_arrival() said; 0 changes nothing. Zeroed memory is an empty one. */
 void ws_reordering_add(struct ws_reordering *r, uint64_t extent);
