@@ -5,65 +5,18 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define ETH_ADDR_LEN   6
-#define ETH_HEADER_LEN 14
-#define ETHERTYPE_IPV4 0x0800
-#define ETHERTYPE_IPV6 0x86DD
-#define ETHERTYPE_VLAN 0x8100 /* IEEE 802.1Q */
-#define ETHERTYPE_QINQ 0x88A8 /* IEEE 802.1ad */
-#define VLAN_TAG_LEN   4
-#define VLAN_TAGS_MAX  2
+#include "core/frame_own.h"
 
-#define IPV4_HEADER_LEN	 20
-#define IPV4_TTL	 1 /* a probe is for the next hop: no host that it strays to passes it on */
-#define IPV4_DF		 0x4000
-#define IPV4_FRAG_OFFSET 0x1FFF
-#define IPV6_HEADER_LEN	 40
-#define IPPROTO_UDP_NR	 17
-#define UDP_HEADER_LEN	 8
+#define IPV4_TTL 1 /* a probe is for the next hop: no host that it strays to passes it on */
 
-#define PROBE_MAGIC	   'W'
-#define PROBE_SHORT_LEN	   16
-#define PROBE_FULL_LEN	   32
-#define PROBE_KIND_OFF	   1
-#define PROBE_RUN_OFF	   2
-#define PROBE_STREAM_OFF   6
-#define PROBE_SEQ_OFF	   8
-#define PROBE_INTENDED_OFF 16
-#define PROBE_CRC_OFF	   28
-
-static uint16_t get_be16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static uint32_t get_be32(const uint8_t *p)
-{
-	return (uint32_t)get_be16(p) << 16 | get_be16(p + 2);
-}
-
-static uint64_t get_be64(const uint8_t *p)
-{
-	return (uint64_t)get_be32(p) << 32 | get_be32(p + 4);
-}
-
-static void put_be16(uint8_t *p, uint16_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-static void put_be32(uint8_t *p, uint32_t v)
-{
-	put_be16(p, (uint16_t)(v >> 16));
-	put_be16(p + 2, (uint16_t)v);
-}
-
-static void put_be64(uint8_t *p, uint64_t v)
-{
-	put_be32(p, (uint32_t)(v >> 32));
-	put_be32(p + 4, (uint32_t)v);
-}
+/* The clock's byte in an answer. */
+enum answer_clock {
+	CLOCK_UNKNOWN,
+	CLOCK_MONOTONIC_NR,
+	CLOCK_REALTIME_NR,
+	CLOCK_TAI_NR,
+	CLOCK_PTP_NR,
+};
 
 /*
  * CRC-32C, four bytes a step. Table k holds what one byte becomes after k further zero bytes. A CRC
@@ -117,27 +70,10 @@ uint32_t ws_crc32c(const void *data, size_t len)
 	return ~crc;
 }
 
-/* Sum of 16-bit words for the Internet checksum (RFC 1071), not yet folded. len is even. */
-static uint32_t sum_words(const uint8_t *p, size_t len)
-{
-	uint32_t sum = 0;
-
-	for (size_t i = 0; i < len; i += 2) {
-		sum += get_be16(p + i);
-	}
-	return sum;
-}
-
-/* The same for a field that lies on an even offset. */
+/* What a field on an even offset adds to the Internet checksum. */
 static uint32_t sum_value(uint64_t v)
 {
 	return (uint32_t)((v >> 48) + (v >> 32 & 0xffff) + (v >> 16 & 0xffff) + (v & 0xffff));
-}
-
-static uint16_t fold(uint32_t sum)
-{
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)(sum + (sum >> 16));
 }
 
 const char *ws_carrier_name(enum ws_carrier carrier)
@@ -150,15 +86,45 @@ const char *ws_carrier_name(enum ws_carrier carrier)
 	return (unsigned)carrier < WS_CARRIER_COUNT ? names[carrier] : "unknown";
 }
 
+const char *ws_payload_name(enum ws_payload payload)
+{
+	switch (payload) {
+	case WS_PAYLOAD_SHORT:
+		return "short";
+	case WS_PAYLOAD_FULL:
+		return "full";
+	case WS_PAYLOAD_REQUEST:
+		return "request";
+	case WS_PAYLOAD_ANSWER:
+		return "answer";
+	case WS_PAYLOAD_COLLECT:
+		return "collect";
+	default:
+		return "unknown";
+	}
+}
+
 static uint32_t payload_offset(enum ws_carrier carrier)
 {
 	return carrier == WS_CARRIER_UDP ? ETH_HEADER_LEN + IPV4_HEADER_LEN + UDP_HEADER_LEN
 					 : ETH_HEADER_LEN;
 }
 
+/* 0: no payload of ours. */
 static uint32_t payload_len(enum ws_payload payload)
 {
-	return payload == WS_PAYLOAD_FULL ? PROBE_FULL_LEN : PROBE_SHORT_LEN;
+	switch (payload) {
+	case WS_PAYLOAD_SHORT:
+		return PROBE_SHORT_LEN;
+	case WS_PAYLOAD_FULL:
+		return PROBE_FULL_LEN;
+	case WS_PAYLOAD_REQUEST:
+	case WS_PAYLOAD_ANSWER:
+	case WS_PAYLOAD_COLLECT:
+		return WS_ANSWER_LEN;
+	default:
+		return 0;
+	}
 }
 
 uint32_t ws_frame_min_len(enum ws_carrier carrier, enum ws_payload payload)
@@ -191,8 +157,8 @@ int ws_frame_template_init(struct ws_frame_template *t, const struct ws_frame_sp
 	struct ws_frame_template n = {.len = spec->len, .payload = spec->payload};
 	uint8_t *probe;
 
-	if ((unsigned)spec->carrier >= WS_CARRIER_COUNT ||
-		(spec->payload != WS_PAYLOAD_SHORT && spec->payload != WS_PAYLOAD_FULL)) {
+	if ((unsigned)spec->carrier >= WS_CARRIER_COUNT || payload_len(spec->payload) == 0 ||
+		spec->payload == WS_PAYLOAD_ANSWER) {
 		return -EINVAL;
 	}
 	if (spec->len < ws_frame_min_len(spec->carrier, spec->payload) ||
@@ -201,7 +167,9 @@ int ws_frame_template_init(struct ws_frame_template *t, const struct ws_frame_sp
 	}
 
 	n.payload_off = payload_offset(spec->carrier);
-	n.head_len = n.payload_off + payload_len(spec->payload);
+	/* What is behind the sequence of requests is zero, as the rest of the frame. */
+	n.head_len = n.payload_off +
+		     (spec->payload == WS_PAYLOAD_FULL ? PROBE_FULL_LEN : PROBE_SHORT_LEN);
 	memcpy(n.head, spec->dst, ETH_ADDR_LEN);
 	memcpy(n.head + ETH_ADDR_LEN, spec->src, ETH_ADDR_LEN);
 
@@ -256,6 +224,123 @@ void ws_frame_write(
 		/* RFC 768: 0 on the wire would mean that there is no checksum. */
 		put_be16(buf + t->udp_check_off, check != 0 ? check : 0xffff);
 	}
+}
+
+uint32_t ws_probe_clock_id(uint32_t boot, uint32_t run_id)
+{
+	uint8_t bytes[8];
+	uint32_t id;
+
+	if (boot == 0) {
+		return 0;
+	}
+	put_be32(bytes, boot);
+	put_be32(bytes + 4, run_id);
+	id = ws_crc32c(bytes, sizeof(bytes));
+	return id != 0 ? id : 1;
+}
+
+static uint8_t clock_number(enum ws_clock clock)
+{
+	switch (clock) {
+	case WS_CLOCK_NONE:
+		return CLOCK_UNKNOWN;
+	case WS_CLOCK_MONOTONIC:
+		return CLOCK_MONOTONIC_NR;
+	case WS_CLOCK_REALTIME:
+		return CLOCK_REALTIME_NR;
+	case WS_CLOCK_TAI:
+		return CLOCK_TAI_NR;
+	default:
+		return clock >= WS_CLOCK_PHC ? CLOCK_PTP_NR : CLOCK_UNKNOWN;
+	}
+}
+
+/* Which one of several PTP clocks is not told: the clock id does not change during a run. */
+static enum ws_clock clock_of(uint8_t number)
+{
+	static const enum ws_clock clocks[] = {
+		[CLOCK_MONOTONIC_NR] = WS_CLOCK_MONOTONIC,
+		[CLOCK_REALTIME_NR] = WS_CLOCK_REALTIME,
+		[CLOCK_TAI_NR] = WS_CLOCK_TAI,
+		[CLOCK_PTP_NR] = WS_CLOCK_PHC,
+	};
+
+	return number < sizeof(clocks) / sizeof(clocks[0]) ? clocks[number] : WS_CLOCK_NONE;
+}
+
+static void put_stamp(uint8_t *payload, uint32_t at, uint32_t origin_at, struct ws_stamp stamp,
+	enum ws_clock clock)
+{
+	bool known = stamp.origin != WS_ORIGIN_NONE && (unsigned)stamp.origin < WS_ORIGIN_COUNT &&
+		     stamp.time.clock == clock && clock_number(clock) != CLOCK_UNKNOWN &&
+		     stamp.time.ns != ANSWER_NO_TIME;
+
+	put_be64(payload + at, known ? (uint64_t)stamp.time.ns : (uint64_t)ANSWER_NO_TIME);
+	payload[origin_at] = known ? (uint8_t)stamp.origin : WS_ORIGIN_NONE;
+}
+
+void ws_answer_put(
+	uint8_t *payload, uint32_t run_id, const struct ws_probe *probe, enum ws_clock clock)
+{
+	payload[0] = PROBE_MAGIC;
+	payload[PROBE_KIND_OFF] = WS_PROBE_VERSION << 4 | WS_PAYLOAD_ANSWER;
+	put_be32(payload + PROBE_RUN_OFF, run_id);
+	put_be16(payload + PROBE_STREAM_OFF, probe->stream);
+	put_be64(payload + PROBE_SEQ_OFF, probe->seq);
+	put_stamp(payload, ANSWER_RX_OFF, ANSWER_RX_ORIGIN, probe->answer.rx, clock);
+	put_stamp(payload, ANSWER_TX_OFF, ANSWER_TX_ORIGIN, probe->answer.tx, clock);
+	put_be64(payload + ANSWER_TX_SEQ_OFF, probe->answer.tx_seq);
+	put_be32(payload + ANSWER_CLOCK_ID_OFF, probe->answer.clock_id);
+	payload[ANSWER_CLOCK_OFF] = clock_number(clock);
+	payload[ANSWER_CLOCK_OFF + 1] = 0;
+	put_be32(payload + ANSWER_COUNT_OFF, probe->answer.answered);
+	put_be32(payload + ANSWER_CRC_OFF, ws_crc32c(payload, ANSWER_CRC_OFF));
+}
+
+/* False for what contradicts: a time without an origin or a clock, or either without a time. */
+static bool read_stamp(
+	const uint8_t *payload, uint32_t at, uint32_t origin_at, struct ws_stamp *ret)
+{
+	enum ws_clock clock = clock_of(payload[ANSWER_CLOCK_OFF]);
+	int64_t ns = (int64_t)get_be64(payload + at);
+	uint8_t origin = payload[origin_at];
+
+	if (ns == ANSWER_NO_TIME || origin == WS_ORIGIN_NONE) {
+		*ret = (struct ws_stamp){.origin = WS_ORIGIN_NONE};
+		return ns == ANSWER_NO_TIME && origin == WS_ORIGIN_NONE;
+	}
+	*ret = (struct ws_stamp){.time = {.ns = ns, .clock = clock}, .origin = origin};
+	return origin < WS_ORIGIN_COUNT && clock != WS_CLOCK_NONE;
+}
+
+/* What all kinds begin with. */
+static struct ws_probe read_beginning(const uint8_t *payload, enum ws_payload kind)
+{
+	return (struct ws_probe){
+		.seq = get_be64(payload + PROBE_SEQ_OFF),
+		.stream = get_be16(payload + PROBE_STREAM_OFF),
+		.payload = kind,
+	};
+}
+
+/* Reads a whole payload. False if its CRC is wrong, or it contradicts itself. */
+static bool read_payload(const uint8_t *payload, enum ws_payload kind, struct ws_probe *ret)
+{
+	*ret = read_beginning(payload, kind);
+	if (kind == WS_PAYLOAD_FULL) {
+		ret->intended_ns = (int64_t)get_be64(payload + PROBE_INTENDED_OFF);
+		return get_be32(payload + PROBE_CRC_OFF) == ws_crc32c(payload, PROBE_CRC_OFF);
+	}
+	if (kind != WS_PAYLOAD_ANSWER) {
+		return true;
+	}
+	ret->answer.tx_seq = get_be64(payload + ANSWER_TX_SEQ_OFF);
+	ret->answer.clock_id = get_be32(payload + ANSWER_CLOCK_ID_OFF);
+	ret->answer.answered = get_be32(payload + ANSWER_COUNT_OFF);
+	return get_be32(payload + ANSWER_CRC_OFF) == ws_crc32c(payload, ANSWER_CRC_OFF) &&
+	       read_stamp(payload, ANSWER_RX_OFF, ANSWER_RX_ORIGIN, &ret->answer.rx) &&
+	       read_stamp(payload, ANSWER_TX_OFF, ANSWER_TX_ORIGIN, &ret->answer.tx);
 }
 
 /* What may be a probe: len bytes are there and belong to it by every header's word. */
@@ -354,6 +439,7 @@ enum ws_probe_class ws_probe_parse(
 	uint32_t off = 2 * ETH_ADDR_LEN;
 	struct probe_bytes probe;
 	enum ws_payload payload;
+	struct ws_probe read;
 	uint16_t ethertype;
 
 	for (unsigned tags = 0;; tags++) {
@@ -384,51 +470,33 @@ enum ws_probe_class ws_probe_parse(
 	}
 	payload = probe.data[PROBE_KIND_OFF] & 0xf;
 	if (probe.cut || probe.data[PROBE_KIND_OFF] >> 4 != WS_PROBE_VERSION ||
-		(payload != WS_PAYLOAD_SHORT && payload != WS_PAYLOAD_FULL) ||
-		probe.len < payload_len(payload)) {
+		payload_len(payload) == 0 || probe.len < payload_len(payload) ||
+		!read_payload(probe.data, payload, &read)) {
 		return WS_PROBE_MALFORMED;
 	}
-	if (payload == WS_PAYLOAD_FULL &&
-		get_be32(probe.data + PROBE_CRC_OFF) != ws_crc32c(probe.data, PROBE_CRC_OFF)) {
-		return WS_PROBE_MALFORMED;
-	}
-	*ret = (struct ws_probe){
-		.seq = get_be64(probe.data + PROBE_SEQ_OFF),
-		.stream = get_be16(probe.data + PROBE_STREAM_OFF),
-		.payload = payload,
-	};
-	if (payload == WS_PAYLOAD_FULL) {
-		ret->intended_ns = (int64_t)get_be64(probe.data + PROBE_INTENDED_OFF);
-	}
+	*ret = read;
 	return WS_PROBE_OURS;
 }
 
 bool ws_probe_look(const uint8_t *payload, uint32_t len, uint32_t *ret_run_id, struct ws_probe *ret)
 {
+	struct ws_probe read;
 	enum ws_payload kind;
-	bool whole;
 
 	if (len < PROBE_SHORT_LEN || payload[0] != PROBE_MAGIC ||
 		payload[PROBE_KIND_OFF] >> 4 != WS_PROBE_VERSION) {
 		return false;
 	}
 	kind = payload[PROBE_KIND_OFF] & 0xf;
-	whole = len >= PROBE_FULL_LEN;
-	if (kind != WS_PAYLOAD_SHORT && kind != WS_PAYLOAD_FULL) {
+	if (payload_len(kind) == 0) {
 		return false;
 	}
-	if (kind == WS_PAYLOAD_FULL && whole &&
-		get_be32(payload + PROBE_CRC_OFF) != ws_crc32c(payload, PROBE_CRC_OFF)) {
+	if (len < payload_len(kind)) {
+		read = read_beginning(payload, kind);
+	} else if (!read_payload(payload, kind, &read)) {
 		return false;
 	}
 	*ret_run_id = get_be32(payload + PROBE_RUN_OFF);
-	*ret = (struct ws_probe){
-		.seq = get_be64(payload + PROBE_SEQ_OFF),
-		.stream = get_be16(payload + PROBE_STREAM_OFF),
-		.payload = kind,
-	};
-	if (kind == WS_PAYLOAD_FULL && whole) {
-		ret->intended_ns = (int64_t)get_be64(payload + PROBE_INTENDED_OFF);
-	}
+	*ret = read;
 	return true;
 }

@@ -11,9 +11,10 @@
  *   answer, 56 bytes: as short, with the request's run id, stream and sequence, then
  *                     16-23 when the request was received (ns; -2^63: not known, or it was a collect)
  *                     24-31 when an earlier answer was sent (ns; -2^63: none), 32-39 that answer's sequence
- *                     40-43 clock id: CRC-32C of boot number and run id; 0 unknown
+ *                     40-43 clock id: CRC-32C of boot number and run id; 0 unknown, and for PTP clocks
  *                     44 origin of the receive stamp, 45 of the transmit stamp (enum ws_origin)
- *                     46 their clock (0 unknown, 1 monotonic, 2 realtime, 3 TAI, 4 a PTP clock), 47 zero
+ *                     46 their clock (0 unknown, 1 monotonic, 2 realtime, 3 TAI, 4 a PTP clock), 47 zero;
+ *                     where a time is not known its origin is 0, and the other way round
  *                     48-51 requests of this session that were answered so far, modulo 2^32
  *                     52-55 CRC-32C of bytes 0 to 51
  *
@@ -48,7 +49,8 @@ enum ws_payload {
 	WS_PAYLOAD_ANSWER = 4, /* templates cannot have it: core/reflect.h makes answers */
 	WS_PAYLOAD_COLLECT = 5,
 };
-const char *ws_payload_name(enum ws_payload payload); /* "short", "full", "request", "answer", "collect" */
+/* "short", "full", "request", "answer", "collect" */
+const char *ws_payload_name(enum ws_payload payload);
 
 const char *ws_carrier_name(enum ws_carrier carrier); /* "udp", "l2" */
 
@@ -92,7 +94,7 @@ enum ws_probe_class {
 	WS_PROBE_OURS,	    /* a probe with our run id; *ret is filled in */
 	WS_PROBE_FOREIGN,   /* no probe at all, or another run's */
 	WS_PROBE_MALFORMED, /* ours by its magic and run id, but truncated, of an unknown version or
-			       kind, or its CRC is wrong */
+			       kind, its CRC is wrong, or an answer that contradicts itself */
 };
 
 struct ws_probe {
@@ -100,7 +102,7 @@ struct ws_probe {
 	uint16_t stream;
 	enum ws_payload payload;
 	int64_t intended_ns; /* full payload only, else 0 */
-	/* of answers */
+	/* of answers, else zero; the clock of a PTP clock's stamps is WS_CLOCK_PHC, whichever it is */
 	struct {
 		struct ws_stamp rx; /* origin NONE: not known */
 		struct ws_stamp tx; /* of answer tx_seq; origin NONE: none */
@@ -113,22 +115,27 @@ struct ws_probe {
 /*
  * Classifies a received frame. data holds len bytes; the frame may have been longer. Accepts at
  * most two VLAN tags before the carrier. UDP probes, over IPv4 or over IPv6 without extension headers,
- * are known by destination port dst_port and the magic; layer 2 probes by the ethertype and the magic. Reads nothing outside data[0, len). What is
- * cut off before the end of the run id is foreign. IPv4 and UDP checksums are left to the NIC and
- * the full payload's CRC. *ret is written only for WS_PROBE_OURS.
+ * are known by destination port dst_port and the magic; layer 2 probes by the ethertype and the magic.
+ * Reads nothing outside data[0, len). What is cut off before the end of the run id is foreign. IPv4 and
+ * UDP checksums are left to the NIC and the CRC of full payloads and answers. *ret is written only for
+ * WS_PROBE_OURS.
  */
 enum ws_probe_class ws_probe_parse(const uint8_t *data, uint32_t len, uint32_t run_id,
 	uint16_t dst_port, struct ws_probe *ret);
 
 /*
  * Whether a payload, which is what follows the UDP header or the ethertype, is a probe of anybody's
- * run. Of a full one that is cut off only the beginning has to be there; a whole one's CRC is right.
- * Writes *ret_run_id and *ret only for probes.
+ * run. Of one that is cut off only the first 16 bytes have to be there, and are told; the CRC of a whole
+ * full one or answer is right. Writes *ret_run_id and *ret only for probes.
  */
 bool ws_probe_look(
 	const uint8_t *payload, uint32_t len, uint32_t *ret_run_id, struct ws_probe *ret);
 
-/* What an answer says of its clock: equal numbers of one run are one clock, where boot is not 0. */
+/*
+ * What an answer says of its clock: where the numbers and the stamps' clocks of one run are equal, it is one
+ * clock. 0 where boot is 0, and only there: unknown. Answers with stamps of a PTP clock say 0, since a machine
+ * may have several.
+ */
 uint32_t ws_probe_clock_id(uint32_t boot, uint32_t run_id);
 
 /* CRC-32C (Castagnoli), as iSCSI (RFC 3720) and SCTP use it. */

@@ -80,14 +80,15 @@ struct ws_vary {
 enum ws_size_kind {
 	WS_SIZE_FIXED, /* len_min */
 	WS_SIZE_RANGE, /* uniform from len_min to len_max, from the seed */
-	WS_SIZE_IMIX, /* 7 of 60 (the headers' length, if that is more), 4 of 590 and 1 of 1514 bytes,
-			  interleaved, again and again */
+	WS_SIZE_IMIX, /* 7 of 60 (the headers' length, with the payload of requests and collects, if
+			  that is more), 4 of 590 and 1 of 1514 bytes, interleaved, again and again */
 };
 
 enum ws_fill {
-	WS_FILL_PROBE, /* a probe (core/frame.h), of the kind that is asked for, with the frame's number, then zeros; only zeros
-			  where it does not fit or the protocol is neither UDP nor raw 0x88B5 (of
-			  given header bytes: right at their end, behind two VLAN tags at most) */
+	WS_FILL_PROBE, /* a probe (core/frame.h) of the kind that is asked for, with the frame's number,
+			  then zeros; only zeros where it does not fit or the protocol is neither UDP
+			  nor raw 0x88B5 (of given header bytes: right at their end, behind two VLAN
+			  tags at most). Requests and collects always fit. */
 	WS_FILL_ZERO,
 	WS_FILL_INCREMENT, /* 0, 1, ... 255, 0, ... */
 	WS_FILL_RANDOM,	   /* from the seed; the same in every frame */
@@ -126,7 +127,8 @@ struct ws_traffic_spec {
 	uint32_t bytes_len;   /* 1 to 65535 */
 	uint32_t run_id;      /* of the probes */
 	uint16_t stream;
-	enum ws_payload probe; /* SHORT (0 counts as that), REQUEST or COLLECT */
+	enum ws_payload
+		probe; /* SHORT (0 counts as that); REQUEST or COLLECT: where probes are, alone */
 	uint64_t seed;
 };
 
@@ -138,9 +140,10 @@ uint32_t ws_traffic_header_len(const struct ws_traffic_spec *spec);
 uint32_t ws_traffic_len_max(const struct ws_traffic_spec *spec);
 
 /*
- * 0; -EMSGSIZE: a length is below the headers, or beyond 65535; -EINVAL: something contradicts (a
- * field that varies but is not in the frame, a count of 0, len_min above len_max, wrong IP version);
- * -ENOMEM. What contradicts is said before what does not fit. Writes *ret only on 0.
+ * 0; -EMSGSIZE: a length is below the headers, or beyond 65535, or the shortest frame has no room for the
+ * WS_ANSWER_LEN bytes of a request or collect; -EINVAL: something contradicts (a field that varies but is
+ * not in the frame, a count of 0, len_min above len_max, wrong IP version, requests in what holds no
+ * probes); -ENOMEM. What contradicts is said before what does not fit. Writes *ret only on 0.
  */
 int ws_traffic_new(struct ws_traffic **ret, const struct ws_traffic_spec *spec);
 void ws_traffic_free(struct ws_traffic *t);

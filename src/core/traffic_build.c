@@ -40,31 +40,6 @@ static uint64_t get_be(const uint8_t *p, unsigned bytes)
 	return v;
 }
 
-/* ws_probe_parse() finds a probe behind the ethertype, and that behind two tags at most. */
-static bool holds_probe(const struct ws_traffic_spec *spec)
-{
-	uint32_t off = 2 * MAC_LEN;
-
-	if (spec->fill != WS_FILL_PROBE || spec->proto == WS_PROTO_TCP_SYN ||
-		spec->proto == WS_PROTO_ICMP_ECHO) {
-		return false;
-	}
-	if (spec->proto == WS_PROTO_UDP) {
-		return true;
-	}
-	if (!spec->header) {
-		return spec->ethertype == WS_ETHERTYPE_PROBE;
-	}
-	for (unsigned tags = 0; tags < WS_TRAFFIC_VLANS && off + 2 < spec->header_len; tags++) {
-		uint64_t tpid = get_be(spec->header + off, 2);
-
-		if (tpid == ETHERTYPE_VLAN || tpid == ETHERTYPE_QINQ) {
-			off += WS_VLAN_TAG_LEN;
-		}
-	}
-	return off + 2 == spec->header_len && get_be(spec->header + off, 2) == WS_ETHERTYPE_PROBE;
-}
-
 static void put_ethernet(uint8_t *image, const struct ws_traffic_spec *spec)
 {
 	uint8_t *at = image + 2 * MAC_LEN;
@@ -179,13 +154,17 @@ static void put_payload(struct ws_traffic *t, const struct ws_traffic_spec *spec
 	}
 }
 
-/* As traffic with the short payload of ws_frame_write() has it: its format stands in one place. */
+/*
+ * As traffic with such a payload of ws_frame_write() has it: its format stands in one place. Behind the
+ * sequence requests and collects are zero, as the image is.
+ */
 static int make_probe(struct ws_traffic *t, const struct ws_traffic_spec *spec)
 {
+	const enum ws_payload kind = spec->probe != 0 ? spec->probe : WS_PAYLOAD_SHORT;
 	const struct ws_frame_spec frame = {
 		.carrier = WS_CARRIER_L2,
-		.payload = WS_PAYLOAD_SHORT,
-		.len = WS_FRAME_MIN,
+		.payload = kind,
+		.len = ws_frame_min_len(WS_CARRIER_L2, kind),
 		.run_id = spec->run_id,
 		.stream = spec->stream,
 	};
@@ -394,9 +373,9 @@ static int add_sums(struct ws_traffic *t, const struct ws_traffic_spec *spec)
 	return t->lengths_vary ? add_payload_sums(t) : 0;
 }
 
-static void add_imix(struct ws_traffic *t)
+static void add_imix(struct ws_traffic *t, uint32_t least)
 {
-	const uint32_t small = t->header_len > IMIX_SMALL ? t->header_len : IMIX_SMALL;
+	const uint32_t small = least > IMIX_SMALL ? least : IMIX_SMALL;
 	const uint32_t lens[WS_IMIX_LEN] = {small, IMIX_MIDDLE, small, IMIX_MIDDLE, small, small,
 		WS_IMIX_LARGE, small, IMIX_MIDDLE, small, IMIX_MIDDLE, small};
 
@@ -417,7 +396,7 @@ static int build(struct ws_traffic *t, const struct ws_traffic_spec *spec)
 	t->len_max = ws_traffic_len_max(spec);
 	t->payload_off = t->header_len;
 	t->probe_min = UINT32_MAX;
-	add_imix(t);
+	add_imix(t, t->header_len + ws_traffic_least_payload(spec));
 	t->image = calloc(1, t->len_max);
 	if (!t->image) {
 		return -ENOMEM;
@@ -434,7 +413,7 @@ static int build(struct ws_traffic *t, const struct ws_traffic_spec *spec)
 		put_l4(t, t->image + t->l4_off, spec);
 	}
 	put_payload(t, spec);
-	if (holds_probe(spec)) {
+	if (ws_traffic_holds_probe(spec)) {
 		err = make_probe(t, spec);
 		if (err != 0) {
 			return err;

@@ -6,6 +6,9 @@
 #include "core/traffic_own.h"
 
 #define ETH_HEADER_LEN	 14
+#define ETHERTYPE_OFF	 12
+#define ETHERTYPE_VLAN	 0x8100
+#define ETHERTYPE_QINQ	 0x88a8
 #define VLAN_PRIO_MAX	 7
 #define ETHERTYPE_MIN	 0x0600 /* below, it is a length (IEEE 802.3) */
 #define IPV4_HEADER_LEN	 20
@@ -134,6 +137,57 @@ static bool flows_are_good(const struct ws_traffic_spec *spec)
 	       (spec->ip_version == 6 || spec->flows <= UINT64_C(1) << IPV4_FLOW_BITS);
 }
 
+static uint16_t ethertype_at(const uint8_t *header, uint32_t off)
+{
+	return (uint16_t)(header[off] << 8 | header[off + 1]);
+}
+
+/* ws_probe_parse() finds a probe behind the ethertype, and that behind two tags at most. */
+bool ws_traffic_holds_probe(const struct ws_traffic_spec *spec)
+{
+	uint32_t off = ETHERTYPE_OFF;
+
+	if (spec->fill != WS_FILL_PROBE || spec->proto == WS_PROTO_TCP_SYN ||
+		spec->proto == WS_PROTO_ICMP_ECHO) {
+		return false;
+	}
+	if (spec->proto == WS_PROTO_UDP) {
+		return true;
+	}
+	if (!spec->header) {
+		return spec->ethertype == WS_ETHERTYPE_PROBE;
+	}
+	for (unsigned tags = 0; tags < WS_TRAFFIC_VLANS && off + 2 < spec->header_len; tags++) {
+		uint16_t tpid = ethertype_at(spec->header, off);
+
+		if (tpid == ETHERTYPE_VLAN || tpid == ETHERTYPE_QINQ) {
+			off += WS_VLAN_TAG_LEN;
+		}
+	}
+	return off + 2 == spec->header_len && ethertype_at(spec->header, off) == WS_ETHERTYPE_PROBE;
+}
+
+uint32_t ws_traffic_least_payload(const struct ws_traffic_spec *spec)
+{
+	return spec->probe == WS_PAYLOAD_REQUEST || spec->probe == WS_PAYLOAD_COLLECT
+		       ? WS_ANSWER_LEN
+		       : 0;
+}
+
+static bool probe_is_good(const struct ws_traffic_spec *spec)
+{
+	switch ((unsigned)spec->probe) {
+	case 0:
+	case WS_PAYLOAD_SHORT:
+		return true;
+	case WS_PAYLOAD_REQUEST:
+	case WS_PAYLOAD_COLLECT:
+		return ws_traffic_holds_probe(spec);
+	default:
+		return false;
+	}
+}
+
 static bool headers_are_good(const struct ws_traffic_spec *spec)
 {
 	if ((unsigned)spec->proto >= WS_PROTO_COUNT || spec->vlan_count > WS_TRAFFIC_VLANS) {
@@ -172,6 +226,9 @@ int ws_traffic_check(const struct ws_traffic_spec *spec)
 							spec->bytes_len > PATTERN_LEN_MAX))) {
 		return -EINVAL;
 	}
+	if (!probe_is_good(spec)) {
+		return -EINVAL;
+	}
 	switch (spec->size) {
 	case WS_SIZE_IMIX:
 		return 0;
@@ -188,7 +245,9 @@ int ws_traffic_check(const struct ws_traffic_spec *spec)
 	default:
 		return -EINVAL;
 	}
-	return spec->len_min < ws_traffic_header_len(spec) || spec->len_max > WS_FRAME_MAX
+	/* With room for a request a frame is longer than WS_FRAME_MIN: none is filled up to hold one. */
+	return spec->len_min < ws_traffic_header_len(spec) + ws_traffic_least_payload(spec) ||
+			       spec->len_max > WS_FRAME_MAX
 		       ? -EMSGSIZE
 		       : 0;
 }

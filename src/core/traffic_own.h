@@ -70,6 +70,10 @@ struct ws_traffic {
 int ws_traffic_check(const struct ws_traffic_spec *spec);
 uint32_t ws_traffic_eth_len(const struct ws_traffic_spec *spec);
 uint32_t ws_traffic_ip_len(const struct ws_traffic_spec *spec);
+/* Whether there are probes in its frames, as far as they fit. Of one whose headers are good. */
+bool ws_traffic_holds_probe(const struct ws_traffic_spec *spec);
+/* What every frame has room for behind its headers: 0, or that of requests and collects. */
+uint32_t ws_traffic_least_payload(const struct ws_traffic_spec *spec);
 
 static inline void ws_put16(uint8_t *p, uint64_t v)
 {

@@ -14,6 +14,10 @@
 #define IP_OFF	14
 #define UDP_OFF 34
 
+static const enum ws_payload kinds[] = {
+	WS_PAYLOAD_SHORT, WS_PAYLOAD_FULL, WS_PAYLOAD_REQUEST, WS_PAYLOAD_COLLECT};
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
 static const uint8_t dst_mac[6] = {0x02, 1, 2, 3, 4, 5};
 static const uint8_t src_mac[6] = {0x06, 0xa, 0xb, 0xc, 0xd, 0xe};
 #define RUN_ID 0xdeadbeef
@@ -35,6 +39,14 @@ static struct ws_frame_spec spec_of(enum ws_carrier carrier, enum ws_payload pay
 	memcpy(spec.dst, dst_mac, 6);
 	memcpy(spec.src, src_mac, 6);
 	return spec;
+}
+
+static uint32_t len_of(enum ws_payload payload)
+{
+	if (payload == WS_PAYLOAD_SHORT) {
+		return 16;
+	}
+	return payload == WS_PAYLOAD_FULL ? 32 : 56;
 }
 
 /* xorshift64: the same numbers on every machine. */
@@ -191,12 +203,24 @@ static void test_min_len(void **state)
 	assert_int_equal(ws_frame_min_len(WS_CARRIER_UDP, WS_PAYLOAD_FULL), 74);
 	assert_int_equal(ws_frame_min_len(WS_CARRIER_L2, WS_PAYLOAD_SHORT), 60);
 	assert_int_equal(ws_frame_min_len(WS_CARRIER_L2, WS_PAYLOAD_FULL), 60);
+	assert_int_equal(ws_frame_min_len(WS_CARRIER_UDP, WS_PAYLOAD_REQUEST), 98);
+	assert_int_equal(ws_frame_min_len(WS_CARRIER_L2, WS_PAYLOAD_REQUEST), 70);
+	assert_int_equal(ws_frame_min_len(WS_CARRIER_UDP, WS_PAYLOAD_ANSWER), 98);
+	assert_int_equal(ws_frame_min_len(WS_CARRIER_L2, WS_PAYLOAD_COLLECT), 70);
 	assert_int_equal(ws_frame_payload_for(WS_CARRIER_UDP, 60), WS_PAYLOAD_SHORT);
 	assert_int_equal(ws_frame_payload_for(WS_CARRIER_UDP, 73), WS_PAYLOAD_SHORT);
 	assert_int_equal(ws_frame_payload_for(WS_CARRIER_UDP, 74), WS_PAYLOAD_FULL);
 	assert_int_equal(ws_frame_payload_for(WS_CARRIER_L2, 60), WS_PAYLOAD_FULL);
 	assert_string_equal(ws_carrier_name(WS_CARRIER_UDP), "udp");
 	assert_string_equal(ws_carrier_name(WS_CARRIER_L2), "l2");
+	assert_int_equal(ws_frame_payload_for(WS_CARRIER_UDP, 1500), WS_PAYLOAD_FULL);
+	assert_string_equal(ws_payload_name(WS_PAYLOAD_SHORT), "short");
+	assert_string_equal(ws_payload_name(WS_PAYLOAD_FULL), "full");
+	assert_string_equal(ws_payload_name(WS_PAYLOAD_REQUEST), "request");
+	assert_string_equal(ws_payload_name(WS_PAYLOAD_ANSWER), "answer");
+	assert_string_equal(ws_payload_name(WS_PAYLOAD_COLLECT), "collect");
+	assert_string_equal(ws_payload_name((enum ws_payload)0), "unknown");
+	assert_string_equal(ws_payload_name((enum ws_payload)6), "unknown");
 }
 
 static void expect_init(struct ws_frame_spec spec, int result)
@@ -224,7 +248,12 @@ static void test_init_errors(void **state)
 	expect_init(spec_of(WS_CARRIER_UDP, WS_PAYLOAD_FULL, UINT32_MAX), -EMSGSIZE);
 	expect_init(spec_of(WS_CARRIER_COUNT, WS_PAYLOAD_FULL, 100), -EINVAL);
 	expect_init(spec_of(WS_CARRIER_UDP, (enum ws_payload)0, 100), -EINVAL);
-	expect_init(spec_of(WS_CARRIER_UDP, (enum ws_payload)3, 100), -EINVAL);
+	expect_init(spec_of(WS_CARRIER_UDP, WS_PAYLOAD_ANSWER, 100), -EINVAL);
+	expect_init(spec_of(WS_CARRIER_UDP, (enum ws_payload)6, 100), -EINVAL);
+	expect_init(spec_of(WS_CARRIER_UDP, WS_PAYLOAD_REQUEST, 97), -EMSGSIZE);
+	expect_init(spec_of(WS_CARRIER_UDP, WS_PAYLOAD_REQUEST, 98), 0);
+	expect_init(spec_of(WS_CARRIER_L2, WS_PAYLOAD_COLLECT, 69), -EMSGSIZE);
+	expect_init(spec_of(WS_CARRIER_L2, WS_PAYLOAD_COLLECT, 70), 0);
 }
 
 static void check_probe(const uint8_t *p, enum ws_payload payload, uint64_t seq, int64_t intended)
@@ -266,7 +295,7 @@ static void check_frame(enum ws_carrier carrier, enum ws_payload payload, uint32
 {
 	struct ws_frame_spec spec = spec_of(carrier, payload, len);
 	uint32_t off = carrier == WS_CARRIER_UDP ? 42 : 14;
-	uint32_t end = off + (payload == WS_PAYLOAD_FULL ? 32 : 16);
+	uint32_t end = off + (payload == WS_PAYLOAD_FULL ? 32 : 16); /* of what is not zero */
 	uint64_t seq = random64();
 	int64_t intended = (int64_t)random64();
 	uint8_t *f = write_frame(&spec, seq, intended);
@@ -289,6 +318,8 @@ static void check_frame(enum ws_carrier carrier, enum ws_payload payload, uint32
 	assert_int_equal(probe.stream, 0x1234);
 	assert_int_equal(probe.payload, payload);
 	assert_true(probe.intended_ns == (payload == WS_PAYLOAD_FULL ? intended : 0));
+	assert_int_equal(probe.answer.rx.origin, WS_ORIGIN_NONE);
+	assert_int_equal(probe.answer.tx.origin, WS_ORIGIN_NONE);
 	free(f);
 }
 
@@ -298,7 +329,9 @@ static void test_every_field(void **state)
 
 	(void)state;
 	for (int carrier = 0; carrier < WS_CARRIER_COUNT; carrier++) {
-		for (int payload = WS_PAYLOAD_SHORT; payload <= WS_PAYLOAD_FULL; payload++) {
+		for (size_t k = 0; k < KINDS; k++) {
+			enum ws_payload payload = kinds[k];
+
 			for (uint32_t len = ws_frame_min_len(carrier, payload); len < 200; len++) {
 				check_frame(carrier, payload, len);
 			}
@@ -339,6 +372,7 @@ static void test_all_checksums(void **state)
 	check_all_sums(WS_PAYLOAD_SHORT, 0);
 	check_all_sums(WS_PAYLOAD_SHORT, UINT64_MAX - 0xffff);
 	check_all_sums(WS_PAYLOAD_FULL, UINT64_MAX - 0xffff);
+	check_all_sums(WS_PAYLOAD_REQUEST, UINT64_MAX - 0xffff);
 }
 
 static void test_intended_ignored_by_short(void **state)
@@ -358,11 +392,11 @@ static void test_every_truncation(void **state)
 {
 	(void)state;
 	for (int carrier = 0; carrier < WS_CARRIER_COUNT; carrier++) {
-		for (int payload = WS_PAYLOAD_SHORT; payload <= WS_PAYLOAD_FULL; payload++) {
-			struct ws_frame_spec spec = spec_of(carrier, payload, 100);
+		for (size_t k = 0; k < KINDS; k++) {
+			struct ws_frame_spec spec = spec_of(carrier, kinds[k], 100);
 			uint8_t *f = write_frame(&spec, 99, 12345);
 			uint32_t off = carrier == WS_CARRIER_UDP ? 42 : 14;
-			uint32_t end = off + (payload == WS_PAYLOAD_FULL ? 32 : 16);
+			uint32_t end = off + len_of(kinds[k]);
 
 			for (uint32_t len = 0; len <= spec.len; len++) {
 				enum ws_probe_class want = len < off + 6 ? WS_PROBE_FOREIGN
@@ -513,7 +547,9 @@ static void test_udp_changes(void **state)
 		{"version 0", 43, 1, 0x02, WS_PROBE_MALFORMED},
 		{"version 2", 43, 1, 0x22, WS_PROBE_MALFORMED},
 		{"kind 0", 43, 1, 0x10, WS_PROBE_MALFORMED},
-		{"kind 3", 43, 1, 0x13, WS_PROBE_MALFORMED},
+		{"a request, too short", 43, 1, 0x13, WS_PROBE_MALFORMED},
+		{"an answer, too short", 43, 1, 0x14, WS_PROBE_MALFORMED},
+		{"kind 6", 43, 1, 0x16, WS_PROBE_MALFORMED},
 		{"run id", 44, 4, RUN_ID + 1, WS_PROBE_FOREIGN},
 		{"stream", 48, 2, 0, WS_PROBE_MALFORMED},
 		{"sequence", 50, 4, 0xffffffff, WS_PROBE_MALFORMED},
@@ -652,19 +688,236 @@ static void test_ret_only_for_ours(void **state)
 	free(f);
 }
 
+static void put64(uint8_t *p, uint64_t v)
+{
+	for (int i = 7; i >= 0; i--, v >>= 8) {
+		p[i] = (uint8_t)v;
+	}
+}
+
+static void put_crc(uint8_t *p, uint32_t len)
+{
+	uint32_t crc = slow_crc32c(p, len);
+
+	put16(p + len, crc >> 16);
+	put16(p + len + 2, crc & 0xffff);
+}
+
+#define RX_NS UINT64_C(0x1122334455667788)
+#define TX_NS UINT64_C(0x8899aabbccddeeff) /* before 1970 */
+
+/* As the header says that it is laid out. Layer 2 without tags: the payload is at 14. */
+static void make_answer(uint8_t frame[70])
+{
+	uint8_t *p = frame + 14;
+
+	memset(frame, 0, 70);
+	put16(frame + 12, WS_ETHERTYPE_PROBE);
+	p[0] = 'W';
+	p[1] = 0x14;
+	put16(p + 2, RUN_ID >> 16);
+	put16(p + 4, RUN_ID & 0xffff);
+	put16(p + 6, 0x1234);
+	put64(p + 8, 0x0102030405060708);
+	put64(p + 16, RX_NS);
+	put64(p + 24, TX_NS);
+	put64(p + 32, 0xf1f2f3f4f5f6f7f8);
+	put16(p + 40, 0xcafe);
+	put16(p + 42, 0xf00d);
+	p[44] = 1;
+	p[45] = 2;
+	p[46] = 2;
+	put16(p + 48, 0xabcd);
+	put16(p + 50, 0xef01);
+	put_crc(p, 52);
+}
+
+static void test_answer(void **state)
+{
+	uint8_t frame[70];
+	struct ws_probe probe;
+
+	(void)state;
+	make_answer(frame);
+	assert_int_equal(parse_copy(frame, 70, RUN_ID, WS_UDP_PORT, &probe), WS_PROBE_OURS);
+	assert_int_equal(probe.payload, WS_PAYLOAD_ANSWER);
+	assert_true(probe.seq == 0x0102030405060708);
+	assert_int_equal(probe.stream, 0x1234);
+	assert_true(probe.intended_ns == 0);
+	assert_true(probe.answer.rx.time.ns == (int64_t)RX_NS);
+	assert_int_equal(probe.answer.rx.time.clock, WS_CLOCK_REALTIME);
+	assert_int_equal(probe.answer.rx.origin, WS_ORIGIN_HARDWARE);
+	assert_true(probe.answer.tx.time.ns == (int64_t)TX_NS);
+	assert_int_equal(probe.answer.tx.time.clock, WS_CLOCK_REALTIME);
+	assert_int_equal(probe.answer.tx.origin, WS_ORIGIN_SOFTWARE);
+	assert_true(probe.answer.tx_seq == 0xf1f2f3f4f5f6f7f8);
+	assert_int_equal(probe.answer.clock_id, 0xcafef00d);
+	assert_int_equal(probe.answer.answered, 0xabcdef01);
+	for (uint32_t len = 0; len < 70; len++) {
+		assert_int_equal(
+			classify(frame, len), len < 20 ? WS_PROBE_FOREIGN : WS_PROBE_MALFORMED);
+	}
+	/* Any bit; one makes it a collect, which has no CRC. */
+	for (uint32_t bit = 0; bit < 56 * 8; bit++) {
+		frame[14 + bit / 8] ^= (uint8_t)(1 << bit % 8);
+		assert_int_equal(
+			parse_copy(frame, 70, RUN_ID, WS_UDP_PORT, &probe) == WS_PROBE_OURS,
+			bit == 8);
+		assert_true(bit != 8 || probe.payload == WS_PAYLOAD_COLLECT);
+		frame[14 + bit / 8] ^= (uint8_t)(1 << bit % 8);
+	}
+	assert_int_equal(classify(frame, 70), WS_PROBE_OURS);
+}
+
+/* Whether it is ours with these bytes and the right CRC; *ret as it was read. */
+static bool answer_with(uint64_t rx, unsigned origin, unsigned clock, struct ws_probe *ret)
+{
+	uint8_t frame[70];
+	uint8_t *p = frame + 14;
+
+	make_answer(frame);
+	put64(p + 16, rx);
+	p[44] = (uint8_t)origin;
+	p[46] = (uint8_t)clock;
+	put_crc(p, 52);
+	return parse_copy(frame, 70, RUN_ID, WS_UDP_PORT, ret) == WS_PROBE_OURS;
+}
+
+static void test_answer_stamps(void **state)
+{
+	static const enum ws_clock clocks[] = {
+		WS_CLOCK_NONE, WS_CLOCK_MONOTONIC, WS_CLOCK_REALTIME, WS_CLOCK_TAI, WS_CLOCK_PHC};
+	const uint64_t none = UINT64_C(1) << 63;
+	struct ws_probe probe;
+
+	(void)state;
+	for (unsigned clock = 1; clock <= 4; clock++) {
+		assert_true(answer_with(5, 2, clock, &probe));
+		assert_int_equal(probe.answer.rx.time.clock, clocks[clock]);
+		assert_int_equal(probe.answer.tx.time.clock, clocks[clock]);
+	}
+	for (unsigned origin = 1; origin < WS_ORIGIN_COUNT; origin++) {
+		assert_true(answer_with(5, origin, 2, &probe));
+		assert_int_equal(probe.answer.rx.origin, origin);
+	}
+	assert_true(answer_with(none, 0, 2, &probe));
+	assert_int_equal(probe.answer.rx.origin, WS_ORIGIN_NONE);
+	assert_int_equal(probe.answer.rx.time.clock, WS_CLOCK_NONE);
+	assert_int_equal(probe.answer.tx.origin, WS_ORIGIN_SOFTWARE);
+	/* What contradicts. */
+	assert_false(answer_with(none, 1, 2, &probe));
+	assert_false(answer_with(5, 0, 2, &probe));
+	assert_false(answer_with(5, WS_ORIGIN_COUNT, 2, &probe));
+	assert_false(answer_with(5, 255, 2, &probe));
+	assert_false(answer_with(5, 1, 0, &probe));
+	assert_false(answer_with(5, 1, 5, &probe));
+	assert_false(answer_with(5, 1, 16, &probe));
+}
+
+static void test_clock_id(void **state)
+{
+	uint8_t bytes[8] = {0x01, 0x02, 0x03, 0x04, 0xde, 0xad, 0xbe, 0xef};
+
+	(void)state;
+	assert_int_equal(ws_probe_clock_id(0, RUN_ID), 0);
+	assert_int_equal(ws_probe_clock_id(0, 0), 0);
+	assert_int_equal(ws_probe_clock_id(0x01020304, RUN_ID), slow_crc32c(bytes, 8));
+	for (uint32_t run = 0; run < 1000; run++) {
+		assert_int_not_equal(ws_probe_clock_id(1, run), 0);
+		assert_int_not_equal(ws_probe_clock_id(1, run), ws_probe_clock_id(2, run));
+	}
+	/*
+	 * Of each run id one boot number has the CRC 0, which would mean unknown. A CRC is linear: it is the
+	 * sum of those of single bits.
+	 */
+	for (uint32_t run = 0; run < 50; run++) {
+		uint32_t want, columns[32], chosen[32], boot = 0;
+
+		memset(bytes, 0, 4);
+		put16(bytes + 4, run >> 16);
+		put16(bytes + 6, run & 0xffff);
+		want = slow_crc32c(bytes, 8);
+		for (unsigned i = 0; i < 32; i++) {
+			put16(bytes, (1u << i) >> 16);
+			put16(bytes + 2, (1u << i) & 0xffff);
+			columns[i] = slow_crc32c(bytes, 8) ^ want;
+			chosen[i] = 1u << i;
+		}
+		for (unsigned bit = 0; bit < 32; bit++) {
+			unsigned at = bit;
+
+			while (at < 32 && !(columns[at] >> bit & 1)) {
+				at++;
+			}
+			assert_true(at < 32);
+			for (unsigned i = 0; i < 32; i++) {
+				uint32_t column = columns[at], choice = chosen[at];
+
+				if (i != at && columns[i] >> bit & 1) {
+					columns[i] ^= column;
+					chosen[i] ^= choice;
+				}
+			}
+			if (at != bit) {
+				uint32_t column = columns[at], choice = chosen[at];
+
+				columns[at] = columns[bit];
+				chosen[at] = chosen[bit];
+				columns[bit] = column;
+				chosen[bit] = choice;
+			}
+		}
+		for (unsigned bit = 0; bit < 32; bit++) {
+			boot ^= want >> bit & 1 ? chosen[bit] : 0;
+		}
+		put16(bytes, boot >> 16);
+		put16(bytes + 2, boot & 0xffff);
+		assert_int_equal(slow_crc32c(bytes, 8), 0);
+		assert_int_equal(ws_probe_clock_id(boot, run), boot == 0 ? 0 : 1);
+	}
+}
+
+static void test_look_at_answers(void **state)
+{
+	uint8_t frame[70];
+
+	(void)state;
+	make_answer(frame);
+	for (uint32_t len = 0; len <= 56; len++) {
+		struct ws_probe probe = {.stream = 7};
+		uint32_t run_id = 5;
+		bool seen = ws_probe_look(frame + 14, len, &run_id, &probe);
+
+		assert_int_equal(seen, len >= 16);
+		assert_int_equal(run_id, seen ? RUN_ID : 5);
+		assert_true(probe.seq == (seen ? 0x0102030405060708 : 0));
+		assert_int_equal(
+			probe.answer.rx.origin, len == 56 ? WS_ORIGIN_HARDWARE : WS_ORIGIN_NONE);
+	}
+	for (uint32_t at = 0; at < 56; at++) {
+		struct ws_probe probe;
+		uint32_t run_id;
+
+		frame[14 + at] ^= 0x44;
+		assert_false(ws_probe_look(frame + 14, 56, &run_id, &probe));
+		frame[14 + at] ^= 0x44;
+	}
+}
+
 /* Anybody's: with the run that it is of, and as much of a full one as a short snap length leaves. */
 static void test_look(void **state)
 {
 	(void)state;
-	for (int kind = WS_PAYLOAD_SHORT; kind <= WS_PAYLOAD_FULL; kind++) {
-		struct ws_frame_spec spec = spec_of(WS_CARRIER_L2, kind, 60);
-		uint32_t whole = kind == WS_PAYLOAD_FULL ? 32 : 16;
+	for (size_t k = 0; k < KINDS; k++) {
+		enum ws_payload kind = kinds[k];
+		struct ws_frame_spec spec = spec_of(WS_CARRIER_L2, kind, 70);
+		uint32_t whole = len_of(kind);
 		struct ws_frame_template t;
-		uint8_t frame[60];
+		uint8_t frame[70];
 
 		assert_int_equal(ws_frame_template_init(&t, &spec), 0);
 		ws_frame_write(&t, frame, 0x123456789abc, 77);
-		for (uint32_t len = 0; len <= 46; len++) {
+		for (uint32_t len = 0; len <= 56; len++) {
 			struct ws_probe probe = {.stream = 7};
 			uint32_t run_id = 5;
 			bool seen = ws_probe_look(frame + 14, len, &run_id, &probe);
@@ -681,9 +934,9 @@ static void test_look(void **state)
 			uint32_t run_id;
 
 			frame[14 + at] ^= 0x44;
-			/* of the short one only the magic, the version and the kind can be wrong */
-			assert_int_equal(ws_probe_look(frame + 14, 46, &run_id, &probe),
-				kind == WS_PAYLOAD_SHORT && at > 1);
+			/* of those without CRC only the magic, the version and the kind can be wrong */
+			assert_int_equal(ws_probe_look(frame + 14, 56, &run_id, &probe),
+				kind != WS_PAYLOAD_FULL && at > 1);
 			frame[14 + at] ^= 0x44;
 		}
 	}
@@ -709,7 +962,11 @@ int main(void)
 		cmocka_unit_test(test_ipv6_truncations),
 		cmocka_unit_test(test_padding_is_no_payload),
 		cmocka_unit_test(test_ret_only_for_ours),
+		cmocka_unit_test(test_answer),
+		cmocka_unit_test(test_answer_stamps),
+		cmocka_unit_test(test_clock_id),
 		cmocka_unit_test(test_look),
+		cmocka_unit_test(test_look_at_answers),
 	};
 
 	return cmocka_run_group_tests_name("frame", tests, NULL, NULL);

@@ -164,6 +164,13 @@ static void any_header(struct dice *d, struct sample *s)
 	}
 }
 
+/* Not of given headers: the tests' own have others behind the ethertype. */
+static bool holds_probes(const struct ws_traffic_spec *spec)
+{
+	return spec->proto == WS_PROTO_UDP || (spec->proto == WS_PROTO_RAW && !spec->header &&
+						      spec->ethertype == WS_ETHERTYPE_PROBE);
+}
+
 static void any_sample(struct dice *d, struct sample *s)
 {
 	struct ws_traffic_spec *spec = &s->spec;
@@ -214,6 +221,12 @@ static void any_sample(struct dice *d, struct sample *s)
 	spec->fill = below(d, 5);
 	spec->bytes = s->bytes;
 	spec->bytes_len = 1 + below(d, sizeof(s->bytes));
+	if (below(d, 3) == 0 && holds_probes(spec)) {
+		spec->probe = below(d, 2) ? WS_PAYLOAD_REQUEST : WS_PAYLOAD_COLLECT;
+		spec->fill = WS_FILL_PROBE;
+		spec->len_min += spec->len_min + 312 < 65535 ? 56 : 0;
+		spec->len_max += spec->len_max + 312 < 65535 ? 56 : 0;
+	}
 }
 
 /* Writes to a dirty buffer of exactly that length, and compares with the model. */
@@ -398,6 +411,51 @@ static void test_probes(void **state)
 	}
 }
 
+/* Requests and collects are whole in every frame, of whatever sizes, tags, addresses and flows. */
+static void test_requests(void **state)
+{
+	static const uint8_t header[22] = {[12] = 0x88, 0xa8, 0, 5, 0x81, 0, 0x60, 7, 0x88, 0xb5};
+
+	(void)state;
+	for (unsigned i = 0; i < 4 * 3 * 3 * 2; i++) {
+		static const unsigned versions[] = {4, 6, 0, 0};
+		struct ws_traffic_spec spec = plain();
+		enum ws_payload kind = i / 36 ? WS_PAYLOAD_COLLECT : WS_PAYLOAD_REQUEST;
+		struct ws_traffic *t;
+
+		spec.ip_version = versions[i % 4];
+		spec.proto = spec.ip_version == 0 ? WS_PROTO_RAW : WS_PROTO_UDP;
+		spec.vlan_count = i / 4 % 3;
+		spec.vlan[0].id = 7;
+		spec.vlan[1].id = 8;
+		spec.probe = kind;
+		spec.flows = 5;
+		if (i % 4 == 3) {
+			spec.header = header;
+			spec.header_len = 22;
+			spec.vlan_count = 0;
+		}
+		spec.size = i / 12 % 3;
+		spec.len_min = spec.len_max = ws_traffic_header_len(&spec) + 56;
+		spec.len_max += spec.size == WS_SIZE_RANGE ? 30 : 0;
+		t = make(&spec);
+		for (uint64_t n = 0; n < 300; n++) {
+			uint64_t seq = n << (n % 50);
+			struct ws_probe probe;
+			uint8_t f[1514];
+			uint32_t len = ws_traffic_write(t, f, seq);
+
+			assert_int_equal(
+				ws_probe_parse(f, len, RUN_ID, WS_UDP_PORT, &probe), WS_PROBE_OURS);
+			assert_true(probe.seq == seq);
+			assert_int_equal(probe.stream, 0x1234);
+			assert_int_equal(probe.payload, kind);
+			check_frame(t, &spec, seq, 0xa5);
+		}
+		ws_traffic_free(t);
+	}
+}
+
 /* The same frame as the builder of a latency run gives, but for its TTL. */
 static void test_same_as_a_frame(void **state)
 {
@@ -411,21 +469,29 @@ static void test_same_as_a_frame(void **state)
 		.len = 60,
 		.run_id = RUN_ID,
 		.stream = 0x1234};
+	static const enum ws_payload kinds[] = {
+		WS_PAYLOAD_SHORT, WS_PAYLOAD_REQUEST, WS_PAYLOAD_COLLECT};
 	struct ws_traffic_spec spec = plain();
 	struct ws_frame_template template;
-	uint8_t a[60], b[60];
+	uint8_t a[98], b[98];
 	struct ws_traffic *t;
 
 	(void)state;
 	spec.ttl = 1;
-	t = make(&spec);
-	assert_int_equal(ws_frame_template_init(&template, &frame), 0);
-	for (uint64_t n = 0; n < 100000; n += 7) {
-		ws_frame_write(&template, a, n * n, 0);
-		assert_int_equal(ws_traffic_write(t, b, n * n), 60);
-		assert_memory_equal(a, b, 60);
+	for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
+		uint32_t len = ws_frame_min_len(WS_CARRIER_UDP, kinds[k]);
+
+		spec.probe = frame.payload = kinds[k];
+		spec.len_min = spec.len_max = frame.len = len;
+		t = make(&spec);
+		assert_int_equal(ws_frame_template_init(&template, &frame), 0);
+		for (uint64_t n = 0; n < 100000; n += 7) {
+			ws_frame_write(&template, a, n * n, 0);
+			assert_int_equal(ws_traffic_write(t, b, n * n), len);
+			assert_memory_equal(a, b, len);
+		}
+		ws_traffic_free(t);
 	}
-	ws_traffic_free(t);
 }
 
 static int compare_bytes(const void *a, const void *b)
@@ -592,6 +658,9 @@ static void test_sizes(void **state)
 	check_sizes(&spec, 12, 7 * 64 + 4 * 594 + 1518, 7 * 84 + 4 * 614 + 1538);
 	spec.ip_version = 6;
 	check_sizes(&spec, 12, 7 * 66 + 4 * 594 + 1518, 7 * 86 + 4 * 614 + 1538);
+	spec.probe = WS_PAYLOAD_REQUEST;
+	check_sizes(&spec, 12, 7 * 122 + 4 * 594 + 1518, 7 * 142 + 4 * 614 + 1538);
+	spec.probe = 0;
 	spec.ip_version = 4;
 	spec.size = WS_SIZE_RANGE;
 	spec.len_min = 60;
@@ -626,6 +695,7 @@ int main(void)
 		cmocka_unit_test(test_every_length),
 		cmocka_unit_test(test_all_checksums),
 		cmocka_unit_test(test_probes),
+		cmocka_unit_test(test_requests),
 		cmocka_unit_test(test_same_as_a_frame),
 		cmocka_unit_test(test_flows),
 		cmocka_unit_test(test_hash),

@@ -127,6 +127,50 @@ static void test_refused_sizes_and_fills(void **state)
 	EXPECT(0, s.fill = WS_FILL_BYTES; s.bytes = bytes; s.bytes_len = 65535);
 }
 
+/* Requests and collects need their 56 bytes in every frame, of a kind that holds probes. */
+static void test_refused_probes(void **state)
+{
+	static const uint8_t header[14] = {[12] = 0x88, 0xb5}, other[14] = {[12] = 0x88, 0xb6};
+	static const enum ws_payload kinds[] = {WS_PAYLOAD_REQUEST, WS_PAYLOAD_COLLECT};
+	static const uint8_t byte;
+	struct ws_traffic_spec spec = plain(), *good = &spec;
+
+	(void)state;
+	EXPECT(0, s.probe = WS_PAYLOAD_SHORT);
+	EXPECT(0, s.probe = WS_PAYLOAD_SHORT; s.proto = WS_PROTO_TCP_SYN);
+	EXPECT(0, s.probe = WS_PAYLOAD_SHORT; s.fill = WS_FILL_ZERO);
+	EXPECT(-EINVAL, s.probe = WS_PAYLOAD_FULL; s.len_min = s.len_max = 200);
+	EXPECT(-EINVAL, s.probe = WS_PAYLOAD_ANSWER; s.len_min = s.len_max = 200);
+	EXPECT(-EINVAL, s.probe = (enum ws_payload)6; s.len_min = s.len_max = 200);
+	EXPECT(-EINVAL, s.probe = (enum ws_payload) - 1; s.len_min = s.len_max = 200);
+	for (unsigned k = 0; k < 2; k++) {
+		spec = plain();
+		spec.probe = kinds[k];
+		EXPECT(-EMSGSIZE, s.len_min = s.len_max = 97);
+		EXPECT(0, s.len_min = s.len_max = 98);
+		EXPECT(-EMSGSIZE, s.size = WS_SIZE_RANGE; s.len_min = 97; s.len_max = 1514);
+		EXPECT(0, s.size = WS_SIZE_RANGE; s.len_min = 98; s.len_max = 1514);
+		EXPECT(0, s.size = WS_SIZE_IMIX);
+		EXPECT(-EMSGSIZE, s.ip_version = 6; s.vlan_count = 2; s.len_min = s.len_max = 125);
+		EXPECT(0, s.ip_version = 6; s.vlan_count = 2; s.len_min = s.len_max = 126);
+		spec.len_min = spec.len_max = 200;
+		EXPECT(0, (void)s);
+		for (int fill = WS_FILL_ZERO; fill <= WS_FILL_BYTES; fill++) {
+			EXPECT(-EINVAL, s.fill = fill; s.bytes = &byte; s.bytes_len = 1);
+		}
+		EXPECT(-EINVAL, s.proto = WS_PROTO_TCP_SYN);
+		EXPECT(-EINVAL, s.proto = WS_PROTO_ICMP_ECHO);
+		spec.proto = WS_PROTO_RAW;
+		spec.ip_version = 0;
+		EXPECT(0, s.len_min = s.len_max = 70);
+		EXPECT(-EMSGSIZE, s.len_min = s.len_max = 69);
+		EXPECT(-EINVAL, s.ethertype = 0x88b6);
+		EXPECT(0, s.header = header; s.header_len = 14; s.len_min = s.len_max = 70);
+		EXPECT(-EMSGSIZE, s.header = header; s.header_len = 14; s.len_min = s.len_max = 69);
+		EXPECT(-EINVAL, s.header = other; s.header_len = 14);
+	}
+}
+
 static void test_refused_patterns(void **state)
 {
 	static const struct ws_field_value mac = {0, UINT64_C(1) << 48}, vlan = {0, 4095},
@@ -195,6 +239,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refused_headers),
 		cmocka_unit_test(test_refused_sizes_and_fills),
+		cmocka_unit_test(test_refused_probes),
 		cmocka_unit_test(test_refused_patterns),
 		cmocka_unit_test(test_refused_flows),
 	};

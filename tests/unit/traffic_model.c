@@ -137,6 +137,7 @@ static uint32_t length(const struct ws_traffic_spec *spec, uint64_t n, uint32_t 
 
 	if (spec->size == WS_SIZE_IMIX) {
 		len = imix[n % 12];
+		header_len += spec->probe > 1 ? 56 : 0;
 		return len < header_len ? header_len : len;
 	}
 	if (spec->size == WS_SIZE_RANGE) {
@@ -170,7 +171,7 @@ static void add_payload(
 {
 	if (spec->fill == WS_FILL_PROBE && len >= 16 && carries_probes(spec)) {
 		add(b, 'W', 1);
-		add(b, 0x11, 1);
+		add(b, 0x10 + (spec->probe ? spec->probe : 1), 1);
 		add(b, spec->run_id, 4);
 		add(b, spec->stream, 2);
 		add(b, n, 8);
