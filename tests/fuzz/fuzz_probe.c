@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/frame_own.h"
+
 #define SETTINGS_LEN 6
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -19,6 +21,31 @@ static void check(bool holds)
 	if (!holds) {
 		abort();
 	}
+}
+
+/* Writes an answer once more, and reads it back. */
+static void check_answer_again(const struct ws_probe *probe, uint32_t run_id)
+{
+	enum ws_clock clock = probe->answer.rx.time.clock != WS_CLOCK_NONE
+				      ? probe->answer.rx.time.clock
+				      : probe->answer.tx.time.clock;
+	uint8_t payload[WS_ANSWER_LEN];
+	struct ws_probe again;
+	uint32_t again_run;
+
+	ws_answer_put(payload, run_id, probe, clock);
+	check(ws_probe_look(payload, sizeof(payload), &again_run, &again));
+	check(again_run == run_id && again.payload == WS_PAYLOAD_ANSWER);
+	check(again.seq == probe->seq && again.stream == probe->stream);
+	check(again.answer.rx.origin == probe->answer.rx.origin);
+	check(again.answer.tx.origin == probe->answer.tx.origin);
+	check(again.answer.rx.time.ns == probe->answer.rx.time.ns);
+	check(again.answer.tx.time.ns == probe->answer.tx.time.ns);
+	check(again.answer.rx.time.clock == probe->answer.rx.time.clock);
+	check(again.answer.tx.time.clock == probe->answer.tx.time.clock);
+	check(again.answer.tx_seq == probe->answer.tx_seq);
+	check(again.answer.clock_id == probe->answer.clock_id);
+	check(again.answer.answered == probe->answer.answered);
 }
 
 /* Writes what was parsed into a fresh frame of each carrier and reads it back. */
@@ -67,10 +94,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (ws_probe_parse(frame, len, run_id, port, &probe) == WS_PROBE_OURS) {
 		struct ws_probe other;
 
-		check(probe.payload == WS_PAYLOAD_SHORT || probe.payload == WS_PAYLOAD_FULL);
+		check(strcmp(ws_payload_name(probe.payload), "unknown") != 0);
 		check(probe.payload == WS_PAYLOAD_FULL || probe.intended_ns == 0);
 		check(ws_probe_parse(frame, len, ~run_id, port, &other) == WS_PROBE_FOREIGN);
-		check_again(&probe, run_id, port);
+		if (probe.payload == WS_PAYLOAD_ANSWER) {
+			check_answer_again(&probe, run_id);
+		} else {
+			check_again(&probe, run_id, port);
+		}
 	}
 	free(frame);
 	return 0;
