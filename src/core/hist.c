@@ -74,6 +74,36 @@ void ws_hist_record(struct ws_hist *h, int64_t value)
 	}
 }
 
+/* The factors of the sums are below 2^63 and 2^64, those of the squares 2^126 and 2^64. */
+void ws_hist_record_many(struct ws_hist *h, int64_t value, uint64_t times)
+{
+	__int128 wide = value;
+	u128 square = (u128)(wide * wide), low, high;
+
+	if (times == 0) {
+		return;
+	}
+	h->count += times;
+	h->min = value < h->min ? value : h->min;
+	h->max = value > h->max ? value : h->max;
+	h->sum += wide * times;
+	low = (u128)(uint64_t)square * times;
+	high = (square >> 64) * times + (low >> 64);
+	low = (high << 64) | (uint64_t)low;
+	h->sum_sq_high += (uint64_t)(high >> 64);
+	h->sum_sq_high += __builtin_add_overflow(h->sum_sq, low, &h->sum_sq);
+
+	if (value >= WS_HIST_LOW && value < WS_HIST_HIGH) {
+		h->bins[ws_hist_index(value)] += times;
+	} else if (value < 0) {
+		h->negative += times;
+	} else if (value < WS_HIST_LOW) {
+		h->below_range += times;
+	} else {
+		h->above_range += times;
+	}
+}
+
 void ws_hist_merge(struct ws_hist *h, const struct ws_hist *from)
 {
 	for (size_t i = 0; i < WS_HIST_BINS; i++) {
@@ -107,26 +137,35 @@ static uint64_t nearest_rank(double q, uint64_t count)
 	return (double)rank < exact ? rank + 1 : rank;
 }
 
+bool ws_hist_at_rank(const struct ws_hist *h, uint64_t rank, struct ws_hist_bin *ret)
+{
+	uint64_t seen = h->negative + h->below_range;
+	size_t i;
+
+	if (rank <= seen || rank > h->count - h->above_range) {
+		return false;
+	}
+	for (i = 0; seen + h->bins[i] < rank; i++) {
+		seen += h->bins[i];
+	}
+	*ret = ws_hist_bin(h, i);
+	return true;
+}
+
 bool ws_hist_quantile(const struct ws_hist *h, double q, int64_t *ret)
 {
-	uint64_t rank, seen = h->negative + h->below_range;
-	int64_t value;
-	size_t i;
+	struct ws_hist_bin bin;
+	uint64_t rank;
 
 	if (!(q > 0 && q < 1)) {
 		return false;
 	}
 	rank = nearest_rank(q, h->count);
 	/* ceil(q * count) < count is the same as count >= 1/(1-q), without its rounding. */
-	if (rank >= h->count || rank <= seen || rank > h->count - h->above_range) {
+	if (rank >= h->count || !ws_hist_at_rank(h, rank, &bin)) {
 		return false;
 	}
-
-	for (i = 0; seen + h->bins[i] < rank; i++) {
-		seen += h->bins[i];
-	}
-	value = bin_low(i + 1) - 1;
-	*ret = value < h->max ? value : h->max;
+	*ret = bin.high - 1 < h->max ? bin.high - 1 : h->max;
 	return true;
 }
 
@@ -175,5 +214,35 @@ bool ws_hist_stddev(const struct ws_hist *h, double *ret)
 		((double)around_high * 0x1p128 + (double)around_low - (double)r * (double)r / n) /
 		(n - 1);
 	*ret = variance > 0 ? sqrt(variance) : 0;
+	return true;
+}
+
+/*
+ * The sum of squares is what ws_hist_stddev() takes apart again: m * (sum + r), and what remains
+ * around m. Within these bounds each of the two is below 2^127.
+ */
+bool ws_hist_set_moments(struct ws_hist *h, double mean, double stddev)
+{
+	double n = (double)h->count, whole, around;
+	__int128 sum, m, r;
+
+	if (h->count < 2 || h->count > UINT64_C(1) << 53) {
+		return false;
+	}
+	if (!(mean >= (double)h->min && mean <= (double)h->max) ||
+		!(fabs(mean) <= (double)WS_HIST_HIGH) ||
+		!(stddev >= 0 && stddev <= (double)WS_HIST_HIGH)) {
+		return false;
+	}
+
+	/* The product alone would cost the digits of the fraction. */
+	whole = trunc(mean);
+	sum = (__int128)whole * h->count + (__int128)rint((mean - whole) * n);
+	m = sum / h->count;
+	r = sum % h->count;
+	around = stddev * stddev * (n - 1) + (double)r * (double)r / n;
+	h->sum = sum;
+	h->sum_sq = (u128)(m * (sum + r)) + (u128)around;
+	h->sum_sq_high = 0;
 	return true;
 }
