@@ -19,12 +19,14 @@
 #include "core/hist.h"
 #include "core/match.h"
 #include "core/plan.h"
+#include "core/random.h"
 #include "core/spsc.h"
 
 #define ROUNDS	   9
 #define PACKETS	   1000000
 #define BLOCK_SIZE (256u << 10)
 #define FRAME_LEN  60
+#define VALUES	   (1u << 14)
 
 static volatile uint64_t sink; /* what is computed is used */
 
@@ -176,6 +178,37 @@ static void run_hist(uint64_t n)
 	sink = hist.count;
 }
 
+/* Made before: what is measured is the recording and the reading of 8 bytes. */
+static int64_t latencies[VALUES], all_sizes[VALUES];
+
+static void make_values(void)
+{
+	for (uint64_t i = 0; i < VALUES; i++) {
+		uint64_t bits = ws_random_at(1, 0, i);
+
+		latencies[i] = (int64_t)(2000 + ws_random_exponential(bits) * 10000 / 0x100000000);
+		all_sizes[i] = (int64_t)(1 + (bits >> (28 + bits % 36)));
+	}
+}
+
+static void record_all(const int64_t *values, uint64_t n)
+{
+	for (uint64_t i = 0; i < n; i++) {
+		ws_hist_record(&hist, values[i % VALUES]);
+	}
+	sink = hist.count;
+}
+
+static void run_record(uint64_t n)
+{
+	record_all(latencies, n);
+}
+
+static void run_record_wide(uint64_t n)
+{
+	record_all(all_sizes, n);
+}
+
 static void run_spsc(uint64_t n)
 {
 	struct ws_tx_record record = {0};
@@ -204,6 +237,8 @@ static const struct {
 	{"hand_over", "a record through the ring between the threads", run_spsc},
 	{"match", "both records of a packet to one outcome", run_match},
 	{"histogram", "recording one value (a random number included)", run_hist},
+	{"record", "recording a latency of 2 us and more, exponential", run_record},
+	{"record_wide", "recording a value of any size from 1 ns to 69 s", run_record_wide},
 };
 
 #define STAGES (sizeof(stages) / sizeof(stages[0]))
@@ -252,6 +287,7 @@ int main(int argc, char **argv)
 	}
 	ws_hist_init(&hist);
 	make_block();
+	make_values();
 	for (size_t i = 0; i < STAGES; i++) {
 		if (argc == 3) {
 			if (!strcmp(argv[1], stages[i].name)) {
@@ -263,7 +299,7 @@ int main(int argc, char **argv)
 			printf("%s\"%s_ns\": %.2f", i ? ", " : "{", stages[i].name,
 				measure(stages[i].run));
 		} else {
-			printf("%-10s %7.2f ns  %s\n", stages[i].name, measure(stages[i].run),
+			printf("%-11s %7.2f ns  %s\n", stages[i].name, measure(stages[i].run),
 				stages[i].what);
 		}
 	}
