@@ -8,11 +8,18 @@
  * Round trip: (t4 - t1) - (t3 - t2), the residence time brought to our clock's rate. It needs no common
  * time.
  *
- * The ways: each exchange says that their clock minus ours lies between t3 - t4 and t2 - t1, whatever the
- * ways took. The narrowest of these intervals, over blocks of time and with the rate difference that
- * they show, bound the offset; so forward is known to within that bound, and backward is round trip minus
- * forward. The bound is never less than half of the shortest round trip, unless both clocks are one: then
- * the offset is 0 and the bound that of the stamps.
+ * The ways: whatever they took, their clock minus ours was at most t2 - t1 when theirs showed t2, and at
+ * least t3 - t4 when it showed t3. Such a limit holds at other times too, less sharply: the clocks'
+ * rates differ by what is estimated, give or take the estimate's error, and whatever moved the upper and
+ * the lower limits together around there may have been a clock. Of all limits that reach an exchange, of
+ * what was before it and of at least the block behind it, the sharpest two bound the offset there. Its
+ * middle gives the ways: forward is known to within the bound, and backward is round trip minus forward.
+ *
+ * So the bound goes down to half of what the shortest way forward and the shortest way back take
+ * together, which is at most half of the shortest round trip; no further, unless both clocks are one:
+ * then the offset is 0 and the bound that of the stamps. It is never above half of the exchange's own
+ * round trip and twice the stamps' error (and 3 ns, of rounding), and where the limits contradict each
+ * other it is that. It holds as long as the clocks' rates differ by less than 500 ppm.
  */
 #pragma once
 
@@ -26,39 +33,58 @@ struct ws_exchange {
 
 struct ws_exchange_value {
 	uint64_t seq;
-	int64_t rtt_ns;
-	int64_t residence_ns;
-	bool ways;	       /* the next three are known */
+	int64_t rtt_ns;	      /* forward + backward, exactly */
+	int64_t residence_ns; /* rtt + residence is t4 - t1, exactly */
+	/*
+	 * The next three are known. Not of stamps that contradict each other (received before it was sent, or under way for over an hour), nor
+	 * of those that the exchanges around contradict: the rest does without them.
+	 */
+	bool ways;
 	int64_t forward_ns, backward_ns;
-	int64_t bound_ns;      /* on each of the two: the true value is within +- this, stamps' error included */
-	int64_t t1;	       /* as given */
+	/* On each of the two: the true value is within +- this, stamps' error included. */
+	int64_t bound_ns;
+	int64_t t1; /* as given */
 };
+
+#define WS_TWOWAY_BLOCK_NS  100000000
+#define WS_TWOWAY_BLOCK_MIN 32 /* exchanges; so a block takes longer at low rates */
 
 struct ws_twoway_config {
 	bool same_clock;
 	int64_t stamp_error_ns; /* how far a stamp may be from what it stands for: of a difference of two */
-	int64_t block_ns;	/* 0: 100 ms */
-	/* In order of the exchanges that were given. Called from add (late, as blocks complete) and finish. */
+	int64_t block_ns; /* 0: 100 ms */
+	/*
+	 * In order of the exchanges that were given. Called from add (late, as blocks complete; at once for
+	 * the same clock) and finish.
+	 */
 	void (*sink)(void *arg, const struct ws_exchange_value *v);
 	void *arg;
 };
 
 struct ws_twoway;
-/* 0, -EINVAL or -ENOMEM. Memory grows with the exchanges of two blocks, by doubling; an exchange for which there is
- * none is passed on without ways. */
+/*
+ * 0, -EINVAL (a negative time, more than an hour, no sink) or -ENOMEM. Memory grows with the exchanges of
+ * two blocks, by doubling; when there is none, what is kept is given out early, and nothing is lost.
+ */
 int ws_twoway_new(struct ws_twoway **ret, const struct ws_twoway_config *config);
 void ws_twoway_free(struct ws_twoway *w);
 /* In about the order of t1. */
 void ws_twoway_add(struct ws_twoway *w, const struct ws_exchange *x);
+/* Gives out what is kept. */
 void ws_twoway_finish(struct ws_twoway *w);
 
+/* Complete after finish. Drift and offset are those of the longest time without a step. */
 struct ws_twoway_clocks {
-	bool known;		  /* there was at least one exchange */
-	double drift_ppb;	  /* their clock's rate against ours; 0 for the same clock */
-	double drift_error_ppb;	  /* +-; NaN: unknown, a single block */
-	int64_t offset_ns;	  /* theirs minus ours, in the middle of the run */
-	int64_t offset_error_ns;  /* +- */
-	uint64_t steps;		  /* times that intervals of neighbouring blocks did not meet: a clock was set */
-	int64_t last_step_ns;	  /* by how much, about */
+	bool known;		 /* there was at least one exchange without contradiction */
+	double drift_ppb;	 /* their clock's rate against ours; 0 for the same clock */
+	double drift_error_ppb;	 /* +-; NaN: unknown, a single block */
+	int64_t offset_ns;	 /* theirs minus ours, in the middle of that time */
+	int64_t offset_error_ns; /* +- */
+	/*
+	 * Times that the limits of neighbouring exchanges did not meet, five of them to agree that it was no
+	 * outlier (or three, the last ones of all): a clock was set.
+	 */
+	uint64_t steps;
+	int64_t last_step_ns; /* by how much, about */
 };
 void ws_twoway_clocks(const struct ws_twoway *w, struct ws_twoway_clocks *ret);
