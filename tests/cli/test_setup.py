@@ -58,6 +58,7 @@ SCRIPTS = {
         --version) echo "Debian clang version $CLANG.0.6" ;;
         -print-resource-dir) echo "$STATE" ;;
         esac""",
+    "python3": 'test "$*" != "-c import numpy" || test -e "$STATE/python3-numpy"',
     # Knows packages only after an update, as in a fresh container.
     "apt-cache": """
         test -e "$STATE/lists" || exit 100
