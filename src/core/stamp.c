@@ -231,6 +231,71 @@ int ws_stamp_from_errqueue(
 	return 0;
 }
 
+#define ICMP_DEST_UNREACH   3 /* RFC 792 */
+#define ICMP_FRAGMENTATION  4 /* its code: too large for the way */
+#define ICMPV6_DEST_UNREACH 1 /* RFC 4443 */
+
+bool ws_stamp_errqueue_other(const void *control, size_t len, bool *ret_unreachable)
+{
+	struct control_walk walk = {.data = control, .len = len};
+	struct sock_extended_err err = {0};
+	struct control_item item;
+
+	while (control_next(&walk, &item) > 0) {
+		if (is_extended_err(&item) && control_copy(&item, &err, sizeof(err)) < 0) {
+			return false;
+		}
+	}
+	switch (err.ee_origin) {
+	case SO_EE_ORIGIN_ICMP:
+		*ret_unreachable =
+			err.ee_type == ICMP_DEST_UNREACH && err.ee_code != ICMP_FRAGMENTATION;
+		return true;
+	case SO_EE_ORIGIN_ICMP6:
+		*ret_unreachable = err.ee_type == ICMPV6_DEST_UNREACH;
+		return true;
+	case SO_EE_ORIGIN_LOCAL:
+		*ret_unreachable = false;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* The destination of a packet that a UDP socket received. */
+static int read_pktinfo(const struct control_item *item, struct ws_rx_control *ret)
+{
+	struct in6_pktinfo info6;
+	struct in_pktinfo info;
+	int r;
+
+	if (item->level == SOL_IPV6) {
+		r = control_copy(item, &info6, sizeof(info6));
+		if (r == 0) {
+			ret->dst_version = 6;
+			memcpy(ret->dst, &info6.ipi6_addr, sizeof(info6.ipi6_addr));
+			ret->ifindex = info6.ipi6_ifindex;
+		}
+		return r;
+	}
+	r = control_copy(item, &info, sizeof(info));
+	if (r == 0) {
+		ret->dst_version = 4;
+		memcpy(ret->dst, &info.ipi_addr, sizeof(info.ipi_addr));
+		/* What an answer would have to come from: the same, if it is an address of ours. */
+		ret->dst_broadcast = info.ipi_spec_dst.s_addr != info.ipi_addr.s_addr &&
+				     info.ipi_spec_dst.s_addr && ret->dst[0] >> 4 != 0xe;
+		ret->ifindex = (uint32_t)info.ipi_ifindex;
+	}
+	return r;
+}
+
+static bool is_pktinfo(const struct control_item *item)
+{
+	return (item->level == SOL_IP && item->type == IP_PKTINFO) ||
+	       (item->level == SOL_IPV6 && item->type == IPV6_PKTINFO);
+}
+
 static int read_auxdata(const struct control_item *item, struct ws_rx_control *ret)
 {
 	struct tpacket_auxdata aux;
@@ -271,6 +336,8 @@ int ws_stamp_from_rx_control(
 		} else if (item.level == SOL_SOCKET && item.type == SO_RXQ_OVFL) {
 			damaged = control_copy(&item, &result.drops, sizeof(result.drops));
 			result.has_drops = true;
+		} else if (is_pktinfo(&item)) {
+			damaged = read_pktinfo(&item, &result);
 		}
 		if (damaged < 0) {
 			return damaged;

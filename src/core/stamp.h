@@ -62,6 +62,13 @@ struct ws_tx_control {
 int ws_stamp_from_errqueue(
 	const void *control, size_t len, enum ws_clock hw_clock, struct ws_tx_control *ret);
 
+/*
+ * Whether such a message is no stamp, but tells of an error: an ICMP message that came back to a UDP
+ * socket, or what the kernel itself found. *ret_unreachable is written only then: ICMP said that the
+ * destination cannot be reached (that a packet was too large for the way is something else).
+ */
+bool ws_stamp_errqueue_other(const void *control, size_t len, bool *ret_unreachable);
+
 /* What the control messages of one received packet say. */
 struct ws_rx_control {
 	struct ws_stamp stamp;	      /* hardware if present, else software, else NONE */
@@ -71,6 +78,10 @@ struct ws_rx_control {
 	uint16_t vlan_tci, vlan_tpid; /* 0 without a tag; 0x8100 if the kernel does not say */
 	bool has_drops;		      /* SO_RXQ_OVFL was there */
 	uint32_t drops;		      /* the socket's drops so far: 32 bits, wraps */
+	unsigned dst_version;	      /* IP_PKTINFO (4) or IPV6_PKTINFO (6) was there; 0: neither */
+	uint8_t dst[16];	      /* then the address that the packet came to, in network order */
+	bool dst_broadcast;	      /* an IPv4 broadcast address */
+	uint32_t ifindex;	      /* and where it came in */
 };
 
 /*

@@ -45,6 +45,11 @@ int ws_sys_bind(int fd, const struct sockaddr *addr, socklen_t len)
 	return result(bind(fd, addr, len));
 }
 
+int ws_sys_connect(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	return result(connect(fd, addr, len));
+}
+
 int ws_sys_setsockopt(int fd, int level, int name, const void *value, socklen_t len)
 {
 	return result(setsockopt(fd, level, name, value, len));

@@ -23,6 +23,7 @@ struct ws_sys_caps {
 
 int ws_sys_socket(int domain, int type, int protocol);
 int ws_sys_bind(int fd, const struct sockaddr *addr, socklen_t len);
+int ws_sys_connect(int fd, const struct sockaddr *addr, socklen_t len);
 int ws_sys_setsockopt(int fd, int level, int name, const void *value, socklen_t len);
 int ws_sys_getsockopt(int fd, int level, int name, void *value, socklen_t *len);
 int ws_sys_getsockname(int fd, struct sockaddr *addr, socklen_t *len);

@@ -7,11 +7,13 @@
 extern const struct ws_io_ops ws_io_tpacket3;
 extern const struct ws_io_ops ws_io_tpacket2;
 extern const struct ws_io_ops ws_io_socket;
+extern const struct ws_io_ops ws_io_udp;
 
 const struct ws_io_ops *const ws_io_backends[] = {
 	&ws_io_tpacket3,
 	&ws_io_tpacket2,
 	&ws_io_socket,
+	&ws_io_udp,
 	NULL,
 };
 
@@ -47,11 +49,21 @@ static bool to_be_had_elsewhere(int r)
 
 int ws_io_open(struct ws_io **ret, const struct ws_io_config *config)
 {
-	const struct ws_io_ops *ops;
+	const struct ws_io_ops *ops = NULL;
+	bool named = config->backend && strcmp(config->backend, "auto") != 0;
+	bool routed;
 	int r = -ENOENT;
 
+	if (named) {
+		ops = ws_io_find(config->backend);
+		if (!ops) {
+			return -ENOENT;
+		}
+	}
+	routed = ops && ops->routed;
 	if (!config->dirs || config->dirs & ~(unsigned)(WS_IO_RX | WS_IO_TX) ||
-		config->ifindex < 0 || (config->ifindex == 0 && !config->cooked) ||
+		config->ifindex < 0 || (config->ifindex == 0 && !config->cooked && !routed) ||
+		(!routed && (config->udp_local || config->udp_peer)) ||
 		((config->dirs & WS_IO_RX) == 0 && config->rx_stamps) ||
 		(config->cooked && config->dirs != WS_IO_RX)) {
 		return -EINVAL;
@@ -60,9 +72,8 @@ int ws_io_open(struct ws_io **ret, const struct ws_io_config *config)
 	if (config->qdisc_bypass && (config->launch_clock != WS_CLOCK_NONE || config->max_rate)) {
 		return -EINVAL;
 	}
-	if (config->backend && strcmp(config->backend, "auto") != 0) {
-		ops = ws_io_find(config->backend);
-		return ops ? ops->open(ret, config) : -ENOENT;
+	if (ops) {
+		return ops->open(ret, config);
 	}
 	/* The table is in the order of receiving. Of what ws_io_tx_best() asks most is not known
 	 * here, and `socket` is never far behind. */
@@ -73,6 +84,9 @@ int ws_io_open(struct ws_io **ret, const struct ws_io_config *config)
 		}
 	}
 	for (const struct ws_io_ops *const *o = ws_io_backends; *o; o++) {
+		if ((*o)->routed) {
+			continue;
+		}
 		r = (*o)->open(ret, config);
 		if (!to_be_had_elsewhere(r)) {
 			break;

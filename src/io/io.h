@@ -192,6 +192,8 @@ struct ws_io_stats {
 	uint64_t tx_calls;     /* system calls that sent */
 	uint64_t stamps_received, stamps_missing;
 	uint64_t stamps_stray; /* came after they were given up, or with an unknown key */
+	uint64_t udp_refused;  /* of the `udp` backend: ICMP messages that said that a host, a network or
+				  a port cannot be reached: nobody listens there */
 };
 
 /*
@@ -288,6 +290,8 @@ void ws_io_close(struct ws_io *io);
 struct ws_io_ops {
 	const char *name;
 	const char *summary;
+	bool routed; /* no interface need be named, and `auto` never takes it: it moves no frames of
+			an interface, but datagrams of a socket */
 	int (*open)(struct ws_io **ret, const struct ws_io_config *config);
 	int (*set_filter)(struct ws_io *io, const struct sock_filter *insns, unsigned n);
 	int (*wait)(struct ws_io *io, int64_t deadline_ns);

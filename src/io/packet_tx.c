@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The transmitting half of the AF_PACKET backends, as far as it is the same for every way to hand
+ * The transmitting half of the backends, as far as it is the same for every way to hand
  * frames to the kernel: slots, accounts, keys, and stamps from the error queue
  * (linux/Documentation/networking/timestamping.rst).
  */
@@ -40,11 +40,22 @@ static const struct packet_tx_way *const ways[] = {
 	&packet_tx_ring3,
 };
 
-static int enable_stamps(
-	struct packet_tx *tx, const struct ws_io_config *config, struct ws_io_caps *caps)
+/* Of a buffer that received packets share it is the part that was meant for stamps. */
+static uint64_t stamp_buffer(const struct packet_tx *tx, uint64_t wanted, uint64_t rx_buffer)
 {
-	uint32_t flags =
-		SOF_TIMESTAMPING_SOFTWARE | SOF_TIMESTAMPING_OPT_ID | SOF_TIMESTAMPING_OPT_TSONLY;
+	uint64_t granted;
+
+	wanted = wanted < INT32_MAX ? wanted : INT32_MAX; /* no more is ever granted */
+	rx_buffer = rx_buffer < INT32_MAX ? rx_buffer : INT32_MAX;
+	granted = packet_rcvbuf(tx->fd, wanted + rx_buffer);
+	return granted * wanted / (wanted + rx_buffer);
+}
+
+static int enable_stamps(struct packet_tx *tx, const struct packet_tx_socket *socket,
+	const struct ws_io_config *config, struct ws_io_caps *caps)
+{
+	uint32_t flags = SOF_TIMESTAMPING_SOFTWARE | SOF_TIMESTAMPING_OPT_ID |
+			 SOF_TIMESTAMPING_OPT_TSONLY | socket->rx_flags;
 	unsigned stages = 0;
 	uint64_t bound;
 	int r;
@@ -68,8 +79,9 @@ static int enable_stamps(
 	if (r < 0) {
 		return r;
 	}
-	caps->stamp_buffer = packet_rcvbuf(
-		tx->fd, config->stamp_buffer ? config->stamp_buffer : DEFAULT_STAMP_BUFFER);
+	caps->stamp_buffer =
+		stamp_buffer(tx, config->stamp_buffer ? config->stamp_buffer : DEFAULT_STAMP_BUFFER,
+			socket->rx_buffer);
 	bound = caps->stamp_buffer / (STAMP_TRUESIZE * stages);
 	if (bound < 1) {
 		return -ENOBUFS;
@@ -183,6 +195,49 @@ static const struct packet_tx_way *way_of(const char *backend)
 	return &packet_tx_mmsg;
 }
 
+/* The half, and its socket, of which it is the owner; fd -1: it has none yet. */
+static struct packet_tx *new_tx(const struct packet_tx_way *way, int fd, struct ws_io_caps *caps)
+{
+	struct packet_tx *tx = calloc(1, way->size);
+
+	if (tx) {
+		tx->way = way;
+		tx->caps = caps;
+		tx->fd = fd;
+	}
+	return tx;
+}
+
+/* All but the binding. */
+static int set_up(struct packet_tx *tx, const struct packet_tx_socket *socket,
+	const struct ws_io_config *config, struct ws_io_caps *caps)
+{
+	int r = set_path(tx, config, caps);
+
+	if (r < 0) {
+		return r;
+	}
+	if (config->tx_stages) {
+		r = enable_stamps(tx, socket, config, caps);
+		if (r < 0) {
+			return r;
+		}
+	}
+	tx->batch = config->tx_batch ? config->tx_batch : DEFAULT_BATCH;
+	if (tx->batch > MAX_BATCH) {
+		tx->batch = MAX_BATCH;
+	}
+	return tx->way->open(tx, socket->mtu, socket->frame_max);
+}
+
+static void set_caps(const struct packet_tx *tx, struct ws_io_caps *caps)
+{
+	caps->tx_batch = tx->batch;
+	caps->tx_slots = tx->slots;
+	caps->tx_stages = tx->stages;
+	caps->tx_keys_explicit = tx->keys_explicit;
+}
+
 int packet_tx_open(
 	struct packet_tx **ret, const struct ws_io_config *config, struct ws_io_caps *caps)
 {
@@ -190,42 +245,25 @@ int packet_tx_open(
 		.sll_family = AF_PACKET,
 		.sll_ifindex = config->ifindex,
 	};
-	const struct packet_tx_way *way = way_of(caps->backend);
+	struct packet_tx_socket socket = {.way = way_of(caps->backend)};
 	struct packet_tx *tx;
-	uint32_t mtu, frame_max;
 	int r;
 
-	tx = calloc(1, way->size);
+	tx = new_tx(socket.way, -1, caps);
 	if (!tx) {
 		return -ENOMEM;
 	}
-	tx->way = way;
-	tx->caps = caps;
 	tx->fd = packet_socket();
 	if (tx->fd < 0) {
 		r = tx->fd;
 		goto fail;
 	}
-	r = packet_link(tx->fd, config->ifindex, &mtu);
+	r = packet_link(tx->fd, config->ifindex, &socket.mtu);
 	if (r < 0) {
 		goto fail;
 	}
-	r = set_path(tx, config, caps);
-	if (r < 0) {
-		goto fail;
-	}
-	if (config->tx_stages) {
-		r = enable_stamps(tx, config, caps);
-		if (r < 0) {
-			goto fail;
-		}
-	}
-	tx->batch = config->tx_batch ? config->tx_batch : DEFAULT_BATCH;
-	if (tx->batch > MAX_BATCH) {
-		tx->batch = MAX_BATCH;
-	}
-	frame_max = packet_frame_max(config, mtu);
-	r = way->open(tx, mtu, frame_max);
+	socket.frame_max = packet_frame_max(config, socket.mtu);
+	r = set_up(tx, &socket, config, caps);
 	if (r < 0) {
 		goto fail;
 	}
@@ -234,16 +272,33 @@ int packet_tx_open(
 	if (r < 0) {
 		goto fail;
 	}
-	caps->frame_max = frame_max;
-	caps->tx_batch = tx->batch;
-	caps->tx_slots = tx->slots;
-	caps->tx_stages = tx->stages;
-	caps->tx_keys_explicit = tx->keys_explicit;
+	caps->frame_max = socket.frame_max;
+	set_caps(tx, caps);
 	*ret = tx;
 	return 0;
 fail:
 	packet_tx_close(tx);
 	return r;
+}
+
+int packet_tx_attach(struct packet_tx **ret, const struct packet_tx_socket *socket,
+	const struct ws_io_config *config, struct ws_io_caps *caps)
+{
+	struct packet_tx *tx = new_tx(socket->way, socket->fd, caps);
+	int r;
+
+	if (!tx) {
+		return -ENOMEM;
+	}
+	tx->fd_shared = true;
+	r = set_up(tx, socket, config, caps);
+	if (r < 0) {
+		packet_tx_close(tx);
+		return r;
+	}
+	set_caps(tx, caps);
+	*ret = tx;
+	return 0;
 }
 
 void packet_tx_close(struct packet_tx *tx)
@@ -252,7 +307,7 @@ void packet_tx_close(struct packet_tx *tx)
 		return;
 	}
 	tx->way->close(tx);
-	if (tx->fd >= 0) {
+	if (tx->fd >= 0 && !tx->fd_shared) {
 		ws_sys_close(tx->fd);
 	}
 	ws_txkeys_free(tx->keys);
@@ -279,6 +334,7 @@ void packet_tx_stats(const struct packet_tx *tx, struct ws_io_stats *ret)
 	ret->stamps_received = tx->stats.stamps_received;
 	ret->stamps_missing = tx->stats.stamps_missing;
 	ret->stamps_stray = tx->stats.stamps_stray;
+	ret->udp_refused += tx->stats.udp_refused;
 }
 
 int packet_tx_reserve(struct packet_tx *tx, struct ws_io_slot *slots, unsigned max)
@@ -470,6 +526,10 @@ int packet_tx_submit(struct packet_tx *tx, struct ws_io_tx *frames, unsigned n)
 		case -EINTR:
 			continue;
 		case -EAGAIN:
+			if (tx->way->again_unsure && tx->keys && !tx->keys_explicit &&
+				frames[done].want_stamp) {
+				tx->keys_unsure = true;
+			}
 			tx->stats.tx_again++;
 			return (int)done;
 		case -ENETDOWN:
@@ -538,7 +598,12 @@ int packet_tx_stamps(struct packet_tx *tx, struct ws_io_tx_stamp *stamps, unsign
 		const struct msghdr *m = &tx->stamp_msgs[i].msg_hdr;
 		struct ws_tx_control c;
 		uint64_t cookie;
+		bool unreachable;
 
+		if (ws_stamp_errqueue_other(m->msg_control, m->msg_controllen, &unreachable)) {
+			tx->stats.udp_refused += unreachable;
+			continue;
+		}
 		if (ws_stamp_from_errqueue(m->msg_control, m->msg_controllen, tx->hw_clock, &c) <
 				0 ||
 			!ws_txkeys_take(tx->keys, c.key, c.stage, &cookie)) {

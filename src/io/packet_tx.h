@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Inside the transmitting half of the AF_PACKET backends: what is common (packet_tx.c: slots, keys,
- * stamps, accounts), and the ways to hand frames to the kernel (packet_tx_mmsg.c: sendmmsg;
- * packet_tx_ring.c: PACKET_TX_RING). For these files alone; the others use io/packet.h.
+ * Inside the transmitting half of the backends: what is common (packet_tx.c: slots, keys, stamps,
+ * accounts), and the ways to hand frames to the kernel (packet_tx_mmsg.c: sendmmsg; packet_tx_ring.c:
+ * PACKET_TX_RING; udp_tx.c: sendmmsg of datagrams). For these files alone; the others use io/packet.h.
  *
  * Stamp keys. From Linux 6.13 on, a control message gives a packet its key (SCM_TS_OPT_ID). Before,
  * the kernel counts, and a batch that was cut short does not always say whether the packet that
@@ -32,14 +32,15 @@ struct packet_tx_way;
 struct packet_tx {
 	const struct packet_tx_way *way;
 	int fd;
+	bool fd_shared;		 /* with a receiving half, which closes it */
 	struct ws_io_caps *caps; /* of the instance that this is a half of */
 	enum ws_clock hw_clock;
 	unsigned stages;
 	uint32_t record_flags;
 	bool keys_explicit;
-	bool keys_proven; /* the kernel has taken an explicit key */
-	bool keys_unsure; /* the kernel's count and ours may differ */
-	uint32_t stamp_flags;
+	bool keys_proven;     /* the kernel has taken an explicit key */
+	bool keys_unsure;     /* the kernel's count and ours may differ */
+	uint32_t stamp_flags; /* all SOF_TIMESTAMPING_* of the socket */
 	int64_t stamp_timeout_ns;
 	struct ws_txkeys *keys; /* NULL if no stamps are wanted */
 	bool launch;		/* frames carry launch_ns */
@@ -68,10 +69,12 @@ struct packet_tx_sent {
 struct packet_tx_way {
 	const char *backend; /* whose way it is */
 	size_t size;	     /* of its instance */
+	size_t control_more; /* bytes of control messages besides PACKET_TX_CONTROL_LEN, by sendmmsg */
 	int version;	     /* of the ring */
 	bool control_shared; /* by the frames of a call: one with a stamp or a launch time goes
 				alone */
 	bool refused_stays;  /* the kernel's place is still at the slot of a refused frame */
+	bool again_unsure;   /* where the kernel counts keys, EAGAIN may have used up one */
 	/* The socket is open, but not bound. Sets slots and slot_size. 0 or -errno; close is called
 	 * after that, too. */
 	int (*open)(struct packet_tx *tx, uint32_t mtu, uint32_t frame_max);
@@ -89,6 +92,36 @@ struct packet_tx_way {
 };
 
 extern const struct packet_tx_way packet_tx_mmsg, packet_tx_ring2, packet_tx_ring3;
+
+/* The beginning of the instance of every way by sendmmsg, and what such ways share. Message i is that
+ * of slot i; its iovec begins where the slot does. */
+struct packet_tx_mmsg {
+	struct packet_tx tx;
+	uint8_t *buffers;
+	struct mmsghdr *msgs;
+	struct iovec *iovs;
+	uint8_t *controls;
+	size_t control_len; /* bytes for each */
+};
+
+int packet_tx_mmsg_open(struct packet_tx *tx, uint32_t mtu, uint32_t frame_max);
+void packet_tx_mmsg_close(struct packet_tx *tx);
+unsigned packet_tx_mmsg_slot(
+	const struct packet_tx *tx, uint32_t i, struct ws_io_slot *ret, unsigned n);
+/* Hands over the messages of n slots from the head on. */
+void packet_tx_mmsg_call(struct packet_tx_mmsg *s, unsigned n, struct packet_tx_sent *ret);
+
+/* A socket that the transmitting half of an instance is to use. */
+struct packet_tx_socket {
+	int fd; /* stays the caller's */
+	const struct packet_tx_way *way;
+	uint32_t mtu, frame_max;
+	uint32_t rx_flags;  /* SOF_TIMESTAMPING_* of its receiving half */
+	uint64_t rx_buffer; /* of its receive buffer, for packets; the rest is for stamps */
+};
+/* The same as packet_tx_open(), on a socket that is bound elsewhere. */
+int packet_tx_attach(struct packet_tx **ret, const struct packet_tx_socket *socket,
+	const struct ws_io_config *config, struct ws_io_caps *caps);
 
 /*
  * Writes the control messages for a frame: PACKET_TX_CONTROL_LEN zeroed bytes, aligned to 8.

@@ -7,31 +7,23 @@
 #include "host/sys.h"
 #include "io/packet_tx.h"
 
-struct mmsg_tx {
-	struct packet_tx tx;
-	uint8_t *buffers;
-	struct mmsghdr *msgs;
-	struct iovec *iovs;
-	uint8_t *controls;
-};
-
-static int mmsg_open(struct packet_tx *tx, uint32_t mtu, uint32_t frame_max)
+int packet_tx_mmsg_open(struct packet_tx *tx, uint32_t mtu, uint32_t frame_max)
 {
-	struct mmsg_tx *s = (struct mmsg_tx *)tx;
+	struct packet_tx_mmsg *s = (struct packet_tx_mmsg *)tx;
 
 	(void)mtu;
 	tx->slots = tx->batch;
+	s->control_len = PACKET_TX_CONTROL_LEN + tx->way->control_more;
 	tx->slot_size = (frame_max + 63) & ~63u;
 	s->buffers = aligned_alloc(64, (size_t)tx->slots * tx->slot_size);
 	s->msgs = calloc(tx->slots, sizeof(*s->msgs));
 	s->iovs = calloc(tx->slots, sizeof(*s->iovs));
-	s->controls =
-		aligned_alloc(64, ((size_t)tx->slots * PACKET_TX_CONTROL_LEN + 63) & ~(size_t)63);
+	s->controls = aligned_alloc(64, (tx->slots * s->control_len + 63) & ~(size_t)63);
 	if (!s->buffers || !s->msgs || !s->iovs || !s->controls) {
 		return -ENOMEM;
 	}
 	memset(s->buffers, 0, (size_t)tx->slots * tx->slot_size);
-	memset(s->controls, 0, (size_t)tx->slots * PACKET_TX_CONTROL_LEN);
+	memset(s->controls, 0, tx->slots * s->control_len);
 	for (uint32_t i = 0; i < tx->slots; i++) {
 		s->iovs[i].iov_base = s->buffers + (size_t)i * tx->slot_size;
 		s->msgs[i].msg_hdr.msg_iov = &s->iovs[i];
@@ -40,9 +32,9 @@ static int mmsg_open(struct packet_tx *tx, uint32_t mtu, uint32_t frame_max)
 	return 0;
 }
 
-static void mmsg_close(struct packet_tx *tx)
+void packet_tx_mmsg_close(struct packet_tx *tx)
 {
-	struct mmsg_tx *s = (struct mmsg_tx *)tx;
+	struct packet_tx_mmsg *s = (struct packet_tx_mmsg *)tx;
 
 	free(s->buffers);
 	free(s->msgs);
@@ -50,10 +42,10 @@ static void mmsg_close(struct packet_tx *tx)
 	free(s->controls);
 }
 
-static unsigned mmsg_slot(
+unsigned packet_tx_mmsg_slot(
 	const struct packet_tx *tx, uint32_t i, struct ws_io_slot *ret, unsigned n)
 {
-	const struct mmsg_tx *s = (const struct mmsg_tx *)tx;
+	const struct packet_tx_mmsg *s = (const struct packet_tx_mmsg *)tx;
 	uint8_t *data = s->buffers + (size_t)i * tx->slot_size;
 
 	for (unsigned k = 0; k < n; k++, data += tx->slot_size) {
@@ -63,13 +55,14 @@ static unsigned mmsg_slot(
 }
 
 /* What a frame needs besides its bytes. True if a stamp is to come under that key. */
-static bool put_control(struct mmsg_tx *s, uint32_t i, const struct ws_io_tx *frame, uint32_t key)
+static bool put_control(
+	struct packet_tx_mmsg *s, uint32_t i, const struct ws_io_tx *frame, uint32_t key)
 {
 	struct msghdr *m = &s->msgs[i].msg_hdr;
 	bool stamped = frame->want_stamp && s->tx.keys;
 
 	if (stamped || s->tx.launch) {
-		m->msg_control = s->controls + (size_t)i * PACKET_TX_CONTROL_LEN;
+		m->msg_control = s->controls + i * s->control_len;
 		m->msg_controllen = packet_tx_control(&s->tx, m->msg_control, frame, key);
 	} else if (m->msg_control) {
 		m->msg_control = NULL; /* of the frame that was here before */
@@ -78,19 +71,11 @@ static bool put_control(struct mmsg_tx *s, uint32_t i, const struct ws_io_tx *fr
 	return stamped;
 }
 
-static void mmsg_send(struct packet_tx *tx, const struct ws_io_tx *frames, unsigned n, uint32_t key,
-	struct packet_tx_sent *ret)
+void packet_tx_mmsg_call(struct packet_tx_mmsg *s, unsigned n, struct packet_tx_sent *ret)
 {
-	struct mmsg_tx *s = (struct mmsg_tx *)tx;
-	bool control = tx->keys || tx->launch;
+	struct packet_tx *tx = &s->tx;
 	int r;
 
-	for (unsigned i = 0; i < n; i++) {
-		s->iovs[tx->head + i].iov_len = frames[i].len;
-	}
-	for (unsigned i = 0; control && i < n; i++) {
-		key += put_control(s, tx->head + i, &frames[i], key);
-	}
 	tx->stats.tx_calls++;
 	if (n == 1) {
 		r = (int)ws_sys_sendmsg(tx->fd, &s->msgs[tx->head].msg_hdr, MSG_DONTWAIT);
@@ -105,11 +90,26 @@ static void mmsg_send(struct packet_tx *tx, const struct ws_io_tx *frames, unsig
 	}
 }
 
+static void mmsg_send(struct packet_tx *tx, const struct ws_io_tx *frames, unsigned n, uint32_t key,
+	struct packet_tx_sent *ret)
+{
+	struct packet_tx_mmsg *s = (struct packet_tx_mmsg *)tx;
+	bool control = tx->keys || tx->launch;
+
+	for (unsigned i = 0; i < n; i++) {
+		s->iovs[tx->head + i].iov_len = frames[i].len;
+	}
+	for (unsigned i = 0; control && i < n; i++) {
+		key += put_control(s, tx->head + i, &frames[i], key);
+	}
+	packet_tx_mmsg_call(s, n, ret);
+}
+
 const struct packet_tx_way packet_tx_mmsg = {
 	.backend = "socket",
-	.size = sizeof(struct mmsg_tx),
-	.open = mmsg_open,
-	.close = mmsg_close,
-	.slot = mmsg_slot,
+	.size = sizeof(struct packet_tx_mmsg),
+	.open = packet_tx_mmsg_open,
+	.close = packet_tx_mmsg_close,
+	.slot = packet_tx_mmsg_slot,
 	.send = mmsg_send,
 };
