@@ -103,7 +103,8 @@ static void compare(int ifindex, uint32_t len, bool stamped)
 	struct subject subjects[MAX_BACKENDS];
 	size_t n = 0, base = 0;
 
-	for (size_t i = 0; ws_io_backends[i] && n < MAX_BACKENDS; i++) {
+	for (size_t i = 0; ws_io_backends[i] && !ws_io_backends[i]->routed && n < MAX_BACKENDS;
+		i++) {
 		struct ws_io_config config = {
 			.backend = ws_io_backends[i]->name,
 			.dirs = WS_IO_TX,

@@ -195,7 +195,8 @@ static void compare(int ifindex, uint32_t len, struct stamps stamps)
 	for (unsigned bypass = 2; bypass-- > 0;) {
 		n += open_subject(&subjects[n], ifindex, NULL, bypass, len, stamped);
 	}
-	for (size_t i = 0; ws_io_backends[i] && n + 2 <= MAX_SUBJECTS; i++) {
+	for (size_t i = 0; ws_io_backends[i] && !ws_io_backends[i]->routed && n + 2 <= MAX_SUBJECTS;
+		i++) {
 		for (unsigned bypass = 2; bypass-- > 0;) {
 			n += open_subject(&subjects[n], ifindex, ws_io_backends[i]->name, bypass,
 				len, stamped);
