@@ -24,7 +24,25 @@ int ws_set_csv(FILE *out, const struct ws_report_set *set);
 /* HdrHistogram's percentile text of one series. */
 int ws_series_hgrm(FILE *out, const struct ws_series *s);
 
-/* A comparison of two series of about one rate: a difference for each percentile, and a sentence. */
+/* What there is to say of a series in words, besides its figures. */
+enum ws_tone { WS_TONE_PLAIN, WS_TONE_CAUTION, WS_TONE_BAD };
+struct ws_verdict {
+	enum ws_tone tone;
+	const char *label; /* one word: "loss", "limit", "stages", ... */
+	char text[800];
+};
+/* Calls say for each, the most important first; v lasts as long as the call. */
+void ws_series_verdicts(
+	const struct ws_series *s, void (*say)(void *arg, const struct ws_verdict *v), void *arg);
+/* The same of a document: its note, and its warnings. */
+void ws_rundoc_verdicts(
+	const struct ws_rundoc *d, void (*say)(void *arg, const struct ws_verdict *v), void *arg);
+
+/*
+ * A comparison of two series of about one rate: a difference for each percentile, and a sentence. The percentiles
+ * are those of which both have a confidence interval; a difference counts if the interval (95 %) excludes 0, and it
+ * is greater than what the stamps' errors of both could make.
+ */
 #define WS_COMPARED 6
 struct ws_comparison {
 	const struct ws_series *a, *b;
@@ -36,9 +54,24 @@ struct ws_comparison {
 		int64_t bound_ns; /* the stamps' errors of both; -1: unknown */
 		int verdict;	  /* -1: b is faster, 1: b is slower, 0: not distinguishable */
 	} row[WS_COMPARED];
-	char sentence[400];
+	char sentence[800]; /* names both by their documents' names */
+	char warning[320];  /* of differences within the stamps' errors, or of unknown errors; empty: none */
 };
 void ws_comparison_make(struct ws_comparison *ret, const struct ws_series *a, const struct ws_series *b);
+
+/* The set's first document against its second: pairs of equal requested rates; of documents with one series each, these. */
+struct ws_comparisons {
+	unsigned count, faster, slower; /* pairs; percentiles of all pairs in which b is so */
+	struct ws_comparison *pair;
+	/* Of all together: as for one percentile, but with one chance in 20 for all pairs and percentiles of being
+	 * wrong somewhere. Faster and slower at once is 0. */
+	int verdict;
+	char sentence[640];
+	char alone[640]; /* which series have no partner, a sentence; empty: none */
+};
+/* 0, -ENOMEM. With fewer than two documents there are no pairs, and the sentence says so. */
+int ws_comparisons_new(struct ws_comparisons **ret, const struct ws_report_set *set);
+void ws_comparisons_free(struct ws_comparisons *c); /* accepts NULL */
 
 /* Plots, through gnuplot. */
 enum ws_figure {

@@ -25,7 +25,14 @@ enum ws_rundoc_kind {
 	WS_RUNDOC_IMPORT, /* histogram.csv, .hgrm */
 };
 
-/* One rate of one document. What is not known: NaN, UINT64_MAX, NULL, -1. */
+/* The name as JSON has it: "latency", "two-way", "sender", "receiver", "reflector", "load", "capture", "import". */
+const char *ws_rundoc_kind_name(enum ws_rundoc_kind kind);
+
+/* A document can hold no more than this many rates, and no more text than this. */
+#define WS_RUNDOC_SERIES 512
+#define WS_RUNDOC_BYTES	 (UINT64_C(256) << 20)
+
+/* One rate of one document; of a capture, one interface. What is not known: NaN, UINT64_MAX, NULL, -1. */
 struct ws_series {
 	const struct ws_rundoc *doc;
 	const json_t *json; /* the run's object, borrowed; NULL of imports */
@@ -38,7 +45,7 @@ struct ws_series {
 	int64_t error_bound_ns; /* of each latency; -1: unknown */
 	struct ws_hist *latency;  /* one way; of a two-way run the exact round trip; NULL: none */
 	struct ws_hist *forward, *backward; /* of a two-way run; NULL: none */
-	int64_t forward_bound_ns;
+	int64_t forward_bound_ns; /* of each of these; -1: unknown */
 	struct ws_hist *gaps;	   /* NULL: none */
 	int64_t intended_gap_ns;   /* -1: none */
 	struct ws_timeline *timeline; /* NULL: none */
@@ -56,21 +63,21 @@ struct ws_rundoc {
 	char note[320];	/* something a reader should know (packets.npy ends early, ...); empty: nothing */
 };
 
-/*
- * path: a directory with run.json, or a file. 0, or -errno with a sentence in why that begins with the path and
- * says what to do: nothing there, no JSON, JSON that ends early, another format or a newer one, a document that
- * lacks what it must have.
- */
-int ws_rundoc_read(struct ws_rundoc **ret, const char *path, char *why, size_t why_size);
-void ws_rundoc_free(struct ws_rundoc *d);
-/* Makes the labels of all series of these documents short and unique: the rate, and before it the name where there are
- * several documents. */
-void ws_rundoc_label(struct ws_rundoc *const *docs, unsigned count);
+/* Adds a sentence to the note, printf-like; one that is there already, or has no room, is not added. */
+void ws_rundoc_note(struct ws_rundoc *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /*
- * latency --one-way and reflect --receive-only, matched by run id and sequence: a document of kind LATENCY, with
- * the bound that the two hosts' clocks allow (the same clock: the stamps'; else the sum of what both
- * kernels said of their synchronisation; unknown where one is not synchronised). sender and receiver are
- * directories with run.json and packets.npy.
+ * path: a directory with run.json, a file, or "-" for standard input. 0, or -errno with a sentence in why that begins
+ * with the path and says what to do: nothing there, no JSON, JSON that ends early, another format or a newer one, a
+ * document that lacks what it must have. What is missing or odd, but not needed, is told in the note.
  */
-int ws_rundoc_join(struct ws_rundoc **ret, const char *sender, const char *receiver, char *why, size_t why_size);
+int ws_rundoc_read(struct ws_rundoc **ret, const char *path, char *why, size_t why_size);
+/* The same of a text that is in memory: path is only what it is called. */
+int ws_rundoc_parse(struct ws_rundoc **ret, const char *path, const char *text, size_t len, char *why,
+	size_t why_size);
+/* The same of a document that was made here. The reference is taken, whatever happens. */
+int ws_rundoc_of_json(struct ws_rundoc **ret, const char *path, json_t *json, char *why, size_t why_size);
+void ws_rundoc_free(struct ws_rundoc *d); /* accepts NULL */
+/* Makes the names of these documents unique, and the labels of all their series short and unique: the rate, and
+ * before it the name where there are several documents. */
+void ws_rundoc_label(struct ws_rundoc *const *docs, unsigned count);
