@@ -90,7 +90,7 @@ enum ws_figure_format { WS_FORMAT_SVG, WS_FORMAT_PNG, WS_FORMAT_PDF };
 /* True if the set has anything to draw in this figure. */
 bool ws_figure_possible(enum ws_figure f, const struct ws_report_set *set);
 /* The complete gnuplot script with its data inline, which writes to path (or stdout for NULL). Pure: the golden tests
- * compare it. dark: for HTML's dark mode; format SVG. 0, -EIO, -ENOMEM. */
+ * compare it. dark: for HTML's dark mode; format SVG. 0, -EIO, -ENOMEM; -ENODATA: not possible. */
 int ws_figure_script(FILE *out, enum ws_figure f, const struct ws_report_set *set,
 	enum ws_figure_format format, bool dark, const char *path);
 /* Runs gnuplot. 0; -ENOENT: there is none (why says what to install); -EIO: it failed, why has its own last line. *ret: the bytes of the picture, to be freed. */
