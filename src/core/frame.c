@@ -433,49 +433,75 @@ static bool find_udp(uint16_t ethertype, const uint8_t *ip, uint32_t len, uint16
 	}
 }
 
-enum ws_probe_class ws_probe_parse(
-	const uint8_t *data, uint32_t len, uint32_t run_id, uint16_t dst_port, struct ws_probe *ret)
+/* The payload of a frame, by ethertype or port. */
+static bool find_probe(
+	const uint8_t *data, uint32_t len, uint16_t dst_port, struct probe_bytes *ret)
 {
 	uint32_t off = 2 * ETH_ADDR_LEN;
-	struct probe_bytes probe;
-	enum ws_payload payload;
-	struct ws_probe read;
 	uint16_t ethertype;
 
 	for (unsigned tags = 0;; tags++) {
 		if (len < off + 2) {
-			return WS_PROBE_FOREIGN;
+			return false;
 		}
 		ethertype = get_be16(data + off);
 		if (ethertype != ETHERTYPE_VLAN && ethertype != ETHERTYPE_QINQ) {
 			break;
 		}
 		if (tags == VLAN_TAGS_MAX) {
-			return WS_PROBE_FOREIGN;
+			return false;
 		}
 		off += VLAN_TAG_LEN;
 	}
 	off += 2;
-
 	if (ethertype == WS_ETHERTYPE_PROBE) {
-		probe = (struct probe_bytes){.data = data + off, .len = len - off};
-	} else if (!find_udp(ethertype, data + off, len - off, dst_port, &probe)) {
-		return WS_PROBE_FOREIGN;
+		*ret = (struct probe_bytes){.data = data + off, .len = len - off};
+		return true;
 	}
+	return find_udp(ethertype, data + off, len - off, dst_port, ret);
+}
+
+/* False: malformed, with at least a run id. */
+static bool read_probe(const struct probe_bytes *probe, struct ws_probe *ret)
+{
+	enum ws_payload payload = probe->data[PROBE_KIND_OFF] & 0xf;
+
+	return !probe->cut && probe->data[PROBE_KIND_OFF] >> 4 == WS_PROBE_VERSION &&
+	       payload_len(payload) != 0 && probe->len >= payload_len(payload) &&
+	       read_payload(probe->data, payload, ret);
+}
+
+enum ws_probe_class ws_probe_parse(
+	const uint8_t *data, uint32_t len, uint32_t run_id, uint16_t dst_port, struct ws_probe *ret)
+{
+	struct probe_bytes probe;
+	struct ws_probe read;
 
 	/* Without a whole run id nobody can say whose it is. */
-	if (probe.len < PROBE_STREAM_OFF || probe.data[0] != PROBE_MAGIC ||
-		get_be32(probe.data + PROBE_RUN_OFF) != run_id) {
+	if (!find_probe(data, len, dst_port, &probe) || probe.len < PROBE_STREAM_OFF ||
+		probe.data[0] != PROBE_MAGIC || get_be32(probe.data + PROBE_RUN_OFF) != run_id) {
 		return WS_PROBE_FOREIGN;
 	}
-	payload = probe.data[PROBE_KIND_OFF] & 0xf;
-	if (probe.cut || probe.data[PROBE_KIND_OFF] >> 4 != WS_PROBE_VERSION ||
-		payload_len(payload) == 0 || probe.len < payload_len(payload) ||
-		!read_payload(probe.data, payload, &read)) {
+	if (!read_probe(&probe, &read)) {
 		return WS_PROBE_MALFORMED;
 	}
 	*ret = read;
 	return WS_PROBE_OURS;
+}
+
+bool ws_probe_any(const uint8_t *data, uint32_t len, uint16_t dst_port, uint32_t *ret_run_id,
+	struct ws_probe *ret)
+{
+	struct probe_bytes probe;
+	struct ws_probe read;
+
+	if (!find_probe(data, len, dst_port, &probe) || probe.len < PROBE_STREAM_OFF ||
+		probe.data[0] != PROBE_MAGIC || !read_probe(&probe, &read)) {
+		return false;
+	}
+	*ret_run_id = get_be32(probe.data + PROBE_RUN_OFF);
+	*ret = read;
+	return true;
 }
 
 bool ws_probe_look(const uint8_t *payload, uint32_t len, uint32_t *ret_run_id, struct ws_probe *ret)

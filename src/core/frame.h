@@ -123,6 +123,10 @@ struct ws_probe {
 enum ws_probe_class ws_probe_parse(const uint8_t *data, uint32_t len, uint32_t run_id,
 	uint16_t dst_port, struct ws_probe *ret);
 
+/* The same for a probe of anybody's run: true, and whose, if it is a whole and right one. */
+bool ws_probe_any(const uint8_t *data, uint32_t len, uint16_t dst_port, uint32_t *ret_run_id,
+	struct ws_probe *ret);
+
 /*
  * Whether a payload, which is what follows the UDP header or the ethertype, is a probe of anybody's
  * run. Of one that is cut off only the first 16 bytes have to be there, and are told; the CRC of a whole

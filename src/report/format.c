@@ -287,7 +287,7 @@ char *ws_format_stamps(char *buf, size_t size, const struct ws_run_result *run)
 
 char *ws_format_stage(char *buf, size_t size, enum ws_instant from, enum ws_instant to)
 {
-	static const char *const words[WS_INSTANTS] = {
+	static const char *const instants[WS_INSTANTS] = {
 		[WS_INSTANT_INTENDED] = "intended",
 		[WS_INSTANT_APP_TX] = "send call",
 		[WS_INSTANT_SCHED] = "queue",
@@ -298,7 +298,7 @@ char *ws_format_stage(char *buf, size_t size, enum ws_instant from, enum ws_inst
 		[WS_INSTANT_APP_RX] = "program",
 	};
 
-	snprintf(buf, size, "%s to %s", words[from], words[to]);
+	snprintf(buf, size, "%s to %s", instants[from], instants[to]);
 	return buf;
 }
 

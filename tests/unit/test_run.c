@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/frame.h"
 #include "fake/io_fake.h"
 #include "fake/sys_fake.h"
 #include "run/receiver.h"
@@ -33,6 +34,7 @@ struct bench {
 	struct ws_run_result *result;
 	struct ws_plan plan;
 	struct ws_frame_template frame;
+	struct ws_frame_source source;
 	int64_t start_ns;
 };
 
@@ -61,6 +63,14 @@ static const struct wants usual = {
 	.rx = WS_ORIGIN_SOFTWARE,
 	.stamp_timeout_ns = 2000000,
 };
+
+static uint32_t write_frame(const void *arg, uint8_t *buf, uint64_t n)
+{
+	const struct ws_frame_template *frame = arg;
+
+	ws_frame_write(frame, buf, n, 0);
+	return frame->len;
+}
 
 static struct bench *setup(const struct wants *w)
 {
@@ -100,6 +110,8 @@ static struct bench *setup(const struct wants *w)
 	assert_int_equal(io_fake_ops.open(&b->tx, &tx), 0);
 	assert_int_equal(io_fake_ops.open(&b->rx, &rx), 0);
 	assert_int_equal(ws_frame_template_init(&b->frame, &spec), 0);
+	b->source = (struct ws_frame_source){
+		.write = write_frame, .arg = &b->frame, .len_max = b->frame.len};
 	if (w->pps) {
 		assert_int_equal(
 			ws_plan_init_cbr(&b->plan, (struct ws_ratio){w->pps, 1}, w->count, 0), 0);
@@ -131,7 +143,7 @@ static struct bench *setup(const struct wants *w)
 				 &(struct ws_sender_config){
 					 .io = b->tx,
 					 .plan = &b->plan,
-					 .frame = &b->frame,
+					 .source = &b->source,
 					 .records = b->records,
 					 .shared = &b->shared,
 					 .capacity = w->capacity,
@@ -139,6 +151,8 @@ static struct bench *setup(const struct wants *w)
 					 .stop_ns = w->overtime_ns ? b->start_ns + w->overtime_ns
 								   : INT64_MAX,
 					 .kernel_stamps = w->tx != WS_ORIGIN_USER,
+					 .stages = tx.tx_stages,
+					 .stage = WS_STAGE_DRIVER,
 					 .pace = ws_pace_default,
 				 }),
 		0);
