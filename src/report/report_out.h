@@ -4,8 +4,8 @@
 
 #include <stdio.h>
 
-#include "report/rundoc.h"
 #include "report/report.h"
+#include "report/rundoc.h"
 
 /* All series of all documents, in order. */
 struct ws_report_set {
@@ -55,9 +55,11 @@ struct ws_comparison {
 		int verdict;	  /* -1: b is faster, 1: b is slower, 0: not distinguishable */
 	} row[WS_COMPARED];
 	char sentence[800]; /* names both by their documents' names */
-	char warning[320];  /* of differences within the stamps' errors, or of unknown errors; empty: none */
+	char warning
+		[320]; /* of differences within the stamps' errors, or of unknown errors; empty: none */
 };
-void ws_comparison_make(struct ws_comparison *ret, const struct ws_series *a, const struct ws_series *b);
+void ws_comparison_make(
+	struct ws_comparison *ret, const struct ws_series *a, const struct ws_series *b);
 
 /* The set's first document against its second: pairs of equal requested rates; of documents with one series each, these. */
 struct ws_comparisons {
@@ -84,7 +86,8 @@ enum ws_figure {
 	WS_FIGURE_WATERFALL,
 	WS_FIGURES,
 };
-const char *ws_figure_name(enum ws_figure f); /* "histogram", "cdf", "tail", "time", "rates", "gaps", "waterfall" */
+const char *ws_figure_name(
+	enum ws_figure f); /* "histogram", "cdf", "tail", "time", "rates", "gaps", "waterfall" */
 enum ws_figure_format { WS_FORMAT_SVG, WS_FORMAT_PNG, WS_FORMAT_PDF };
 
 /* True if the set has anything to draw in this figure. */

@@ -39,32 +39,35 @@ struct ws_series {
 	char label[96];	    /* short, unique in the report: "10kpps", "before 10kpps" */
 	char rate[64];	    /* as asked for */
 	double requested_pps, accepted_pps;
-	uint64_t planned, sent, received, matched, lost, duplicated, reordered, late_arrivals, unstamped;
+	uint64_t planned, sent, received, matched, lost, duplicated, reordered, late_arrivals,
+		unstamped;
 	bool balanced, complete;
 	int64_t elapsed_ns;
-	int64_t error_bound_ns; /* of each latency; -1: unknown */
-	struct ws_hist *latency;  /* one way; of a two-way run the exact round trip; NULL: none */
+	int64_t error_bound_ns;	 /* of each latency; -1: unknown */
+	struct ws_hist *latency; /* one way; of a two-way run the exact round trip; NULL: none */
 	struct ws_hist *forward, *backward; /* of a two-way run; NULL: none */
-	int64_t forward_bound_ns; /* of each of these; -1: unknown */
-	struct ws_hist *gaps;	   /* NULL: none */
-	int64_t intended_gap_ns;   /* -1: none */
-	struct ws_timeline *timeline; /* NULL: none */
+	int64_t forward_bound_ns;	    /* of each of these; -1: unknown */
+	struct ws_hist *gaps;		    /* NULL: none */
+	int64_t intended_gap_ns;	    /* -1: none */
+	struct ws_timeline *timeline;	    /* NULL: none */
 	unsigned loss_count;
 	struct ws_loss *losses;
 };
 
 struct ws_rundoc {
-	char *path;	/* as it was given */
-	char name[64];	/* short: the directory's or file's own name, without run.json */
+	char *path;    /* as it was given */
+	char name[64]; /* short: the directory's or file's own name, without run.json */
 	enum ws_rundoc_kind kind;
-	json_t *json;	/* NULL of imports */
+	json_t *json; /* NULL of imports */
 	unsigned count;
 	struct ws_series *series;
-	char note[320];	/* something a reader should know (packets.npy ends early, ...); empty: nothing */
+	char note
+		[320]; /* something a reader should know (packets.npy ends early, ...); empty: nothing */
 };
 
 /* Adds a sentence to the note, printf-like; one that is there already, or has no room, is not added. */
-void ws_rundoc_note(struct ws_rundoc *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void ws_rundoc_note(struct ws_rundoc *d, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 /*
  * path: a directory with run.json, a file, or "-" for standard input. 0, or -errno with a sentence in why that begins
@@ -73,10 +76,11 @@ void ws_rundoc_note(struct ws_rundoc *d, const char *format, ...) __attribute__(
  */
 int ws_rundoc_read(struct ws_rundoc **ret, const char *path, char *why, size_t why_size);
 /* The same of a text that is in memory: path is only what it is called. */
-int ws_rundoc_parse(struct ws_rundoc **ret, const char *path, const char *text, size_t len, char *why,
-	size_t why_size);
+int ws_rundoc_parse(struct ws_rundoc **ret, const char *path, const char *text, size_t len,
+	char *why, size_t why_size);
 /* The same of a document that was made here. The reference is taken, whatever happens. */
-int ws_rundoc_of_json(struct ws_rundoc **ret, const char *path, json_t *json, char *why, size_t why_size);
+int ws_rundoc_of_json(
+	struct ws_rundoc **ret, const char *path, json_t *json, char *why, size_t why_size);
 void ws_rundoc_free(struct ws_rundoc *d); /* accepts NULL */
 /* Makes the names of these documents unique, and the labels of all their series short and unique: the rate, and
  * before it the name where there are several documents. */

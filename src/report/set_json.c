@@ -3,51 +3,12 @@
 #include <math.h>
 #include <string.h>
 
-#include "report/jsondoc.h"
+#include "report/docsum.h"
 #include "report/set_own.h"
-
-#define LEVEL 0.95
-
-static const struct ws_doc_quantile quantiles[] = {{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99},
-	{"p99.9", 0.999}, {"p99.99", 0.9999}, {"p99.999", 0.99999}, {NULL, 0}};
 
 static json_t *time_known(int64_t ns)
 {
 	return ns >= 0 ? ws_doc_integer(ns) : json_null();
-}
-
-static json_t *interval(struct ws_doc *d, bool known, int64_t low, int64_t high)
-{
-	json_t *list;
-
-	if (!known) {
-		return json_null();
-	}
-	list = json_array();
-	ws_doc_add(d, list, ws_doc_integer(low));
-	ws_doc_add(d, list, ws_doc_integer(high));
-	return list;
-}
-
-static json_t *summary(struct ws_doc *d, const struct ws_hist *h, int64_t bound)
-{
-	json_t *o, *confidence;
-	int64_t low = 0, high = 0;
-	size_t i;
-
-	if (!h) {
-		return json_null();
-	}
-	o = ws_doc_summary(d, h, true, quantiles);
-	confidence = json_object();
-	for (i = 0; quantiles[i].name; i++) {
-		bool known = ws_hist_quantile_interval(h, quantiles[i].q, LEVEL, &low, &high);
-
-		ws_doc_put(d, confidence, quantiles[i].name, interval(d, known, low, high));
-	}
-	ws_doc_put(d, o, "error_bound", time_known(bound));
-	ws_doc_put(d, o, "confidence", confidence);
-	return o;
 }
 
 struct listing {
@@ -126,11 +87,11 @@ static json_t *series(struct ws_doc *d, const struct ws_report_set *set, const s
 	ws_doc_put(d, o, "complete", json_boolean(s->complete));
 	ws_doc_put(d, o, "balanced", json_boolean(s->balanced));
 	ws_doc_put(d, o, "elapsed_ns", time_known(s->elapsed_ns));
-	ws_doc_put(d, o, "latency_ns", summary(d, s->latency, s->error_bound_ns));
-	ws_doc_put(d, o, "forward_ns", summary(d, s->forward, s->forward_bound_ns));
-	ws_doc_put(d, o, "backward_ns", summary(d, s->backward, s->forward_bound_ns));
+	ws_doc_put(d, o, "latency_ns", ws_doc_latency(d, s->latency, s->error_bound_ns));
+	ws_doc_put(d, o, "forward_ns", ws_doc_latency(d, s->forward, s->forward_bound_ns));
+	ws_doc_put(d, o, "backward_ns", ws_doc_latency(d, s->backward, s->forward_bound_ns));
 	ws_doc_put(d, o, "intended_gap_ns", time_known(s->intended_gap_ns));
-	ws_doc_put(d, o, "gaps_ns", summary(d, s->gaps, -1));
+	ws_doc_put(d, o, "gaps_ns", ws_doc_latency(d, s->gaps, -1));
 	ws_series_verdicts(s, list_verdict, (void *)(uintptr_t)&verdicts);
 	ws_doc_put(d, o, "verdicts", verdicts.list);
 	return o;
@@ -153,7 +114,7 @@ static json_t *pair(struct ws_doc *d, const struct ws_comparison *c)
 		ws_doc_put(d, row, "a", ws_doc_integer(x->a));
 		ws_doc_put(d, row, "b", ws_doc_integer(x->b));
 		ws_doc_put(d, row, "difference", ws_doc_integer(x->difference));
-		ws_doc_put(d, row, "confidence", interval(d, true, x->low, x->high));
+		ws_doc_put(d, row, "confidence", ws_doc_interval(d, true, x->low, x->high));
 		ws_doc_put(d, row, "error_bound", time_known(c->row[i].bound_ns));
 		ws_doc_put(d, row, "verdict", ws_doc_string(verdict_name(c->row[i].verdict)));
 		ws_doc_put(d, rows, c->row[i].name, row);

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "study/study.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -20,7 +22,9 @@ void ws_study_packets(struct ws_rundoc *d)
 		return;
 	}
 	if (dropped > 0 && dropped != UINT64_MAX) {
-		ws_rundoc_note(d, WS_STUDY_PACKETS " lacks %" PRIu64 " packets, for which there was no memory",
+		ws_rundoc_note(d,
+			WS_STUDY_PACKETS " lacks %" PRIu64
+					 " packets, for which there was no memory",
 			dropped);
 	}
 	dir = ws_study_dir(d->path);
@@ -35,8 +39,9 @@ void ws_study_packets(struct ws_rundoc *d)
 	}
 	if (rows != UINT64_MAX && reader.rows < rows) {
 		ws_rundoc_note(d,
-			WS_STUDY_PACKETS " ends early: %" PRIu64 " of %" PRIu64
-					 " packets are in it (the run was killed, or the disk was full)",
+			WS_STUDY_PACKETS
+			" ends early: %" PRIu64 " of %" PRIu64
+			" packets are in it (the run was killed, or the disk was full)",
 			reader.rows, rows);
 	} else if (rows != UINT64_MAX && reader.rows > rows) {
 		ws_rundoc_note(d,

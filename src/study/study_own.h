@@ -19,8 +19,14 @@ struct ws_end {
 	struct ws_rundoc *doc;
 	struct ws_packets_reader packets;
 	bool open;
-	bool tidy; /* the rows are in order of (run, seq) */
+	uint64_t *
+		order; /* numbers of the rows in order of (run, seq); NULL: they are in this order already */
 };
+/* The i-th row in order of (run, seq). */
+void ws_end_get(const struct ws_end *e, uint64_t i, struct ws_packet_row *ret);
+/* Opens the list and finds out its order. 0, or -errno and why. */
+int ws_end_open(struct ws_end *e, char *why, size_t why_size);
+void ws_end_close(struct ws_end *e); /* frees the document, too */
 
 /* Which columns' difference is the latency of a run. */
 struct ws_join_way {
@@ -34,23 +40,26 @@ struct ws_joined {
 	bool has_way;
 	struct ws_join_way way;
 	uint64_t sent, rows; /* rows: of these, in the sender's list */
-	uint64_t received, matched, unstamped_tx, unstamped_rx, unstamped_both, lost, duplicated, foreign;
+	uint64_t received, matched, unstamped_tx, unstamped_rx, unstamped_both, lost, duplicated,
+		foreign;
 	bool balanced;
 	struct ws_hist latency;
-	struct ws_hist above_least; /* the same latencies, the least of them being 1 ns: what an offset of clocks leaves alone */
+	struct ws_hist
+		above_least; /* the same latencies, the least of them being 1 ns: what an offset of clocks leaves alone */
 	struct ws_losses losses;
 	struct ws_reordering reordering;
 	struct ws_jitter jitter;
 	struct ws_timeline timeline;
+	bool any_latency;
+	int64_t least; /* latency */
 	/* Stages between instants that one host took by one clock. */
 	struct ws_hist stage[WS_INSTANTS];
 	enum ws_instant stage_from[WS_INSTANTS], stage_to[WS_INSTANTS];
 	unsigned stages;
 };
 
-/* Fills in *j, of which the first two members are given. 0, -ENOMEM, -EBADMSG and why. */
-int ws_join_rows(struct ws_joined *j, const struct ws_end *sender, const struct ws_end *receiver,
-	char *why, size_t why_size);
+/* Fills in *j, of which the first two members are given and all else is 0. 0, -ENOMEM. */
+int ws_join_rows(struct ws_joined *j, const struct ws_end *sender, const struct ws_end *receiver);
 /* The clock of a column, as the document names it; NULL: unknown. */
 const char *ws_join_clock(const struct ws_end *end, enum ws_instant column);
 /* True if both ends are one machine since one boot: then they have the same clocks. */

@@ -44,6 +44,7 @@ INCLUDES = {
     "report": ["core/", "report/"],
     "run": ["core/", "file/", "host/", "io/", "run/", "report/result.h",
             "report/capture_result.h", "report/load_result.h"],
+    "study": ["core/", "file/", "report/", "study/"],
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.M)
 
@@ -133,6 +134,8 @@ def main():
         check_equal(wrong_includes("io", '#include "host/nic.h"'), ["host/nic.h"], "io, host")
         check_equal(wrong_includes("file", '#include "host/sys.h"'), ["host/sys.h"], "file, host")
         check_equal(wrong_includes("run", '#include "report/report.h"'), ["report/report.h"], "run")
+        check_equal(wrong_includes("report", '#include "file/sink.h"'), ["file/sink.h"], "report")
+        check_equal(wrong_includes("study", '#include "host/sys.h"'), ["host/sys.h"], "study")
 
     tap.case("the core calls nothing but memory, strings and arithmetic", core_is_pure)
     tap.case("the same check finds the system calls of the seam", system_calls_are_found)
