@@ -104,7 +104,8 @@ static int take_direction(void *p, const char *arg, char *why, size_t why_size)
 
 static int take_io(void *p, const char *arg, char *why, size_t why_size)
 {
-	return ws_take_backend(&((struct ws_capture_options *)p)->backend, arg, why, why_size);
+	return ws_take_frame_backend(
+		&((struct ws_capture_options *)p)->backend, arg, why, why_size);
 }
 
 static int take_bytes(uint64_t *ret, const char *arg, char *why, size_t why_size)

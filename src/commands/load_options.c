@@ -127,7 +127,7 @@ static int take_speed(void *p, const char *arg, char *why, size_t why_size)
 
 int ws_load_take_io(void *p, const char *arg, char *why, size_t why_size)
 {
-	return ws_take_backend(&options_of(p)->backend, arg, why, why_size);
+	return ws_take_frame_backend(&options_of(p)->backend, arg, why, why_size);
 }
 
 /* The index of a name, -1 if it is none of them. */

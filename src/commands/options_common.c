@@ -58,8 +58,9 @@ int ws_take_count(uint64_t *ret, const char *arg, char *why, size_t why_size)
 	}
 }
 
-int ws_take_backend(const char **ret, const char *arg, char *why, size_t why_size)
+static int take_backend(const char **ret, const char *arg, bool routed, char *why, size_t why_size)
 {
+	const struct ws_io_ops *ops = ws_io_find(arg);
 	char names[128] = "auto";
 	size_t len = strlen(names);
 
@@ -67,14 +68,30 @@ int ws_take_backend(const char **ret, const char *arg, char *why, size_t why_siz
 		*ret = NULL;
 		return 0;
 	}
-	if (ws_io_find(arg)) {
+	if (ops && (routed || !ops->routed)) {
 		*ret = arg;
 		return 0;
 	}
 	for (const struct ws_io_ops *const *b = ws_io_backends; *b && len < sizeof(names); b++) {
-		len += (size_t)snprintf(names + len, sizeof(names) - len, ", %s", (*b)->name);
+		if (routed || !(*b)->routed) {
+			len += (size_t)snprintf(
+				names + len, sizeof(names) - len, ", %s", (*b)->name);
+		}
+	}
+	if (ops) {
+		return WS_WHY("moves datagrams, not an interface's frames (%s)", names);
 	}
 	return WS_WHY("no such backend (%s)", names);
+}
+
+int ws_take_backend(const char **ret, const char *arg, char *why, size_t why_size)
+{
+	return take_backend(ret, arg, true, why, why_size);
+}
+
+int ws_take_frame_backend(const char **ret, const char *arg, char *why, size_t why_size)
+{
+	return take_backend(ret, arg, false, why, why_size);
 }
 
 int ws_take_file(const char **ret, const char *arg, char *why, size_t why_size)

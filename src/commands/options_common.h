@@ -29,6 +29,8 @@ int ws_take_duration(int64_t *ret_ns, const char *arg, char *why, size_t why_siz
 int ws_take_count(uint64_t *ret, const char *arg, char *why, size_t why_size);
 /* The name of a backend that is in the table; NULL for "auto". */
 int ws_take_backend(const char **ret, const char *arg, char *why, size_t why_size);
+/* The same for what needs an interface's frames, and so refuses `udp`. */
+int ws_take_frame_backend(const char **ret, const char *arg, char *why, size_t why_size);
 /* A file's name: not empty. */
 int ws_take_file(const char **ret, const char *arg, char *why, size_t why_size);
 /* The name of a directory that is to be made: not empty. */

@@ -131,6 +131,7 @@ TABLE = [
     (2, r"--direction.*in, out or both", f"capture {NONE} -Q up"),
     (2, r"--io.*auto.*tpacket3.*socket", f"capture {NONE} --io magic"),
     (2, r"--io.*argument", "capture --io"),
+    (2, r"--io udp: .*datagrams.*\(auto, tpacket3, tpacket2, socket\)", f"capture {NONE} --io udp"),
     (1, NONE, f"capture {NONE} --io auto"),
     (2, r"--buffer.*4GiB", f"capture {NONE} -B 5GiB"),
     (2, r"--buffer 0", f"capture {NONE} -B 0"),
@@ -281,6 +282,7 @@ TABLE = [
     (1, r"--pcap /dev/null", "load --pcap /dev/null --dry-run {OUT}/d.pcapng"),
     # load: how
     (2, r"--io.*auto.*socket", "load --lab --io magic"),
+    (2, r"--io udp: .*datagrams.*\(auto, tpacket3, tpacket2, socket\)", "load --lab --io udp"),
     (2, r"--stamp hardware: not in this version", "load --lab --stamp hardware"),
     (2, r"--pacing fq and --bypass on", "load --lab --pacing fq --bypass on"),
     (2, r"--pacing fq and --rate max", "load --lab --pacing fq -r max"),
