@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/if_packet.h>
-#include <linux/in6.h>
 #include <linux/net_tstamp.h>
 #include <linux/sock_diag.h>
 #include <net/if.h>

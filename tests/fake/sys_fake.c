@@ -149,6 +149,7 @@ int ws_sys_socket(int domain, int type, int protocol)
 	fd = sys_model_new(true);
 	if (fd >= 0) {
 		sys_model_at(fd)->protocol = protocol;
+		sys_model_at(fd)->domain = domain;
 	}
 	return (int)sys_fake_logged(c, fd);
 }
@@ -168,6 +169,9 @@ int ws_sys_bind(int fd, const struct sockaddr *addr, socklen_t len)
 	if (!d) {
 		return (int)sys_fake_logged(c, -EBADF);
 	}
+	if (sys_model_is_udp(d)) {
+		return (int)sys_fake_logged(c, sys_model_bind_udp(d, addr, len));
+	}
 	if (ll.sll_family != AF_PACKET) {
 		return (int)sys_fake_logged(c, 0);
 	}
@@ -183,6 +187,18 @@ int ws_sys_bind(int fd, const struct sockaddr *addr, socklen_t len)
 		d->so_error = ENETDOWN;
 	}
 	return (int)sys_fake_logged(c, 0);
+}
+
+int ws_sys_connect(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	struct sys_fake_call c = {.fn = SYS_FAKE_CONNECT, .fd = fd, .len = len};
+	ssize_t ret;
+
+	memcpy(c.start, addr, len < sizeof(c.start) ? len : sizeof(c.start));
+	if (sys_fake_answered(&c, NULL, 0, &ret)) {
+		return (int)ret;
+	}
+	return (int)sys_fake_logged(c, sys_model_socket(fd) ? 0 : -EBADF);
 }
 
 int ws_sys_setsockopt(int fd, int level, int name, const void *value, socklen_t len)
@@ -228,6 +244,9 @@ int ws_sys_getsockname(int fd, struct sockaddr *addr, socklen_t *len)
 	}
 	if (!d) {
 		return (int)sys_fake_logged(c, -EBADF);
+	}
+	if (sys_model_is_udp(d)) {
+		return (int)sys_fake_logged(c, sys_model_name_udp(d, addr, len));
 	}
 	ll.sll_ifindex = sys_fake_kernel.removed ? -1 : d->ifindex;
 	ll.sll_protocol = (unsigned short)d->protocol;
@@ -276,11 +295,16 @@ ssize_t ws_sys_recv(int fd, void *buf, size_t len, int flags)
 ssize_t ws_sys_sendmsg(int fd, const struct msghdr *msg, int flags)
 {
 	struct sys_fake_call c = {.fn = SYS_FAKE_SENDMSG, .fd = fd, .value = flags, .len = 1};
+	struct descriptor *d = sys_model_socket(fd);
 	ssize_t ret;
 
-	return sys_fake_answered(&c, NULL, 0, &ret)
-		       ? ret
-		       : sys_fake_logged(c, sys_model_transmit(fd, msg));
+	if (sys_fake_answered(&c, NULL, 0, &ret)) {
+		return ret;
+	}
+	if (d && sys_model_is_udp(d) && flags & SYS_MODEL_MSG_PROBE && flags & MSG_CONFIRM) {
+		return sys_fake_logged(c, sys_model_check_control(d, msg));
+	}
+	return sys_fake_logged(c, sys_model_transmit(fd, msg));
 }
 
 int ws_sys_sendmmsg(int fd, struct mmsghdr *msgs, unsigned n, int flags)

@@ -24,6 +24,7 @@
 enum sys_fake_fn {
 	SYS_FAKE_SOCKET,
 	SYS_FAKE_BIND,
+	SYS_FAKE_CONNECT,
 	SYS_FAKE_SETSOCKOPT,
 	SYS_FAKE_GETSOCKOPT,
 	SYS_FAKE_GETSOCKNAME,
@@ -104,6 +105,8 @@ struct sys_fake_kernel {
 	uid_t euid;		 /* 0 */
 	bool no_rollover;	 /* refuses PACKET_FANOUT_FLAG_ROLLOVER; false */
 	uint32_t fanout_next;	 /* number of the next fanout group; 0 */
+	bool leaky_keys;	 /* a datagram that failed used up a key: older kernels; false */
+	bool device_is_root;	 /* SO_BINDTODEVICE takes CAP_NET_RAW: before 5.7; false */
 };
 extern struct sys_fake_kernel sys_fake_kernel;
 
@@ -148,6 +151,10 @@ struct sys_fake_sent {
 	bool launched; /* it brought a launch time */
 	int64_t launch_ns;
 	int64_t time_ns; /* CLOCK_REALTIME: its stamps say this */
+	/* of datagrams */
+	struct sockaddr_storage to;
+	bool has_source; /* it brought the address that it is to come from */
+	struct sockaddr_storage source;
 	uint8_t head[64];
 };
 const struct sys_fake_sent *sys_fake_sent(size_t *ret_n);
@@ -170,6 +177,13 @@ struct sys_fake_errqueue sys_fake_errqueue(int fd);
 /* Queues a packet for recv and recvmmsg; control holds its control messages. */
 void sys_fake_receive(
 	int fd, const void *data, size_t len, const void *control, size_t control_len);
+/* The same, from an address. */
+void sys_fake_receive_from(int fd, const void *data, size_t len, const void *control,
+	size_t control_len, const struct sockaddr_storage *from);
+/* A UDP socket's buffer was full for n more datagrams, as SO_MEMINFO tells. */
+void sys_fake_drop(int fd, unsigned n);
+/* An ICMP message of IPv4 comes back to a UDP socket, and is its pending error. */
+void sys_fake_icmp(int fd, int error, uint8_t type, uint8_t code);
 /* Adds to what PACKET_STATISTICS gives next; packets includes drops. */
 void sys_fake_statistics(int fd, unsigned packets, unsigned drops, unsigned freezes);
 /* The memory of a socket's receive ring; NULL: it has none. */

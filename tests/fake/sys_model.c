@@ -61,7 +61,8 @@ static struct message *pop(struct queue *q)
 	return m;
 }
 
-static void push(struct queue *q, const void *data, size_t len, const void *control, size_t clen)
+struct message *sys_model_push(
+	struct queue *q, const void *data, size_t len, const void *control, size_t clen)
 {
 	struct message **at = &q->first;
 	struct message *m = sys_model_must(calloc(1, sizeof(*m) + len + clen + 1));
@@ -82,6 +83,7 @@ static void push(struct queue *q, const void *data, size_t len, const void *cont
 	}
 	*at = m;
 	q->n++;
+	return m;
 }
 
 static void empty(struct queue *q)
@@ -207,7 +209,7 @@ struct sys_fake_errqueue sys_fake_errqueue(int fd)
 
 void sys_fake_receive(int fd, const void *data, size_t len, const void *control, size_t control_len)
 {
-	push(&sys_model_at(fd)->received, data, len, control, control_len);
+	sys_model_push(&sys_model_at(fd)->received, data, len, control, control_len);
 }
 
 void sys_fake_statistics(int fd, unsigned packets, unsigned drops, unsigned freezes)
@@ -279,7 +281,7 @@ static void queue_stamp(struct descriptor *d, uint32_t key, uint32_t scm, unsign
 	c->cmsg_type = PACKET_TX_TIMESTAMP;
 	c->cmsg_len = CMSG_LEN(sizeof(ee));
 	memcpy(CMSG_DATA(c), &ee, sizeof(ee));
-	push(&d->stamps, NULL, 0, control.bytes, sizeof(control.bytes));
+	sys_model_push(&d->stamps, NULL, 0, control.bytes, sizeof(control.bytes));
 	if (d->stamps.n > d->stamps_most) {
 		d->stamps_most = d->stamps.n;
 	}
@@ -368,6 +370,7 @@ ssize_t sys_model_transmit_frame(int fd, struct descriptor *d, const struct msgh
 {
 	struct sys_fake_sent r = {.fd = fd};
 	struct fate fate = known_fate(s.n_sent);
+	bool udp = sys_model_is_udp(d);
 
 	sys_model_clock += sys_fake_kernel.send_ns;
 	r.time_ns = sys_model_clock + sys_fake_kernel.realtime_offset_ns;
@@ -382,6 +385,13 @@ ssize_t sys_model_transmit_frame(int fd, struct descriptor *d, const struct msgh
 	if (!r.status) {
 		r.status = read_control(d, m, &r);
 	}
+	if (udp && !r.status) {
+		r.status = sys_model_read_addresses(d, m, &r);
+	}
+	if (udp && !r.status && d->so_error) {
+		/* __ip_append_data(): newer kernels take the key back. */
+		d->next_key += sys_fake_kernel.leaky_keys && r.record && !r.explicit_key;
+	}
 	if (!r.status && !d->vnet_hdr && r.len > sys_fake_kernel.mtu + ETHER_HEADER + VLAN_TAG) {
 		r.status = -EMSGSIZE;
 	}
@@ -389,7 +399,7 @@ ssize_t sys_model_transmit_frame(int fd, struct descriptor *d, const struct msgh
 		r.status = -d->so_error;
 		d->so_error = 0;
 	}
-	if (!r.status && r.len < ETHER_HEADER) {
+	if (!udp && !r.status && r.len < ETHER_HEADER) {
 		r.status = -EINVAL;
 	}
 	if (!r.status && fate.error != -ENOBUFS) {
@@ -439,6 +449,10 @@ int sys_model_receive(struct descriptor *d, struct msghdr *m, int flags, size_t 
 	if (copied < got->len) {
 		m->msg_flags |= MSG_TRUNC;
 	}
+	if (m->msg_name && got->from.ss_family) {
+		memcpy(m->msg_name, &got->from,
+			m->msg_namelen < sizeof(got->from) ? m->msg_namelen : sizeof(got->from));
+	}
 	if (got->control_len <= m->msg_controllen) {
 		memcpy(m->msg_control, got->control, got->control_len);
 		m->msg_controllen = got->control_len;
@@ -477,6 +491,8 @@ int sys_model_set_option(struct descriptor *d, const struct sys_fake_call *c, co
 			}
 			d->sndbuf = 2 * v < SNDBUF_MIN ? SNDBUF_MIN : 2 * v;
 			return 0;
+		case SO_BINDTODEVICE:
+			return sys_fake_kernel.device_is_root ? -EPERM : 0;
 		case SO_TXTIME:
 			return sys_model_set_txtime(d, c, value);
 		case SO_MAX_PACING_RATE:
@@ -556,6 +572,7 @@ int sys_model_get_option(struct descriptor *d, int level, int name, void *value,
 	} else if (level == SOL_SOCKET && name == SO_MEMINFO) {
 		info[SK_MEMINFO_RCVBUF] = d->rcvbuf;
 		info[SK_MEMINFO_RMEM_ALLOC] = d->received.n * RECEIVED_TRUESIZE;
+		info[SK_MEMINFO_DROPS] = d->drops;
 		from = info;
 		size = sizeof(info);
 	} else if (level == SOL_PACKET && name == PACKET_STATISTICS) {

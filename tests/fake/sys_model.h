@@ -12,6 +12,7 @@ struct message {
 	struct message *next;
 	size_t len, control_len;
 	uint8_t *data, *control;
+	struct sockaddr_storage from; /* family 0: not told */
 };
 
 struct queue {
@@ -28,6 +29,9 @@ struct tx_ring {
 
 struct descriptor {
 	bool open, is_socket, filtered, bound;
+	int domain;
+	struct sockaddr_storage local; /* of a UDP socket */
+	uint32_t drops;
 	int so_error, ifindex, version, protocol;
 	uint32_t rcvbuf, sndbuf, tsflags, next_key;
 	bool txtime;	      /* takes launch times */
@@ -48,6 +52,8 @@ extern int64_t sys_model_clock;
 
 /* Aborts if p is NULL: there is nothing to test without memory. */
 void *sys_model_must(void *p);
+struct message *sys_model_push(
+	struct queue *q, const void *data, size_t len, const void *control, size_t clen);
 void sys_model_reset(void);
 /* NULL: not open; not a socket. */
 struct descriptor *sys_model_at(int fd);
@@ -70,6 +76,14 @@ int sys_model_join_fanout(struct descriptor *d, uint32_t value);
 int sys_model_set_txtime(struct descriptor *d, const struct sys_fake_call *c, const void *value);
 void sys_model_set_pacing_rate(
 	struct descriptor *d, const struct sys_fake_call *c, const void *value);
+/* sys_model_udp.c */
+#define SYS_MODEL_MSG_PROBE 0x10
+bool sys_model_is_udp(const struct descriptor *d);
+int sys_model_bind_udp(struct descriptor *d, const struct sockaddr *addr, socklen_t len);
+int sys_model_name_udp(const struct descriptor *d, struct sockaddr *addr, socklen_t *len);
+/* What a datagram's message says of addresses. 0 or -errno. */
+int sys_model_read_addresses(
+	const struct descriptor *d, const struct msghdr *m, struct sys_fake_sent *ret);
 /* sys_model_ring.c */
 int sys_model_make_tx_ring(struct descriptor *d, const void *value, socklen_t len);
 ssize_t sys_model_transmit_ring(int fd, struct descriptor *d, const struct msghdr *m);
