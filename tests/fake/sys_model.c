@@ -590,7 +590,7 @@ int sys_model_get_option(struct descriptor *d, int level, int name, void *value,
 short sys_model_events(const struct descriptor *d, short asked)
 {
 	short events = d->stamps.n || d->so_error ? POLLERR : 0;
-	bool readable = d->received.n || d->so_error;
+	bool readable = d->received.n || (d->so_error && !sys_model_is_udp(d));
 
 	for (size_t i = 0; d->ring && i < d->ring_len;
 		i += d->version == TPACKET_V3 ? d->block_size : d->frame_size) {
