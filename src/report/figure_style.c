@@ -34,7 +34,7 @@ const char *ws_colour(char buf[8], unsigned n, bool dark)
 	}
 	/* The ends that the background swallows are left out. */
 	at = (n - first) / (double)(WS_FIGURE_DRAWN - 1);
-	at = fmin(fmax(dark ? 0.25 + 0.75 * at : 0.9 * at, 0), 1) * 8;
+	at = fmin(fmax(dark ? 0.35 + 0.65 * at : 0.9 * at, 0), 1) * 8;
 	i = at < 7 ? (unsigned)at : 7;
 	part = at - i;
 	for (c = 0; c < 3; c++) {
@@ -50,8 +50,11 @@ static unsigned key_across(unsigned entries, unsigned columns)
 {
 	unsigned across = (WS_FIGURE_WIDTH - 40) / ((columns + KEY_LINE) * FONT_SIZE * 6 / 10);
 
+	unsigned rows;
+
 	across = across < 1 ? 1 : across;
-	return across > entries ? entries : across;
+	rows = (entries + across - 1) / across;
+	return (entries + rows - 1) / rows;
 }
 
 void ws_figure_begin(
