@@ -35,6 +35,7 @@ COMMANDS = {
     "tcpdump": ["tcpdump"],
     "tshark": ["tshark"],
     "zstd": ["zstd"],
+    "gnuplot-nox": ["gnuplot"],
     "wireshark-common": ["capinfos", "dumpcap"],
     "netsniff-ng": ["netsniff-ng"],
 }
