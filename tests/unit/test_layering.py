@@ -20,6 +20,7 @@ ALLOWED = set(
     memchr memcmp memcpy memmem memmove memrchr memset
     strchr strcmp strcspn strlen strncmp strnlen strrchr strspn strstr
     ceil erfc exp exp2 fabs floor fma fmod frexp ldexp llround log log10 log1p log2 lround pow rint round
+    ceil exp exp2 fabs floor fma fmax fmin fmod frexp ldexp llround log log10 log1p log2 lround pow rint round
     sqrt trunc
     """.split()
 )
