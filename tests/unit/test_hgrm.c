@@ -124,10 +124,12 @@ static void read_back(const struct ws_hist *h)
 	}
 	assert_same_counts(h, &again);
 	assert_int_equal(h->max, again.max);
-	assert_true(ws_hist_mean(h, &a) && ws_hist_mean(&again, &b));
+	assert_true(ws_hist_mean(h, &a));
+	assert_true(ws_hist_mean(&again, &b));
 	assert_true(fabs(a - b) <= 0.001 + fabs(a) * 1e-9);
-	assert_int_equal(ws_hist_stddev(h, &a), ws_hist_stddev(&again, &b));
 	if (h->count > 1) {
+		assert_true(ws_hist_stddev(h, &a));
+		assert_true(ws_hist_stddev(&again, &b));
 		assert_true(fabs(a - b) <= 0.01 + fabs(a) * 1e-9);
 	}
 	second = write_text(&again);
@@ -227,9 +229,11 @@ static void from_hdrhistogram_itself(void **state)
 	}
 	assert_true(llabs(hist.max - again.max) * 1000 <= hist.max);
 	assert_true(llabs(hist.min - again.min) * 1000 <= hist.min);
-	assert_true(ws_hist_mean(&hist, &a) && ws_hist_mean(&again, &b));
+	assert_true(ws_hist_mean(&hist, &a));
+	assert_true(ws_hist_mean(&again, &b));
 	assert_true(fabs(a - b) <= 1 + a * 0.0005);
-	assert_true(ws_hist_stddev(&hist, &a) && ws_hist_stddev(&again, &b));
+	assert_true(ws_hist_stddev(&hist, &a));
+	assert_true(ws_hist_stddev(&again, &b));
 	assert_true(fabs(a - b) <= 1 + a * 0.0005);
 }
 
