@@ -84,8 +84,8 @@ bool ws_hist_set_moments(struct ws_hist *h, double mean, double stddev);
  * Confidence interval of the q-th quantile by order statistics: nothing is assumed but that the
  * values are independent. Of `count` values those of the ranks *ret_low and *ret_high enclose the
  * true quantile with a probability of at least `level` (0 < level < 1); on either side it lies
- * outside with at most (1 - level) / 2. Ranks count from 1, and *ret_low < *ret_high. Exact binomial
- * sums; where count * q * (1 - q) > 1000 the normal approximation with its next two terms
+ * outside with at most (1 - level) / 2. Ranks count from 1, and *ret_low < *ret_high. Exact
+ * binomial sums; where count * q * (1 - q) > 1000 the normal approximation with its next two terms
  * (Cornish and Fisher 1938), rounded outwards. Returns false, and writes nothing, when there are
  * too few values for such ranks, or q or level is not between 0 and 1.
  */
@@ -100,9 +100,9 @@ bool ws_hist_quantile_interval(
 	const struct ws_hist *h, double q, double level, int64_t *ret_low, int64_t *ret_high);
 
 /*
- * b's q-th quantile minus a's, with a confidence interval from those of both, which are independent:
- * what each spreads to the side in question is added in quadrature (Zou and Donner 2008). Returns
- * false, and writes nothing, where either has no quantile or no interval.
+ * b's q-th quantile minus a's, with a confidence interval from those of both, which are
+ * independent: what each spreads to the side in question is added in quadrature (Zou and Donner
+ * 2008). Returns false, and writes nothing, where either has no quantile or no interval.
  */
 struct ws_hist_difference {
 	int64_t a, b; /* the quantiles */

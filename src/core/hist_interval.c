@@ -8,9 +8,9 @@
 #define NEGLIGIBLE 1e-40
 
 /*
- * How many of count values lie below the true quantile is binomial. With B this number, the value of
- * rank low lies above the quantile if B < low, and that of rank high below it if B >= high. So low is
- * the highest rank with P(B < low) <= tail, and high the lowest with P(B >= high) <= tail.
+ * How many of count values lie below the true quantile is binomial. With B this number, the value
+ * of rank low lies above the quantile if B < low, and that of rank high below it if B >= high. So
+ * low is the highest rank with P(B < low) <= tail, and high the lowest with P(B >= high) <= tail.
  */
 struct ranks {
 	uint64_t low, high;
@@ -18,8 +18,8 @@ struct ranks {
 };
 
 /*
- * The terms of the distribution beside the largest one, from that one outwards as far as they count:
- * no factorial is needed, and at most some 900 steps.
+ * The terms of the distribution beside the largest one, from that one outwards as far as they
+ * count: no factorial is needed, and at most some 900 steps.
  */
 static struct ranks exact_ranks(uint64_t n, double q, double tail)
 {

@@ -227,8 +227,8 @@ static int read_stated(struct reader *r, struct table *t)
 }
 
 /*
- * Where rows stand for bins, some values are below the first one; the smallest is not above the mean,
- * and below 1 only if there is a row for such values.
+ * Where rows stand for bins, some values are below the first one; the smallest is not above the
+ * mean, and below 1 only if there is a row for such values.
  */
 static int use_moments(struct reader *r, const struct table *t, struct ws_hist *ret)
 {
