@@ -11,6 +11,7 @@
 #include "commands/facts.h"
 #include "commands/latency_own.h"
 #include "host/clock_sync.h"
+#include "report/reflect_report.h"
 #include "run/reflect.h"
 
 #define SESSIONS 16

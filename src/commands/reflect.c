@@ -20,6 +20,7 @@
 #include "host/netns.h"
 #include "host/port.h"
 #include "report/ready_line.h"
+#include "report/reflect_report.h"
 #include "run/reflect.h"
 
 #define SESSIONS 1024

@@ -10,7 +10,7 @@
 
 #include "file/packets.h"
 #include "io/io.h"
-#include "report/reflect_report.h"
+#include "report/reflect_result.h"
 
 struct ws_reflect_granted {
 	const char *backend;
