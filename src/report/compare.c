@@ -67,7 +67,7 @@ static bool add_group(struct ws_text *t, const struct ws_comparison *c, int verd
 				low, sizeof(low), sign * (double)(verdict < 0 ? d->high : d->low));
 			ws_format_ns(high, sizeof(high),
 				sign * (double)(verdict < 0 ? d->low : d->high));
-			ws_text_add(t, " by %s (95 %%: %s to %s)", by, low, high);
+			ws_text_add(t, " by %s (95%%: %s to %s)", by, low, high);
 		}
 	}
 	return any;
@@ -93,7 +93,7 @@ static void say_rates(struct ws_text *t, const struct ws_series *a, const struct
 	name_of(name_a, a);
 	name_of(name_b, b);
 	ws_text_add(t,
-		"%s accepted %s, %s %s (%+.2f %%): one run each, so how much of it is chance is not known",
+		"%s accepted %s, %s %s (%+.2f%%): one run each, so how much of it is chance is not known",
 		name_a, ws_format_pps_fine(pps_a, sizeof(pps_a), a->accepted_pps), name_b,
 		ws_format_pps_fine(pps_b, sizeof(pps_b), b->accepted_pps),
 		100 * (b->accepted_pps / a->accepted_pps - 1));
@@ -291,8 +291,9 @@ static void judge_together(struct ws_comparisons *c)
 	if (tests == 0) {
 		ws_text_add(&t, "%s and %s: no latencies to compare", name_a, name_b);
 	} else if (c->verdict != 0) {
-		ws_text_add(&t, "%s is %s than %s: beyond doubt at %u of %u percentiles", name_b,
-			c->verdict < 0 ? "faster" : "slower", name_a,
+		ws_text_add(&t,
+			"%s is %s than %s, at %u of %u percentiles (95%% confidence over all of them together)",
+			name_b, c->verdict < 0 ? "faster" : "slower", name_a,
 			c->verdict < 0 ? faster : slower, tests);
 	} else if (faster > 0) {
 		ws_text_add(&t,

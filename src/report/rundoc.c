@@ -278,15 +278,16 @@ static int json_read(struct ws_rundoc **ret, const char *path, const char *text,
 		tell(why, why_size, path, "%s", strerror(ENOMEM));
 		return -ENOMEM;
 	}
-	if (json_error_code(&error) == json_error_premature_end_of_input ||
-		(size_t)error.position + 1 >= len) {
+	if (json_error_code(&error) == json_error_end_of_input_expected) {
+		tell(why, why_size, path,
+			"there is more behind the end of its document (give one only)");
+	} else if (json_error_code(&error) == json_error_premature_end_of_input ||
+		   (json_error_code(&error) == json_error_invalid_syntax &&
+			   (size_t)error.position + 1 >= len)) {
 		tell(why, why_size, path,
 			"ends in the middle, at line %d (the run was killed, or the disk was full: "
 			"measure again)",
 			error.line);
-	} else if (json_error_code(&error) == json_error_end_of_input_expected) {
-		tell(why, why_size, path,
-			"there is more behind the end of its document (give one only)");
 	} else {
 		tell(why, why_size, path, "no JSON: line %d, column %d: %s", error.line,
 			error.column, error.text);
