@@ -220,7 +220,8 @@ int ws_latency_prepare(struct ws_latency_command *s)
 				     : WS_LATENCY_ONE_HOST;
 	s->setup.backend = s->o.load.backend;
 	if (!s->setup.backend && (s->setup.end[WS_END_RX].origin == WS_ORIGIN_USER ||
-					 s->setup.mode == WS_LATENCY_TWO_WAY)) {
+					 s->setup.mode == WS_LATENCY_TWO_WAY ||
+					 s->o.waterfall)) {
 		/* The program's own time is when it sees the packet: a ring that hands over blocks
 		 * would add milliseconds. The last answers' stamps are fetched one by one. */
 		s->setup.backend = "socket";

@@ -6,11 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "commands/commands.h"
 #include "commands/facts.h"
 #include "commands/latency_own.h"
 #include "host/clock_sync.h"
+#include "host/netns.h"
+#include "host/port.h"
 #include "report/reflect_report.h"
 #include "run/reflect.h"
 
@@ -19,6 +22,7 @@
 struct ws_latency_reflector {
 	pthread_t thread;
 	sem_t begun;
+	int port; /* owned there, so that the kernel sends no ICMP; -1: not */
 	bool ready;
 	atomic_int stop;
 	int rc;
@@ -44,6 +48,18 @@ static void *reflect(void *arg)
 	f->rc = ws_reflect_run(&f->setup, &f->report.result);
 	sem_post(&f->begun);
 	return NULL;
+}
+
+static void forget(struct ws_latency_command *s)
+{
+	struct ws_latency_reflector *f = s->reflector;
+
+	if (f->port >= 0) {
+		close(f->port);
+	}
+	sem_destroy(&f->begun);
+	free(f);
+	s->reflector = NULL;
 }
 
 /* The lab's far side is a thread of ours. */
@@ -85,6 +101,15 @@ static int start_here(struct ws_latency_command *s)
 	ws_facts_fill(&f->report.host, f->report.started);
 	ws_facts_endpoint(&f->report.end, &s->far);
 	ws_facts_clock(&f->report.clock);
+	f->port = -1;
+	if (!s->udp) {
+		int saved = ws_netns_enter(s->far.netns);
+
+		if (saved >= 0) {
+			f->port = ws_port_own(f->setup.port);
+			ws_netns_leave(saved);
+		}
+	}
 	sem_init(&f->begun, 0, 0);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -92,9 +117,7 @@ static int start_here(struct ws_latency_command *s)
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (r < 0) {
 		ws_error("--peer ws1: cannot begin: %s (try again)", strerror(-r));
-		sem_destroy(&f->begun);
-		free(f);
-		s->reflector = NULL;
+		forget(s);
 		return WS_EXIT_FAIL;
 	}
 	while (sem_wait(&f->begun) < 0) {
@@ -103,9 +126,7 @@ static int start_here(struct ws_latency_command *s)
 	if (!f->ready) {
 		pthread_join(f->thread, NULL);
 		r = f->rc;
-		sem_destroy(&f->begun);
-		free(f);
-		s->reflector = NULL;
+		forget(s);
 		ws_error("--peer ws1: cannot be opened: %s (dmesg may say more)", strerror(-r));
 		return WS_EXIT_FAIL;
 	}
@@ -198,9 +219,7 @@ static void keep_reflector(struct ws_latency_command *s)
 		fclose(out);
 	}
 	ws_reflect_result_free(&f->report.result);
-	sem_destroy(&f->begun);
-	free(f);
-	s->reflector = NULL;
+	forget(s);
 }
 
 int ws_latency_far_finish(struct ws_latency_command *s)

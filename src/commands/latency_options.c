@@ -99,6 +99,11 @@ static int take_carrier(void *p, const char *arg, char *why, size_t why_size)
 	return 0;
 }
 
+static int take_io(void *p, const char *arg, char *why, size_t why_size)
+{
+	return ws_take_backend(&options_of(p)->load.backend, arg, why, why_size);
+}
+
 static int take_stamp(void *p, const char *arg, char *why, size_t why_size)
 {
 	static const struct {
@@ -213,7 +218,7 @@ static const struct ws_option options[] = {
 	{"io", 0, "BACKEND",
 		"tpacket3, tpacket2, socket; udp: ordinary routed sockets, which need\n"
 		"no privilege, with --peer IP; auto: the best that opens (default auto)",
-		ws_load_take_io},
+		take_io},
 	{"window", 0, "TIME",
 		"a packet that has not arrived by then is lost; if it does later,\n"
 		"late (default 1s, at most 60s)",

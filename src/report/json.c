@@ -102,7 +102,7 @@ static json_t *run_object(
 	ws_doc_put(d, o, "io", ws_doc_string(r->io));
 	ws_doc_put(d, o, "io_tx", ws_doc_string(r->io_tx));
 	ws_doc_put(d, o, "workers", json_integer(1));
-	ws_doc_put(d, o, "seed", ws_doc_unsigned(run->seed));
+	ws_doc_put(d, o, "seed", ws_doc_unsigned(r->seed));
 	ws_doc_put(d, o, "run_id", ws_doc_count(run->run_id));
 	ws_doc_put(d, o, "stream", json_integer(run->stream));
 	ws_doc_put(d, o, "schedule_hash", ws_doc_hash(run->schedule_hash));

@@ -23,7 +23,7 @@ static void add_interval(
 }
 
 /* Jitter, variation, and how sure the percentiles are. */
-static void spread(struct ws_page *p, const struct ws_run_result *run, const char *label, const char *rate)
+static bool spread(struct ws_page *p, const struct ws_run_result *run, const char *label, const char *rate)
 {
 	const struct ws_hist *h = ws_run_result_main(run);
 	char buf[WS_CELL_SIZE];
@@ -44,6 +44,7 @@ static void spread(struct ws_page *p, const struct ws_run_result *run, const cha
 	if (t.len) {
 		ws_page_entry(p, NULL, label, rate, t.buf);
 	}
+	return t.len != 0;
 }
 
 static void one_way(struct ws_text *t, const char *name, const struct ws_hist *h, int64_t bound_ns)
@@ -66,13 +67,16 @@ static void one_way(struct ws_text *t, const char *name, const struct ws_hist *h
 	}
 }
 
-static void two_way(struct ws_page *p, const struct ws_run_result *run, const char *label, const char *rate)
+static bool two_way(struct ws_page *p, const struct ws_run_result *run, const char *label, const char *rate)
 {
 	const struct ws_two_way *w = run->two_way;
 	char buf[WS_CELL_SIZE], more[WS_CELL_SIZE];
 	struct ws_text t = {0};
 	int64_t at;
 
+	if (!w) {
+		return false;
+	}
 	ws_text_add(&t, "%s round trips without the time at the far side",
 		ws_format_count(buf, sizeof(buf), w->exchanges));
 	if (ws_hist_quantile(&w->residence, 0.5, &at)) {
@@ -95,9 +99,10 @@ static void two_way(struct ws_page *p, const struct ws_run_result *run, const ch
 			w->clocks.drift_ppb * 1e-3);
 	}
 	ws_page_entry(p, NULL, label, rate, t.buf);
+	return true;
 }
 
-static void lost(struct ws_page *p, const struct ws_run_result *run, const char *label, const char *rate)
+static bool lost(struct ws_page *p, const struct ws_run_result *run, const char *label, const char *rate)
 {
 	const struct ws_losses *l = &run->losses;
 	const struct ws_reordering *o = &run->reordering;
@@ -127,13 +132,14 @@ static void lost(struct ws_page *p, const struct ws_run_result *run, const char 
 	if (t.len) {
 		ws_page_entry(p, NULL, label, rate, t.buf);
 	}
+	return t.len != 0;
 }
 
 static void bar(struct ws_page *p, double ns, double longest)
 {
 	int n = longest > 0 && ns > 0 ? (int)(ns / longest * BAR + 0.5) : 0;
 
-	fputs("  ", p->out);
+	fputs(n ? "  " : "", p->out);
 	for (int i = 0; i < n; i++) {
 		fputs("█", p->out);
 	}
@@ -178,18 +184,19 @@ static void waterfall(struct ws_page *p, const struct ws_run_result *run, const 
 
 void ws_page_latency_details(struct ws_page *p, const struct ws_latency_report *r)
 {
-	static void (*const parts[])(struct ws_page *, const struct ws_run_result *, const char *,
+	static bool (*const parts[])(struct ws_page *, const struct ws_run_result *, const char *,
 		const char *) = {two_way, spread, lost};
-	static const char *const labels[] = {"both ways", "spread", "losses"};
+	static const char *const labels[] = {"ways", "spread", "losses"};
 	char rate[WS_CELL_SIZE];
 
 	for (unsigned k = 0; k < sizeof(parts) / sizeof(parts[0]); k++) {
+		const char *label = labels[k];
+
 		for (size_t i = 0; i < r->run_count; i++) {
-			if (parts[k] == two_way && !r->runs[i].two_way) {
-				continue;
-			}
 			ws_page_rate(rate, &r->runs[i]);
-			parts[k](p, &r->runs[i], labels[k], rate);
+			if (parts[k](p, &r->runs[i], label, rate)) {
+				label = "";
+			}
 		}
 	}
 	for (size_t i = 0; i < r->run_count; i++) {

@@ -266,6 +266,7 @@ void ws_latency_json_values(
 		received ? pdv(run->two_way ? &run->two_way->rtt : &run->latency) : json_null());
 	ws_doc_put(d, o, "reordering", known(reordering(d, &run->reordering), received));
 	ws_doc_put(d, o, "losses", known(losses(d, &run->losses), received));
+	ws_doc_put(d, o, "gaps_histogram_ns", ws_doc_bins(d, &run->gaps.hist));
 	ws_doc_put(d, o, "timeline", timeline(d, run->timeline));
 	if (run->two_way) {
 		put_two_way(d, o, run);

@@ -45,7 +45,6 @@ struct ws_run_result {
 	uint32_t run_id;	/* of its probes */
 	uint16_t stream;
 	const char *pattern;	/* "cbr", "burst", "poisson" */
-	uint64_t seed;
 	double frame_bits;	/* of a mean frame, with FCS */
 	uint32_t len;		/* frame without FCS; 0: they differ */
 	uint64_t planned;	/* packets; UINT64_MAX: only the time ended it */

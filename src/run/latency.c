@@ -563,7 +563,6 @@ static int init_result(struct run *r)
 		.run_id = setup->run_id,
 		.stream = setup->stream,
 		.pattern = ws_pattern_name(setup->plan.pattern),
-		.seed = setup->plan.seed,
 		.frame_bits = setup->source.frame_bits,
 		.len = setup->len,
 		.planned = setup->plan.count,

@@ -188,7 +188,10 @@ static void stage_due(struct ws_sender *s, int64_t now_ns)
 
 static int64_t gap_ns(const struct ws_sender *s)
 {
-	return ws_plan_is_max(s->c.plan) ? INT64_MAX : (int64_t)s->cursor.step_ns;
+	/* Of random and bunched ones the mean. */
+	return ws_plan_is_max(s->c.plan)
+		       ? INT64_MAX
+		       : (int64_t)(1e9 / ws_ratio_double(s->c.plan->pps));
 }
 
 /* One frame has left our hands. */
