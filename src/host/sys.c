@@ -15,6 +15,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/timex.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -237,6 +238,109 @@ int ws_sys_waitpid(pid_t pid, int *ret_status)
 	return 0;
 }
 
+int ws_sys_try_waitpid(pid_t pid, int *ret_status)
+{
+	int status;
+	pid_t r = waitpid(pid, &status, WNOHANG);
+
+	if (r < 0) {
+		return -errno;
+	}
+	if (r > 0) {
+		*ret_status = status;
+	}
+	return r > 0;
+}
+
+/* In the child, which has the parent's memory and maybe locks that nobody will give back: system calls only. */
+static void become(char *const argv[], int in, int out, int failed)
+{
+	struct sigaction sa = {.sa_handler = SIG_DFL};
+	sigset_t none;
+	int err;
+
+	/* Exec itself resets those that are caught, and keeps those that are ignored. */
+	sigaction(SIGPIPE, &sa, NULL);
+	sigaction(SIGXFSZ, &sa, NULL);
+	sa.sa_handler = SIG_IGN;
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGHUP, &sa, NULL);
+	/* Both are above the standard ones: see below. */
+	if (dup2(in, STDIN_FILENO) >= 0 && dup2(out, STDOUT_FILENO) >= 0) {
+		sigemptyset(&none);
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		execvp(argv[0], argv);
+	}
+	err = errno;
+	while (write(failed, &err, sizeof(err)) < 0 && errno == EINTR) {
+		;
+	}
+	_exit(127);
+}
+
+/* A descriptor that dup2 onto the standard ones neither overwrites nor leaves close-on-exec. */
+static int above_standard(int fd)
+{
+	return fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+}
+
+pid_t ws_sys_run(char *const argv[], int in, int out)
+{
+	int failed[2], err = 0, high[3] = {-1, -1, -1};
+	sigset_t all, before;
+	pid_t pid = -1;
+	ssize_t n;
+
+	if (pipe2(failed, O_CLOEXEC) < 0) {
+		return -errno;
+	}
+	high[0] = above_standard(in);
+	high[1] = above_standard(out);
+	high[2] = above_standard(failed[1]);
+	err = high[0] < 0 || high[1] < 0 || high[2] < 0 ? errno : 0;
+	close(failed[1]);
+	if (!err) {
+		/* Blocked before: the parent's handlers are the child's until exec. */
+		sigfillset(&all);
+		pthread_sigmask(SIG_SETMASK, &all, &before);
+		pid = fork();
+		if (pid == 0) {
+			become(argv, high[0], high[1], high[2]);
+		}
+		err = pid < 0 ? errno : 0;
+		pthread_sigmask(SIG_SETMASK, &before, NULL);
+	}
+	for (int i = 0; i < 3; i++) {
+		if (high[i] >= 0) {
+			close(high[i]);
+		}
+	}
+	if (!err) {
+		do {
+			n = read(failed[0], &err, sizeof(err));
+		} while (n < 0 && errno == EINTR);
+		if (n == (ssize_t)sizeof(err)) {
+			while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
+				;
+			}
+		} else {
+			err = 0;
+		}
+	}
+	close(failed[0]);
+	return err ? -err : pid;
+}
+
+int ws_sys_kill(pid_t pid, int signo)
+{
+	return result(kill(pid, signo));
+}
+
+int ws_sys_pipe(int ret_fds[2])
+{
+	return result(pipe2(ret_fds, O_CLOEXEC));
+}
+
 pid_t ws_sys_setsid(void)
 {
 	return result(setsid());
@@ -410,4 +514,9 @@ int ws_sys_setrlimit(int resource, const struct rlimit *limit)
 int ws_sys_mlockall(int flags)
 {
 	return result(mlockall(flags));
+}
+
+int ws_sys_adjtimex(struct timex *inout)
+{
+	return result(adjtimex(inout));
 }

@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 struct rlimit;
+struct timex;
 struct utsname;
 
 /* Sets of capabilities: bit n is capability n. */
@@ -63,6 +64,16 @@ int ws_sys_uname(struct utsname *ret);
 pid_t ws_sys_spawn(int (*body)(void *arg), void *arg);
 /* Waits for the end of a child; *ret_status as wait(2) gives it. 0, or -EINTR when a signal came. */
 int ws_sys_waitpid(pid_t pid, int *ret_status);
+/* Does not wait: 1 if it has ended, 0 if not, or -errno. */
+int ws_sys_try_waitpid(pid_t pid, int *ret_status);
+/*
+ * Starts a program, looked for in PATH, with these as its standard input and output. Its signals are
+ * as at the start of any program, but for SIGINT and SIGHUP, which it starts with ignored: what a
+ * terminal sends to all of its programs is the caller's to act on. Its pid, or -errno, also of exec.
+ */
+pid_t ws_sys_run(char *const argv[], int in, int out);
+int ws_sys_kill(pid_t pid, int signo);
+int ws_sys_pipe(int ret_fds[2]);
 pid_t ws_sys_setsid(void);
 int ws_sys_socketpair(int type, int ret_fds[2]); /* AF_UNIX */
 int ws_sys_shutdown(int fd, int how);
@@ -96,3 +107,5 @@ int ws_sys_sched_setscheduler(int policy, int priority);
 int ws_sys_getrlimit(int resource, struct rlimit *ret);
 int ws_sys_setrlimit(int resource, const struct rlimit *limit);
 int ws_sys_mlockall(int flags);
+/* The state of the clock (TIME_OK, TIME_ERROR, ...) or -errno. */
+int ws_sys_adjtimex(struct timex *inout);

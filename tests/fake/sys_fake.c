@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/timex.h>
 #include <sys/utsname.h>
 #include <time.h>
 
@@ -626,4 +627,56 @@ uid_t ws_sys_geteuid(void)
 gid_t ws_sys_getegid(void)
 {
 	return sys_fake_kernel.euid;
+}
+
+/* Programs are never started; what they would do is scripted. */
+pid_t ws_sys_run(char *const argv[], int in, int out)
+{
+	struct sys_fake_call c = {.fn = SYS_FAKE_RUN, .fd = in, .value = out};
+	ssize_t ret;
+
+	strncpy(c.path, argv[0], sizeof(c.path) - 1);
+	return (pid_t)(sys_fake_answered(&c, NULL, 0, &ret) ? ret : sys_fake_logged(c, -ENOENT));
+}
+
+int ws_sys_try_waitpid(pid_t pid, int *ret_status)
+{
+	struct sys_fake_call c = {.fn = SYS_FAKE_TRY_WAITPID, .fd = -1, .value = pid};
+	ssize_t ret;
+
+	return (int)(sys_fake_answered(&c, ret_status, sizeof(*ret_status), &ret)
+			     ? ret
+			     : sys_fake_logged(c, -ECHILD));
+}
+
+int ws_sys_kill(pid_t pid, int signo)
+{
+	return plain(SYS_FAKE_KILL, -1, signo, pid);
+}
+
+int ws_sys_pipe(int ret_fds[2])
+{
+	struct sys_fake_call c = {.fn = SYS_FAKE_PIPE, .fd = -1};
+	ssize_t ret;
+
+	if (sys_fake_answered(&c, NULL, 0, &ret)) {
+		return (int)ret;
+	}
+	for (int i = 0; i < 2; i++) {
+		ret_fds[i] = sys_model_new(false);
+		if (ret_fds[i] < 0) {
+			return (int)sys_fake_logged(c, -EMFILE);
+		}
+	}
+	return (int)sys_fake_logged(c, 0);
+}
+
+int ws_sys_adjtimex(struct timex *inout)
+{
+	struct sys_fake_call c = {.fn = SYS_FAKE_ADJTIMEX, .fd = -1, .value = inout->modes};
+	ssize_t ret;
+
+	return (int)(sys_fake_answered(&c, inout, sizeof(*inout), &ret)
+			     ? ret
+			     : sys_fake_logged(c, TIME_ERROR));
 }
