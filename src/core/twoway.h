@@ -36,8 +36,9 @@ struct ws_exchange_value {
 	int64_t rtt_ns;	      /* forward + backward, exactly */
 	int64_t residence_ns; /* rtt + residence is t4 - t1, exactly */
 	/*
-	 * The next three are known. Not of stamps that contradict each other (received before it was sent, or under way for over an hour), nor
-	 * of those that the exchanges around contradict: the rest does without them.
+	 * The next three are known. Not of stamps that contradict each other (received before it was sent,
+	 * or under way for over an hour), nor of those that the exchanges around contradict: the rest does
+	 * without them.
 	 */
 	bool ways;
 	int64_t forward_ns, backward_ns;

@@ -5,7 +5,8 @@
 
 Inside a lab (capture_lab.Cases), `with Between() as between:` replaces the pair ws0 / ws1 by two pairs that end in a
 namespace of the relay's own. Names, addresses and MACs stay, so every command works as before, --lab included;
-but nothing passes until a relay runs: `with between.relay("--hold", "50us") as relay:`.
+but nothing passes until a relay runs: `with between.relay("--hold", "50us") as relay:`. Behind the block there are no
+interfaces any more. What the kernel sends by itself (IPv6 multicast) passes too, unless the relay is told --probes.
 """
 
 import json

@@ -24,7 +24,7 @@ cases = Cases(__file__)
 case = cases.case
 COUNT = 10010
 # One is behind each of 100, 200 and 50 probes; two due at once are done to two that follow each other.
-HARM = ["--lose", "1/100", "--duplicate", "1/200", "--swap", "1/50", "--extent", "3"]
+HARM = ["--probes", "--lose", "1/100", "--duplicate", "1/200", "--swap", "1/50", "--extent", "3"]
 
 
 def send(count, *arguments):
@@ -42,7 +42,7 @@ def sequences(path, sent):
 
 def pass_on(folder, relay, count):
     """What arrives of so many probes when they went through the relay."""
-    arrivals = Arrivals(folder)
+    arrivals = Arrivals(folder, f"far-{relay.process.pid}.pcapng")
     send(count)
     done = relay.end()
     sent = done["forward"]["sent"]
@@ -50,7 +50,7 @@ def pass_on(folder, relay, count):
     arrivals.capture.end(signal.SIGINT)
     check_equal(done["forward"]["dropped"], 0, "lost in the relay's ring")
     check_equal(done["forward"]["probes"], count, "probes that the relay saw")
-    check_equal(done["backward"]["received"], 0, "frames that came back")
+    check_equal(done["backward"]["probes"], 0, "probes that came back")
     return sequences(arrivals.path, sent)
 
 
@@ -68,7 +68,7 @@ def check_held(way, ns):
 @case("all pass in order, held as long as asked: 2 ms", "2ms")
 def whole(folder, hold):
     ns = {"0": 0, "20us": 20_000, "2ms": 2_000_000}[hold]
-    with Between() as between, between.relay("--hold-forward", hold) as relay:
+    with Between() as between, between.relay("--probes", "--hold-forward", hold) as relay:
         arrived = pass_on(folder, relay, 2000)
         check_equal(arrived, list(range(2000)), "sequences")
         check_held(relay.done["forward"], ns)
@@ -93,14 +93,14 @@ def harm(folder):
 @case("harm anywhere, by a seed, and again the same")
 def seeded(folder):
     logs = []
-    for turn in ("a", "b"):
-        log = os.path.join(folder, turn)
-        with Between() as between, between.relay(*HARM, "--seed", 5, log=log) as relay:
-            arrived = pass_on(folder, relay, 2000)
+    with Between() as between:
+        for turn in ("a", "b"):
+            with between.relay(*HARM, "--seed", 5, log=os.path.join(folder, turn)) as relay:
+                arrived = pass_on(folder, relay, 2000)
             harms = relay.harms()
             check_equal(relay.done["forward"]["lost"], 20, "lost")
             check(arrived == after_harm(range(2000), harms), "they arrive in another order than logged")
-        logs.append([(h.what, h.seq, h.behind) for h in harms])
+            logs.append([(h.what, h.seq, h.behind) for h in harms])
     check_equal(logs[0], logs[1], "what was done, both times")
     lost = [seq for what, seq, _ in logs[0] if what == "lost"]
     check_equal([seq // 100 for seq in lost], list(range(20)), "one of every 100")
@@ -110,7 +110,7 @@ def seeded(folder):
 @case("backward alone: harm there, and nothing passes forward")
 def backward(folder):
     path = os.path.join(folder, "near.pcapng")
-    arguments = ["--only", "backward", "--harm", "backward", "--lose", "1/10", "--hold", "50us"]
+    arguments = ["--probes", "--only", "backward", "--harm", "backward", "--lose", "1/10", "--hold", "50us"]
     with Between() as between, between.relay(*arguments, log=os.path.join(folder, "log")) as relay:
         capture = Running("ws0", "-w", path, "--json", "-Q", "in")
         mac = re.search(r"link/ether (\S+)", ip("link", "show", "ws0"))[1]
@@ -118,7 +118,8 @@ def backward(folder):
         words = ["load", "ws1", "--count", "1005", "--rate", "20kpps", "--dst-mac", mac, "--dst", "198.18.0.1"]
         run(*far_side(), PROGRAM, *words, *one_cpu())
         done = relay.end()
-        check_equal(done["forward"]["ignored"], 100, "ignored forward")
+        # Not of probes alone: the kernel's own multicast is among them.
+        check(done["forward"]["ignored"] >= 100, "ignored forward")
         check_equal(done["forward"]["sent"], 0, "sent forward")
         check_equal((done["backward"]["probes"], done["backward"]["lost"]), (1005, 100), "probes and lost")
         check_held(done["backward"], 50_000)
@@ -163,12 +164,13 @@ def sockets(folder):
         echo.communicate(timeout=LIMIT)
         done = relay.end()
         for way in ("forward", "backward"):
-            check_equal((done[way]["probes"], done[way]["others"]), (0, 20), f"{way}: probes and others")
+            check_equal(done[way]["probes"], 0, f"{way}: probes")
+            check(done[way]["others"] >= 20, f"{way}: others")
 
 
 @case("a signal ends it, and what is on its way leaves")
 def ended(folder):
-    with Between() as between, between.relay("--hold", "1h", "--swap", "1/7", "--extent", 5) as relay:
+    with Between() as between, between.relay("--probes", "--hold", "1h", "--swap", "1/7", "--extent", 5) as relay:
         send(50)
         relay.process.send_signal(signal.SIGTERM)
         done = relay.end()["forward"]

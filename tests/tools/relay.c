@@ -46,7 +46,8 @@
 #define FRAMES	    16384
 #define BLOCK_SIZE  (1 << 16)
 #define SWAPPED_MAX 64
-#define SPIN_NS	    300000 /* holds below this are kept by looking all the time */
+#define SPIN_NS	    50000     /* holds below this are kept by looking all the time */
+#define REST_NS	    100000000 /* until the input is looked at again */
 #define UDP_HEADER  8
 
 static volatile sig_atomic_t stopped;
@@ -359,12 +360,15 @@ static void take(const struct relay *r, struct way *w)
 	w->head = (w->head + 1) % FRAMES;
 }
 
-/* Nothing is due before `next`. Frames that come meanwhile are due after the shortest hold. */
+/*
+ * Nothing is due before `next`. Frames that come meanwhile are due after the shortest hold, so there is time
+ * to wake up.
+ */
 static void rest(const struct relay *r, int64_t next)
 {
 	struct pollfd fds[3] = {{.fd = STDIN_FILENO, .events = POLLIN},
 		{.fd = r->ways[0].in, .events = POLLIN}, {.fd = r->ways[1].in, .events = POLLIN}};
-	int64_t shortest = INT64_MAX, left = next - now();
+	int64_t shortest = INT64_MAX, left;
 
 	for (int i = 0; i < 2; i++) {
 		if (r->ways[i].on && r->ways[i].hold_ns < shortest) {
@@ -375,12 +379,15 @@ static void rest(const struct relay *r, int64_t next)
 		return;
 	}
 	if (next == INT64_MAX) {
-		poll(fds, 3, 100);
-	} else if (left > SPIN_NS) {
-		/* poll would say at once that there is something in the ring */
-		left = (left < shortest ? left : shortest) - SPIN_NS * 2 / 3;
-		clock_nanosleep(
-			CLOCK_MONOTONIC, 0, &(struct timespec){.tv_nsec = left % 1000000000}, NULL);
+		poll(fds, 3, REST_NS / 1000000);
+		return;
+	}
+	/* poll would say at once that there is something in the ring */
+	left = next - now();
+	left = (left < shortest ? left : shortest) - SPIN_NS;
+	left = left < REST_NS ? left : REST_NS;
+	if (left > SPIN_NS) {
+		clock_nanosleep(CLOCK_MONOTONIC, 0, &(struct timespec){.tv_nsec = left}, NULL);
 	}
 }
 
@@ -479,9 +486,11 @@ int main(int argc, char **argv)
 	prctl(PR_SET_TIMERSLACK, 1);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	open_ends(&r);
+	r.realtime = r.realtime && sched_setscheduler(0, SCHED_FIFO,
+					   &(struct sched_param){.sched_priority = 1}) == 0;
 	fputs("relaying\n", stderr);
 	relay(&r);
-	printf("{");
+	printf("{\"realtime\": %s, ", r.realtime ? "true" : "false");
 	print_way(&r.ways[0]);
 	printf(", ");
 	print_way(&r.ways[1]);

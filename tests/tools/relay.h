@@ -54,6 +54,7 @@ struct relay {
 	uint32_t extent;
 	uint64_t seed;
 	bool seeded, probes_only;
+	bool realtime; /* wanted; then whether it was granted */
 	FILE *log;
 };
 

@@ -20,6 +20,7 @@ static const char help[] =
 	"  --extent K            (default 1)\n"
 	"  --seed N              anywhere among the N (default: the last of them)\n"
 	"  --probes              nothing else is passed on\n"
+	"  --realtime            SCHED_FIFO, where that is granted\n"
 	"  --log FILE            which probes\n";
 
 _Noreturn void relay_die(int status, const char *what, const char *why)
@@ -111,6 +112,7 @@ void relay_parse(struct relay *r, int argc, char **argv)
 		{"extent", required_argument, NULL, 'e'},
 		{"seed", required_argument, NULL, 'r'},
 		{"probes", no_argument, NULL, 'p'},
+		{"realtime", no_argument, NULL, 'R'},
 		{"log", required_argument, NULL, 'L'},
 		{"help", no_argument, NULL, 'H'},
 		{0},
@@ -134,6 +136,9 @@ void relay_parse(struct relay *r, int argc, char **argv)
 			break;
 		case 'p':
 			r->probes_only = true;
+			break;
+		case 'R':
+			r->realtime = true;
 			break;
 		case 'L':
 			r->log = fopen(optarg, "we");
