@@ -15,6 +15,7 @@ import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 
 
 def run_once(binary, rate, seconds, backend):
@@ -88,6 +89,13 @@ def main():
     print("\nThe backends against a bare sendmmsg loop, flat out:", flush=True)
     subprocess.run([binary, "lab", "--", os.path.join(args.build, "bench", "tx_bare"), "ws0"],
                    check=True)
+
+    print("\nEvery packet's instants to a file, here and in memory:", flush=True)
+    for top in (None, "/dev/shm"):
+        if top is None or os.access(top, os.W_OK):
+            with tempfile.TemporaryDirectory(prefix="wirestamp-bench-", dir=top) as folder:
+                print(f"{folder}:", flush=True)
+                subprocess.run([os.path.join(args.build, "bench", "packets"), folder], check=True)
 
     print(f"\nWhole runs over the lab, 64-byte frames, a stamp at both ends of every packet "
           f"(median of {args.rounds}):", flush=True)
