@@ -103,6 +103,9 @@ static int read_rows(const char *dir, const char *name)
 		seqs += row.seq;
 		flags += row.flags;
 		times += row.at[WS_INSTANT_APP_RX];
+		if (i % 65536 == 0) {
+			ws_packets_forget(&r, i);
+		}
 	}
 	printf("{\"rows\": %" PRIu64 ", \"claimed\": %" PRIu64
 	       ", \"repaired\": %s, \"rest\": %" PRIu64 ", \"seqs\": %" PRIu64
