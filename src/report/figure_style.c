@@ -99,7 +99,7 @@ void ws_figure_begin(
 		"set ylabel textcolor rgb '%s'\n"
 		"unset key\n",
 		faint, ink, grid, ink, ink, ink);
-	fprintf(s->out, "set bmargin at screen %.5g\nset xlabel offset 0,0.4\nset rmargin 4\n",
+	fprintf(s->out, "set bmargin at screen %.5g\nset xlabel offset 0,0.4\nset rmargin 5\n",
 		(s->key_rows * KEY_ROW + 72.0) / height);
 }
 

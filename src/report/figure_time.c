@@ -197,7 +197,7 @@ int ws_figure_time(struct ws_figure_script *s)
 			s->able);
 	}
 	ws_figure_heading(s, 1, title, LEFT, height - 16);
-	fprintf(s->out, "set lmargin at screen %.5g\nset rmargin at screen 0.96\n",
+	fprintf(s->out, "set lmargin at screen %.5g\nset rmargin at screen 0.95\n",
 		(double)LEFT / WS_FIGURE_WIDTH);
 	ws_axis_print(s->out, &y, 'y', "latency", row_place);
 	fprintf(s->out, "set logscale cb\nset cbrange [1:%.7g]\ngraph_bottom = %.7g\n",

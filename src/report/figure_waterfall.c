@@ -187,7 +187,7 @@ int ws_figure_waterfall(struct ws_figure_script *s)
 	left = 24 + (names < NAME ? names : NAME) * 8.6;
 	fprintf(s->out,
 		"set multiplot\nset grid xtics noytics\nset lmargin at screen %.5g\n"
-		"set rmargin at screen 0.95\n",
+		"set rmargin at screen 0.93\n",
 		left / WS_FIGURE_WIDTH);
 	ws_figure_heading(s, 1, "Where the time goes", left, s->height - 16);
 	top = s->height - 62;

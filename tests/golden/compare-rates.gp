@@ -9,7 +9,7 @@ set ylabel textcolor rgb '#1f2328'
 unset key
 set bmargin at screen 0.30474
 set xlabel offset 0,0.4
-set rmargin 4
+set rmargin 5
 set title "Latency by rate, 95 % confidence"
 $P0_0 << EOD
 999.6 12071 12048 12079

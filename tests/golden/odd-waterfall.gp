@@ -9,11 +9,11 @@ set ylabel textcolor rgb '#1f2328'
 unset key
 set bmargin at screen 0.28908
 set xlabel offset 0,0.4
-set rmargin 4
+set rmargin 5
 set multiplot
 set grid xtics noytics
 set lmargin at screen 0.384
-set rmargin at screen 0.95
+set rmargin at screen 0.93
 set label 1 "Where the time goes" at screen 0.384, screen 0.96574 left textcolor rgb '#1f2328'
 set label 2 "Typical packets, mean of each stage" at screen 0.384, screen 0.89507 left textcolor rgb '#1f2328'
 $typical0 << EOD

@@ -9,13 +9,13 @@ set ylabel textcolor rgb '#1f2328'
 unset key
 set bmargin at screen 0.27068
 set xlabel offset 0,0.4
-set rmargin 4
+set rmargin 5
 set palette defined (0 '#bdde2e', 1 '#97d73e', 2 '#71ce56', 3 '#51c369', 4 '#37b678', 5 '#27a882', 6 '#239a88', 7 '#238c8c', 8 '#287d8d', 9 '#2e6e8e', 10 '#355f8c', 11 '#3c4f8a', 12 '#423d82', 13 '#472b79', 14 '#451667', 15 '#440154')
 unset colorbox
 set multiplot
 set label 1 "Latency over time" at screen 0.15, screen 0.93985 left textcolor rgb '#1f2328'
 set lmargin at screen 0.15
-set rmargin at screen 0.96
+set rmargin at screen 0.95
 unset logscale y
 set yrange [110:115]
 set ylabel "latency"

@@ -9,7 +9,7 @@ set ylabel textcolor rgb '#1f2328'
 unset key
 set bmargin at screen 0.23192
 set xlabel offset 0,0.4
-set rmargin 4
+set rmargin 5
 set title "Latency, cumulative"
 set arrow 10 from screen 0.29167, screen 0.044888 to screen 0.33833, screen 0.044888 nohead front linewidth 2 dashtype 1 linecolor rgb '#0072b2'
 set label 10 "1.00 kpps" at screen 0.35167, screen 0.044888 left front textcolor rgb '#1f2328'

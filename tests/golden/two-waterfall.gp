@@ -9,11 +9,11 @@ set ylabel textcolor rgb '#1f2328'
 unset key
 set bmargin at screen 0.40299
 set xlabel offset 0,0.4
-set rmargin 4
+set rmargin 5
 set multiplot
 set grid xtics noytics
 set lmargin at screen 0.169
-set rmargin at screen 0.95
+set rmargin at screen 0.93
 set label 1 "Where the time goes" at screen 0.169, screen 0.95224 left textcolor rgb '#1f2328'
 set label 2 "Typical packets, mean of each stage" at screen 0.169, screen 0.85373 left textcolor rgb '#1f2328'
 $typical0 << EOD
