@@ -79,9 +79,9 @@ struct ws_rx_control {
 	bool has_drops;		      /* SO_RXQ_OVFL was there */
 	uint32_t drops;		      /* the socket's drops so far: 32 bits, wraps */
 	unsigned dst_version;	      /* IP_PKTINFO (4) or IPV6_PKTINFO (6) was there; 0: neither */
-	uint8_t dst[16];	      /* then the address that the packet came to, in network order */
-	bool dst_broadcast;	      /* an IPv4 broadcast address */
-	uint32_t ifindex;	      /* and where it came in */
+	uint8_t dst[16];    /* then the address that the packet came to, in network order */
+	bool dst_broadcast; /* an IPv4 broadcast address */
+	uint32_t ifindex;   /* and where it came in */
 };
 
 /*

@@ -99,12 +99,26 @@ struct ws_io_config {
 	 */
 	uint64_t max_rate;
 	/*
-	 * `udp` alone: an ordinary socket of this process, routed by the kernel; no privilege, and ifindex may be 0
-	 * (any). Frames look like Ethernet frames nevertheless: received ones get headers that are made of the
-	 * addresses (MAC addresses 02:00:00:00:00:02 from, ...:01 to), of sent ones everything but IP addresses,
-	 * destination port and payload is ignored. Local address and port to bind to (AF_INET or AF_INET6; port
-	 * 0: any free one), and the only peer that is received from (NULL: everybody). Two instances may share a
-	 * port (SO_REUSEADDR): what the peer sends goes to the one that names it.
+	 * `udp` alone (others: -EINVAL): an ordinary socket of this process, routed by the kernel; no
+	 * privilege, and ifindex may be 0 (any; else the socket is bound to that interface, before Linux
+	 * 5.7 without CAP_NET_RAW only what it sends). Frames look like Ethernet frames nevertheless.
+	 * Received ones get headers that are made of the addresses (core/udpframe.h); of sent ones IP
+	 * addresses, destination port and payload count. A source address that is not all zeros is the
+	 * one that the datagram comes from, and must be this machine's. A frame is one packet: larger
+	 * than the way allows, it is refused (-EMSGSIZE). So is what is no UDP (-EINVAL), and IPv6 on an
+	 * IPv4 socket (-EAFNOSUPPORT). With ifindex 0 frame_max 0 is what an MTU of 1500 allows.
+	 *
+	 * Local address and port to bind to (AF_INET, or AF_INET6, whose wildcard takes IPv4 as well; port
+	 * 0: any free one), and the only peer that is received from (NULL: everybody). An instance that
+	 * receives from everybody has its port alone (-EADDRINUSE); others may share one: what the peer
+	 * sends goes to the receiver that names it, and so do ICMP messages about what others sent to it
+	 * from there (stats.udp_refused). One instance for both directions has one receive buffer for
+	 * packets and stamps, each a part in proportion to rx_buffer and stamp_buffer: while packets pile
+	 * up beyond theirs, stamps get lost, and are told as missing.
+	 *
+	 * -EOPNOTSUPP: filters (the kernel would run them from the UDP header on). -EINVAL: promiscuous,
+	 * rx_outgoing, fanout, cooked, qdisc_bypass. stats.rx_offered is not known. The error of an ICMP
+	 * message ends nothing, and wakes nobody up.
 	 */
 	const struct sockaddr_storage *udp_local, *udp_peer;
 };

@@ -300,6 +300,88 @@ static void test_tx_no_stamp(void **state)
 	expect_tx_error(&c, -ENOMSG);
 }
 
+/* -1: it may be a stamp; else whether it says that something cannot be reached. */
+static int other(const struct control *c)
+{
+	bool unreachable;
+
+	return ws_stamp_errqueue_other(c->data, c->len, &unreachable) ? unreachable : -1;
+}
+
+static void test_errors_of_others(void **state)
+{
+	static const struct {
+		uint8_t origin, type, code;
+		int want;
+	} cases[] = {
+		{SO_EE_ORIGIN_ICMP, 3, 3, 1},
+		{SO_EE_ORIGIN_ICMP, 3, 0, 1},
+		{SO_EE_ORIGIN_ICMP, 3, 4, 0},
+		{SO_EE_ORIGIN_ICMP, 11, 0, 0},
+		{SO_EE_ORIGIN_ICMP6, 1, 4, 1},
+		{SO_EE_ORIGIN_ICMP6, 2, 0, 0},
+		{SO_EE_ORIGIN_LOCAL, 3, 3, 0},
+		{SO_EE_ORIGIN_ZEROCOPY, 3, 3, -1},
+		{SO_EE_ORIGIN_NONE, 3, 3, -1},
+		{SO_EE_ORIGIN_TIMESTAMPING, 3, 3, -1},
+	};
+	struct control c = {.len = 0};
+
+	(void)state;
+	assert_int_equal(other(&c), -1);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct sock_extended_err err = {
+			.ee_errno = ECONNREFUSED,
+			.ee_origin = cases[i].origin,
+			.ee_type = cases[i].type,
+			.ee_code = cases[i].code,
+		};
+
+		c.len = 0;
+		add_times(&c, 1, 0);
+		add(&c, i % 2 ? SOL_IP : SOL_IPV6, i % 2 ? IP_RECVERR : IPV6_RECVERR, &err,
+			sizeof(err));
+		assert_int_equal(other(&c), cases[i].want);
+	}
+	/* Cut off, it says nothing. */
+	c.len = 0;
+	add(&c, SOL_IP, IP_RECVERR, &(struct sock_extended_err){.ee_origin = SO_EE_ORIGIN_ICMP}, 8);
+	assert_int_equal(other(&c), -1);
+}
+
+static void test_rx_destination(void **state)
+{
+	struct in_pktinfo info4 = {.ipi_ifindex = 3,
+		.ipi_spec_dst = {htonl(0xC0000201)},
+		.ipi_addr = {htonl(0xC0000201)}};
+	struct in6_pktinfo info6 = {.ipi6_ifindex = 4, .ipi6_addr = {{{0x20, [15] = 9}}}};
+	struct control c = {.len = 0};
+	struct ws_rx_control got;
+
+	(void)state;
+	add(&c, SOL_IP, IP_PKTINFO, &info4, sizeof(info4));
+	assert_int_equal(ws_stamp_from_rx_control(c.data, c.len, WS_CLOCK_NONE, &got), 0);
+	assert_int_equal(got.dst_version, 4);
+	assert_memory_equal(got.dst, &info4.ipi_addr, 4);
+	assert_false(got.dst_broadcast);
+	assert_int_equal(got.ifindex, 3);
+	c.len = 0;
+	info4.ipi_addr.s_addr = htonl(0xC00002FF);
+	add(&c, SOL_IP, IP_PKTINFO, &info4, sizeof(info4));
+	assert_int_equal(ws_stamp_from_rx_control(c.data, c.len, WS_CLOCK_NONE, &got), 0);
+	assert_true(got.dst_broadcast);
+	c.len = 0;
+	add(&c, SOL_IPV6, IPV6_PKTINFO, &info6, sizeof(info6));
+	assert_int_equal(ws_stamp_from_rx_control(c.data, c.len, WS_CLOCK_NONE, &got), 0);
+	assert_int_equal(got.dst_version, 6);
+	assert_memory_equal(got.dst, &info6.ipi6_addr, 16);
+	assert_int_equal(got.ifindex, 4);
+	assert_false(got.dst_broadcast);
+	c.len = 0;
+	add(&c, SOL_IPV6, IPV6_PKTINFO, &info6, sizeof(info6) - 1);
+	assert_int_equal(ws_stamp_from_rx_control(c.data, c.len, WS_CLOCK_NONE, &got), -EBADMSG);
+}
+
 static void test_tx_every_truncation(void **state)
 {
 	struct control c = {.len = 0};
@@ -541,6 +623,8 @@ int main(void)
 		cmocka_unit_test(test_tx_new_layout),
 		cmocka_unit_test(test_tx_times_out_of_range),
 		cmocka_unit_test(test_tx_no_stamp),
+		cmocka_unit_test(test_errors_of_others),
+		cmocka_unit_test(test_rx_destination),
 		cmocka_unit_test(test_tx_every_truncation),
 		cmocka_unit_test(test_tx_cut_by_kernel),
 		cmocka_unit_test(test_damaged_lengths),
