@@ -206,7 +206,8 @@ struct ws_io_stats {
 	uint64_t tx_calls;     /* system calls that sent */
 	uint64_t stamps_received, stamps_missing;
 	uint64_t stamps_stray; /* came after they were given up, or with an unknown key */
-	uint64_t udp_refused;  /* of the `udp` backend: ICMP messages that said that a host, a network or
+	uint64_t
+		udp_refused; /* of the `udp` backend: ICMP messages that said that a host, a network or
 				  a port cannot be reached: nobody listens there */
 };
 
