@@ -330,6 +330,34 @@ static void test_cookies(void **state)
 	ws_reflect_free(r);
 }
 
+/* The oldest sequence whose cookie can be told from the highest one, and the first leap that is too far. */
+static void test_cookies_at_the_limit(void **state)
+{
+	const uint64_t far = (UINT64_C(1) << 40) - 1 - WS_REFLECT_REMEMBER, start = 1000000;
+	const struct ws_stamp tx = stamp_at(77);
+
+	(void)state;
+	for (uint64_t leap = far; leap <= far + WS_REFLECT_REMEMBER; leap++) {
+		struct ws_reflect *r = new_reflector();
+		struct request q = request_of(0, 0, start);
+		struct ws_probe p;
+		uint64_t oldest;
+
+		ask(r, &q, 1, 0, NULL);
+		q.seq = start - WS_REFLECT_REMEMBER + 1;
+		oldest = ask(r, &q, 1, 0, NULL);
+		q.seq = start + leap;
+		ask(r, &q, 1, 0, NULL);
+		ws_reflect_stamped(r, oldest, &tx);
+		assert_true(session_at(r, 0).stamps_kept == (leap == far));
+		q.seq++;
+		ask(r, &q, 1, 0, &p);
+		assert_true(leap != far || p.answer.tx_seq == start - WS_REFLECT_REMEMBER + 1);
+		ws_reflect_free(r);
+		leap += leap > far ? WS_REFLECT_REMEMBER - 2 : 0;
+	}
+}
+
 /* Everything that tells senders apart makes a session. */
 static void test_session_keys(void **state)
 {
@@ -572,6 +600,7 @@ int main(void)
 		cmocka_unit_test(test_clocks),
 		cmocka_unit_test(test_stamps_are_bounded),
 		cmocka_unit_test(test_cookies),
+		cmocka_unit_test(test_cookies_at_the_limit),
 		cmocka_unit_test(test_session_keys),
 		cmocka_unit_test(test_room),
 		cmocka_unit_test(test_sessions_random),
