@@ -86,7 +86,9 @@ static int start_here(struct ws_latency_command *s)
 		.ready = ready,
 		.arg = f,
 	};
-	if (s->udp) {
+	if (!s->udp) {
+		memcpy(f->setup.mac, s->far.nic.mac, sizeof(f->setup.mac));
+	} else {
 		struct sockaddr_in *local = (struct sockaddr_in *)&f->local;
 
 		local->sin_family = AF_INET;

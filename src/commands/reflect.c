@@ -448,6 +448,9 @@ static void prepare(struct command *s, int argc, char **argv)
 	e->netns = s->end.netns;
 	e->ifindex = s->has_end ? s->end.nic.ifindex : 0;
 	e->backend = s->o.backend;
+	if (s->has_end && !s->udp) {
+		memcpy(e->mac, s->end.nic.mac, sizeof(e->mac));
+	}
 	e->port = s->o.port;
 	e->frame_max = s->has_end ? s->end.nic.mtu + FRAME_ROOM : 0;
 	e->receive_only = s->o.receive_only;

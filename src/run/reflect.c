@@ -347,8 +347,9 @@ static int finish(struct reflector *r)
 
 int ws_reflect_run(const struct ws_reflect_setup *setup, struct ws_reflect_result *ret)
 {
-	const struct ws_reflect_config config = {
+	struct ws_reflect_config config = {
 		.udp_port = setup->port,
+		.routed = setup->udp_local != NULL,
 		.sessions = setup->sessions,
 		.max_pps = setup->max_pps,
 		.boot = setup->boot,
@@ -373,7 +374,9 @@ int ws_reflect_run(const struct ws_reflect_setup *setup, struct ws_reflect_resul
 	rc = setup->cpu >= 0 ? ws_thread_pin(setup->cpu, NULL, 0) : 0;
 	rc = rc < 0 ? rc : open_io(r, &granted);
 	if (rc == 0) {
-		rc = setup->receive_only ? ws_arrivals_new(&r->arrivals, setup->port, setup->packets)
+		memcpy(config.mac, setup->mac, sizeof(config.mac));
+		config.udp_port = granted.udp_port ? granted.udp_port : setup->port;
+		rc = setup->receive_only ? ws_arrivals_new(&r->arrivals, config.udp_port, setup->packets)
 					 : ws_reflect_new(&r->core, &config);
 	}
 	if (rc == 0) {

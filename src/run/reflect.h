@@ -25,6 +25,7 @@ struct ws_reflect_setup {
 	const char *backend; /* NULL: auto */
 	const struct sockaddr_storage *udp_local; /* of the `udp` backend; else NULL */
 	uint16_t port;
+	uint8_t mac[6]; /* of the interface; zero: there is none */
 	uint32_t frame_max;
 	bool receive_only;
 	struct ws_packets_writer *packets; /* receive_only: a row for each packet; NULL: none */
