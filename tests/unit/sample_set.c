@@ -33,6 +33,7 @@ char *sample_json(struct ws_latency_report *r)
 	FILE *out = open_memstream(&text, &size);
 
 	assert_non_null(out);
+	r->has_rx = true;
 	assert_int_equal(ws_report_json(out, r), 0);
 	assert_int_equal(fclose(out), 0);
 	sample_report_free(r);
