@@ -17,11 +17,15 @@ all:
 		meson setup build --buildtype=release -Db_lto=true -Dtests=false -Dbench=false
 	@ninja -C build wirestamp
 
-## demo: install what the build needs, build, and measure over a private veth pair; needs no root
+## demo: install what the build needs, build, measure over a private veth pair, and report; needs no root
 demo:
 	@scripts/setup build
+	@scripts/setup demo || echo 'demo: without gnuplot the report has no plots' >&2
 	@$(MAKE) --no-print-directory all
-	build/wirestamp latency --lab --rate $(RATES) --duration $(DURATION)
+	@rm -rf build/demo
+	build/wirestamp latency --lab --rate $(RATES) --duration $(DURATION) --out build/demo
+	build/wirestamp report build/demo -o build/demo/report.html
+	@echo 'All of it on one page, with plots: build/demo/report.html'
 
 ## check: install what is needed, and run every test
 check:

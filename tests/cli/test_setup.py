@@ -254,6 +254,13 @@ def without_apt():
         check_error(done, "build: " + " ".join(BUILD), "bench: python3", "no apt-get")
 
 
+def for_the_demo():
+    with System() as system:
+        done = system.setup("build", "demo")
+        check_installed(done)
+        check("demo: gnuplot-nox" in done.stdout, f"no gnuplot in {done.stdout!r}")
+
+
 def check_only():
     with System() as system:
         done = system.setup("--check", "build")
@@ -266,8 +273,8 @@ def check_only():
 
 def wrong_usage():
     with System() as system:
-        check_error(system.setup("lunch"), "lunch", "build, test, bench")
-        check_error(system.setup(), "build, test, bench")
+        check_error(system.setup("lunch"), "lunch", "build, demo, test, bench")
+        check_error(system.setup(), "build, demo, test, bench")
         check_equal(system.calls(), [], "calls")
 
 
@@ -285,6 +292,7 @@ def main():
     tap.case("sudo refuses", sudo_refuses)
     tap.case("apt-get fails", apt_fails)
     tap.case("without apt-get", without_apt)
+    tap.case("for the demo", for_the_demo)
     tap.case("--check", check_only)
     tap.case("wrong usage", wrong_usage)
     tap.end()
