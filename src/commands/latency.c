@@ -70,9 +70,8 @@ static void progress(void *arg, const struct ws_progress *p)
 /* Answers come back to this side; probes go to the other one, where it is ours. */
 static void own_port(struct ws_latency_command *s)
 {
-	const struct ws_end_nic *where = s->setup.mode == WS_LATENCY_TWO_WAY
-						 ? &s->end[WS_END_TX]
-						 : &s->end[WS_END_RX];
+	const struct ws_end_nic *where =
+		s->setup.mode == WS_LATENCY_TWO_WAY ? &s->end[WS_END_TX] : &s->end[WS_END_RX];
 	uint16_t port = s->o.carrier == WS_CARRIER_UDP ? s->setup.port : 0;
 	int saved;
 
@@ -88,12 +87,13 @@ static void own_port(struct ws_latency_command *s)
 	ws_netns_leave(saved);
 	if (s->port == -EADDRINUSE) {
 		ws_warn(&s->report.warnings,
-			"UDP port %u at %s belongs to another program, which gets the probes too", port,
-			where->text);
+			"UDP port %u at %s belongs to another program, which gets the probes too",
+			port, where->text);
 	}
 }
 
-static void say_fault(const struct ws_latency_command *s, int r, const struct ws_latency_fault *fault)
+static void say_fault(
+	const struct ws_latency_command *s, int r, const struct ws_latency_fault *fault)
 {
 	const struct ws_latency_end *e = &s->setup.end[fault->end];
 	bool sends = fault->end == WS_END_TX;

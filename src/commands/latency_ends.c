@@ -191,11 +191,10 @@ static int complete(struct ws_latency_command *s)
 			return WS_EXIT_USAGE;
 		}
 		fill_udp(s);
-		return ws_load_traffic_complete(o, s->has_end[WS_END_TX] ? &s->end[WS_END_TX] : NULL,
-			NULL);
+		return ws_load_traffic_complete(
+			o, s->has_end[WS_END_TX] ? &s->end[WS_END_TX] : NULL, NULL);
 	}
-	return ws_load_traffic_complete(
-		o, &s->end[WS_END_TX], s->has_far ? &s->far : NULL);
+	return ws_load_traffic_complete(o, &s->end[WS_END_TX], s->has_far ? &s->far : NULL);
 }
 
 int ws_latency_prepare(struct ws_latency_command *s)
@@ -220,8 +219,7 @@ int ws_latency_prepare(struct ws_latency_command *s)
 				     : WS_LATENCY_ONE_HOST;
 	s->setup.backend = s->o.load.backend;
 	if (!s->setup.backend && (s->setup.end[WS_END_RX].origin == WS_ORIGIN_USER ||
-					 s->setup.mode == WS_LATENCY_TWO_WAY ||
-					 s->o.waterfall)) {
+					 s->setup.mode == WS_LATENCY_TWO_WAY || s->o.waterfall)) {
 		/* The program's own time is when it sees the packet: a ring that hands over blocks
 		 * would add milliseconds. The last answers' stamps are fetched one by one. */
 		s->setup.backend = "socket";

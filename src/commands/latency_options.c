@@ -233,7 +233,8 @@ static const struct ws_option options[] = {
 		take_waterfall},
 	{"packets", 0, NULL, "every packet's times, to packets.npy in --out DIR", take_packets},
 	{"csv", 0, NULL, "the same as packets.csv, too", take_csv},
-	{"out", 'o', "DIR", "keep the result in DIR/run.json; DIR must not exist", ws_load_take_out},
+	{"out", 'o', "DIR", "keep the result in DIR/run.json; DIR must not exist",
+		ws_load_take_out},
 	{"json", 'j', NULL, "print one JSON document on stdout, and nothing else there", take_json},
 	{"quiet", 'q', NULL, "no progress on stderr", take_quiet},
 	{0},
@@ -246,11 +247,12 @@ static const struct ws_command_help help = {
 		 "       wirestamp latency --tx IFACE --one-way --peer MAC|IP --out DIR [options]",
 	.about = "Measures the delay of every packet, at one rate or many, and accounts for every\n"
 		 "one: between two interfaces of this host, or there and back to another host.",
-	.examples = "  wirestamp latency --lab --rate 1kpps,10kpps,100kpps\n"
-		    "  wirestamp latency --tx eth1 --rx eth2 --rate 10%,50%,90% --size 1518\n"
-		    "  wirestamp latency --tx eth1 --rx eth2@there --waterfall --packets --out run1\n"
-		    "  wirestamp latency --tx eth1 --peer ssh://there/eth1 --rate 10kpps\n"
-		    "  wirestamp latency --io udp --peer 192.0.2.7 --rate 100pps",
+	.examples =
+		"  wirestamp latency --lab --rate 1kpps,10kpps,100kpps\n"
+		"  wirestamp latency --tx eth1 --rx eth2 --rate 10%,50%,90% --size 1518\n"
+		"  wirestamp latency --tx eth1 --rx eth2@there --waterfall --packets --out run1\n"
+		"  wirestamp latency --tx eth1 --peer ssh://there/eth1 --rate 10kpps\n"
+		"  wirestamp latency --io udp --peer 192.0.2.7 --rate 100pps",
 	.options = options,
 };
 
@@ -296,12 +298,14 @@ static int check_ends(const struct ws_latency_options *o)
 		return -1;
 	}
 	if (o->load.lab && o->peer && strcmp(o->peer, "ws1")) {
-		ws_error("--lab and --peer %s: the lab's far side is ws1 (say --peer ws1)", o->peer);
+		ws_error(
+			"--lab and --peer %s: the lab's far side is ws1 (say --peer ws1)", o->peer);
 		return -1;
 	}
 	if (o->peer && o->rx) {
-		ws_error("--peer and --rx: answers come back to the interface that sends (leave out "
-			 "--rx)");
+		ws_error(
+			"--peer and --rx: answers come back to the interface that sends (leave out "
+			"--rx)");
 		return -1;
 	}
 	if (o->one_way && !o->peer && !o->load.has_dst_mac && !o->load.has_dst_ip) {
@@ -322,8 +326,9 @@ static int check_ends(const struct ws_latency_options *o)
 		return -1;
 	}
 	if (o->one_way && o->peer && ws_remote_is_url(o->peer)) {
-		ws_error("--one-way and ssh://: the far side's records stay there (start wirestamp reflect "
-			 "--receive-only --out DIR there, and give --peer MAC or IP)");
+		ws_error(
+			"--one-way and ssh://: the far side's records stay there (start wirestamp reflect "
+			"--receive-only --out DIR there, and give --peer MAC or IP)");
 		return -1;
 	}
 	if (udp && !o->peer) {
@@ -331,11 +336,12 @@ static int check_ends(const struct ws_latency_options *o)
 		return -1;
 	}
 	if (!o->load.lab && !o->tx && !udp) {
-		ws_error(o->peer || o->one_way
-				 ? "latency: sends on an interface (give --tx IFACE, or --io udp, which is "
-				   "routed)"
-				 : "latency: needs two interfaces (--tx IFACE --rx IFACE, or --lab for a "
-				   "private pair)");
+		ws_error(
+			o->peer || o->one_way
+				? "latency: sends on an interface (give --tx IFACE, or --io udp, which is "
+				  "routed)"
+				: "latency: needs two interfaces (--tx IFACE --rx IFACE, or --lab for a "
+				  "private pair)");
 		return -1;
 	}
 	if (!o->load.lab && !o->rx && !o->peer && !o->one_way) {
@@ -368,14 +374,16 @@ static int take_address(struct parse *p)
 	}
 	if (ws_load_take_dst_mac(p, o->peer, why, sizeof(why)) == 0) {
 		if (o->load.backend && !strcmp(o->load.backend, "udp")) {
-			ws_error("--peer %s: routed sockets send to IP addresses (give one)", o->peer);
+			ws_error("--peer %s: routed sockets send to IP addresses (give one)",
+				o->peer);
 			return -1;
 		}
 		return 0;
 	}
 	if (ws_load_take_dst(p, o->peer, why, sizeof(why)) < 0) {
-		ws_error("--peer %s: neither a MAC nor an IP address (02:00:00:00:00:07, 192.0.2.7, "
-			 "2001:db8::7, or ssh://HOST/IFACE)",
+		ws_error(
+			"--peer %s: neither a MAC nor an IP address (02:00:00:00:00:07, 192.0.2.7, "
+			"2001:db8::7, or ssh://HOST/IFACE)",
 			o->peer);
 		return -1;
 	}
@@ -403,12 +411,14 @@ static int finish_frames(struct parse *p)
 	uint32_t least, smallest;
 
 	if (l2 && p->load.ip) {
-		ws_error("--carrier l2 and %s: there is no IP header in such probes (leave one out)",
+		ws_error(
+			"--carrier l2 and %s: there is no IP header in such probes (leave one out)",
 			p->load.ip);
 		return -1;
 	}
 	if (l2 && o->dst_port_given) {
-		ws_error("--carrier l2 and --udp: there are no ports in such probes (leave one out)");
+		ws_error(
+			"--carrier l2 and --udp: there are no ports in such probes (leave one out)");
 		return -1;
 	}
 	if (o->carrier_auto && (p->load.ip || o->dst_port_given)) {
@@ -420,7 +430,8 @@ static int finish_frames(struct parse *p)
 		return -1;
 	}
 	if (t->vary[WS_FIELD_DST_PORT].kind != WS_VARY_NONE) {
-		ws_error("--vary dport: probes are known by their port (vary sport, or use --flows)");
+		ws_error(
+			"--vary dport: probes are known by their port (vary sport, or use --flows)");
 		return -1;
 	}
 	if (o->peer && !o->one_way &&
@@ -452,23 +463,27 @@ int ws_latency_options_parse(struct ws_latency_options *o, int argc, char **argv
 	int first;
 
 	*o = (struct ws_latency_options){
-		.load = {.pattern = WS_PATTERN_CBR, .seed = 1, .speed = 1, .workers = 1, .require = -1},
+		.load = {.pattern = WS_PATTERN_CBR,
+			.seed = 1,
+			.speed = 1,
+			.workers = 1,
+			.require = -1},
 		.carrier = WS_CARRIER_UDP,
 		.carrier_auto = true,
 		.window_ns = DEFAULT_WINDOW,
 		.cpu = {-1, -1},
 	};
-	o->load.rate_count = (unsigned)ws_rate_list_parse(
-		DEFAULT_RATE, o->load.rates, 1, &(const char *){NULL});
+	o->load.rate_count =
+		(unsigned)ws_rate_list_parse(DEFAULT_RATE, o->load.rates, 1, &(const char *){NULL});
 	ws_load_traffic_defaults(&o->load.traffic);
 	first = ws_options_parse(&help, &p, argc, argv);
 	if (first >= 0 && first < argc) {
 		ws_error("%s: unexpected (interfaces are given by --tx and --rx)", argv[first]);
 		first = -1;
 	}
-	if (first >= 0 && (check_ends(o) < 0 || take_address(&p) < 0 ||
-				  ws_load_times_check(&p.load) < 0 ||
-				  check_results(o) < 0 || finish_frames(&p) < 0)) {
+	if (first >= 0 &&
+		(check_ends(o) < 0 || take_address(&p) < 0 || ws_load_times_check(&p.load) < 0 ||
+			check_results(o) < 0 || finish_frames(&p) < 0)) {
 		first = -1;
 	}
 	if (first < 0) {

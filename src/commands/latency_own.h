@@ -24,14 +24,15 @@ struct ws_latency_command {
 	/* The sender's and the receiver's interface; with a far side the same, without interface (udp) empty. */
 	struct ws_end_nic end[WS_ENDS];
 	bool has_end[WS_ENDS];
-	struct ws_end_nic far; /* the lab's other end, or the receiver's: whose addresses probes go to */
+	struct ws_end_nic
+		far; /* the lab's other end, or the receiver's: whose addresses probes go to */
 	bool has_far;
 	bool udp;
 	struct sockaddr_storage udp_local, udp_peer;
 	struct ws_remote *remote;
 	struct ws_latency_reflector *reflector;
-	char *far_json; /* the far side's result */
-	int port;	/* owned at the receiving end, -1: not */
+	char *far_json;			       /* the far side's result */
+	int port;			       /* owned at the receiving end, -1: not */
 	struct ws_load_frames frames, collect; /* of the current rate */
 	struct ws_plan plans[WS_MAX_RATES];
 	struct ws_packets_writer *packets;

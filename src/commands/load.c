@@ -87,13 +87,14 @@ static int make_plan(struct ws_load_command *s, const struct ws_rate *rate, stru
 	if (s->o.pcap && !count && !s->o.duration_ns) {
 		count = ws_replay_counts(s->frames.replay)->kept;
 	}
-	return ws_load_plan_make(&(struct ws_load_plan_facts){
-					 .o = &s->o,
-					 .count = count,
-					 .frames = &s->frames,
-					 .where = s->has_end ? s->end.text : "a dry run's interface",
-					 .link_bps = s->has_end ? s->end.nic.link_bps : 0,
-				 },
+	return ws_load_plan_make(
+		&(struct ws_load_plan_facts){
+			.o = &s->o,
+			.count = count,
+			.frames = &s->frames,
+			.where = s->has_end ? s->end.text : "a dry run's interface",
+			.link_bps = s->has_end ? s->end.nic.link_bps : 0,
+		},
 		rate, ret);
 }
 

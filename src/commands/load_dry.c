@@ -70,8 +70,8 @@ static void fill(struct dry *d, const struct ws_plan *plan, const struct ws_fram
 	}
 }
 
-static int write_all(struct dry *d, const struct ws_plan *plan, const struct ws_frame_source *source,
-	const atomic_int *stop)
+static int write_all(struct dry *d, const struct ws_plan *plan,
+	const struct ws_frame_source *source, const atomic_int *stop)
 {
 	struct ws_plan_cursor c;
 	int r = 0;

@@ -232,8 +232,7 @@ int ws_load_traffic_make(struct ws_load_frames *f, const struct ws_traffic_spec 
 	int r = ws_traffic_new(&f->traffic, t);
 
 	if (r < 0) {
-		ws_error(
-			"frames like these cannot be made: %s (--help says what goes together)",
+		ws_error("frames like these cannot be made: %s (--help says what goes together)",
 			strerror(-r));
 		return r == -ENOMEM ? WS_EXIT_FAIL : WS_EXIT_USAGE;
 	}

@@ -29,13 +29,14 @@ int ws_load_plan_make(
 		}
 		if (r == 0 && o->pattern == WS_PATTERN_POISSON) {
 			int64_t wire = f->link_bps ? (int64_t)(f->frames->source.l1_bits * 1e9 /
-							    (double)f->link_bps)
-						: 0;
+							       (double)f->link_bps)
+						   : 0;
 
 			r = ws_plan_init_poisson(ret, pps, wire, o->seed, f->count, o->duration_ns);
 			if (r == -EINVAL) {
 				/* More than the link carries: told as that, or tried all the same. */
-				r = ws_plan_init_poisson(ret, pps, 0, o->seed, f->count, o->duration_ns);
+				r = ws_plan_init_poisson(
+					ret, pps, 0, o->seed, f->count, o->duration_ns);
 			}
 		} else if (r == 0 && o->pattern == WS_PATTERN_BURST) {
 			r = ws_plan_init_burst(ret, pps, o->burst, f->count, o->duration_ns);

@@ -23,13 +23,13 @@
 #include "report/reflect_report.h"
 #include "run/reflect.h"
 
-#define SESSIONS 1024
+#define SESSIONS   1024
 #define FRAME_ROOM 18 /* header and a VLAN tag, beyond the MTU */
 
 struct options {
 	const char *interface; /* NULL: routed sockets */
 	bool lab, json, quiet, receive_only, attach, packets, csv;
-	const char *backend; /* NULL: auto */
+	const char *backend;  /* NULL: auto */
 	enum ws_origin stamp; /* NONE: auto */
 	uint16_t port;
 	uint64_t max_pps;
@@ -155,7 +155,8 @@ static const struct ws_option options[] = {
 		take_duration},
 	{"cpu", 0, "N", "run on this CPU", take_cpu},
 	{"lab", 0, NULL, "at the lab's far side, ws1; within wirestamp lab -- CMD", take_lab},
-	{"packets", 0, NULL, "with --receive-only: every packet's times, to packets.npy in --out DIR",
+	{"packets", 0, NULL,
+		"with --receive-only: every packet's times, to packets.npy in --out DIR",
 		take_packets},
 	{"csv", 0, NULL, "the same as packets.csv, too", take_csv},
 	{"out", 'o', "DIR", "keep the result in DIR/run.json; DIR must not exist", take_out},
@@ -171,9 +172,10 @@ static const struct ws_option options[] = {
 static const struct ws_command_help help = {
 	.usage = "reflect IFACE [options]\n"
 		 "       wirestamp reflect --io udp [IFACE] [options]",
-	.about = "Answers the probes of wirestamp latency --peer on other hosts, each with the time when it\n"
-		 "came, and nothing else. Answers are never longer than the probe, and each probe\n"
-		 "gets one. IFACE is NAME, or NAME@NETNS in a named network namespace.",
+	.about =
+		"Answers the probes of wirestamp latency --peer on other hosts, each with the time when it\n"
+		"came, and nothing else. Answers are never longer than the probe, and each probe\n"
+		"gets one. IFACE is NAME, or NAME@NETNS in a named network namespace.",
 	.examples = "  wirestamp reflect eth1\n"
 		    "  wirestamp reflect eth1 --max-rate 100kpps --duration 10m\n"
 		    "  wirestamp reflect --io udp\n"
@@ -198,7 +200,8 @@ static int check(const struct options *o)
 		return -1;
 	}
 	if (o->packets && !o->receive_only) {
-		ws_error("--packets: only with --receive-only (whoever sends keeps the times of answers)");
+		ws_error(
+			"--packets: only with --receive-only (whoever sends keeps the times of answers)");
 		return -1;
 	}
 	if (o->packets && !o->out) {
@@ -260,13 +263,14 @@ static int choose_stamp(struct command *s)
 		   (nic->ts_rx_software && (nic->ts_tx_software || s->o.receive_only));
 
 	if (s->o.stamp == WS_ORIGIN_SOFTWARE && !can) {
-		ws_error("%s: its driver (%s) gives no software stamps both ways (use --stamp auto or "
-			 "user)",
+		ws_error(
+			"%s: its driver (%s) gives no software stamps both ways (use --stamp auto or "
+			"user)",
 			s->end.text, *nic->driver ? nic->driver : "unknown");
 		return -1;
 	}
-	s->setup.origin = s->o.stamp == WS_ORIGIN_USER || !can ? WS_ORIGIN_USER
-							       : WS_ORIGIN_SOFTWARE;
+	s->setup.origin =
+		s->o.stamp == WS_ORIGIN_USER || !can ? WS_ORIGIN_USER : WS_ORIGIN_SOFTWARE;
 	if (!can && s->o.stamp == WS_ORIGIN_NONE) {
 		ws_warn(&s->report.warnings,
 			"%s: its driver (%s) gives no software stamps both ways: the program's own time is "
@@ -356,8 +360,8 @@ static void ready(void *arg, const struct ws_reflect_granted *granted)
 	}
 	if (!s->o.quiet) {
 		fprintf(stderr, "wirestamp: %s at %s, UDP port %u and ethertype 0x%04x (%s)\n",
-			s->o.receive_only ? "receiving" : "answering", s->end.text,
-			s->report.port, WS_ETHERTYPE_PROBE,
+			s->o.receive_only ? "receiving" : "answering", s->end.text, s->report.port,
+			WS_ETHERTYPE_PROBE,
 			s->o.duration_ns ? "it ends by itself" : "Ctrl-C ends it");
 	}
 }
@@ -386,20 +390,22 @@ static void say_fault(const struct command *s, int r)
 			s->end.text);
 		break;
 	case -EADDRINUSE:
-		ws_error("--io udp: port %u belongs to another program (give another --port, at both "
-			 "ends)",
+		ws_error(
+			"--io udp: port %u belongs to another program (give another --port, at both "
+			"ends)",
 			s->o.port);
 		break;
 	case -EINVAL:
 		if (s->o.cpu >= 0) {
-			ws_error("--cpu: cannot run on CPU %d (nproc and taskset show which there are)",
+			ws_error(
+				"--cpu: cannot run on CPU %d (nproc and taskset show which there are)",
 				s->o.cpu);
 			break;
 		}
 		/* fall through */
 	default:
-		ws_error("%s: cannot be opened: %s (dmesg may say more)", s->end.text,
-			strerror(-r));
+		ws_error(
+			"%s: cannot be opened: %s (dmesg may say more)", s->end.text, strerror(-r));
 	}
 }
 
@@ -505,8 +511,8 @@ static int serve(struct command *s, int argc, char **argv)
 			s->report.result.ended_by);
 		status = WS_EXIT_FAIL;
 	}
-	r = ws_output_print(&printers, &s->report, s->o.json || s->o.attach,
-		s->terminal && !s->o.attach);
+	r = ws_output_print(
+		&printers, &s->report, s->o.json || s->o.attach, s->terminal && !s->o.attach);
 	return status ? status : r ? r : unwritten < 0 ? WS_EXIT_FAIL : WS_EXIT_OK;
 }
 

@@ -26,6 +26,7 @@ struct options {
 	enum ws_figure plot;
 	const char *series; /* NULL: all */
 	bool json, compare, join;
+	double unit_ns;	 /* of a .hgrm file's values; 0: not given */
 	const char *out; /* with join: the directory that keeps the joined run */
 	char **runs;
 	unsigned run_count;
@@ -70,8 +71,9 @@ static int take_file(void *p, const char *arg, char *why, size_t why_size)
 			return 0;
 		}
 	}
-	return WS_WHY("its end says what to write, and this one is none of .html, .svg, .png, .pdf, .csv, "
-		      ".json, .txt and .hgrm");
+	return WS_WHY(
+		"its end says what to write, and this one is none of .html, .svg, .png, .pdf, .csv, "
+		".json, .txt and .hgrm");
 }
 
 static int take_plot(void *p, const char *arg, char *why, size_t why_size)
@@ -104,6 +106,22 @@ static int take_series(void *p, const char *arg, char *why, size_t why_size)
 	return 0;
 }
 
+static int take_unit(void *p, const char *arg, char *why, size_t why_size)
+{
+	static const struct {
+		const char *name;
+		double ns;
+	} units[] = {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}};
+
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (!strcmp(arg, units[i].name)) {
+			((struct options *)p)->unit_ns = units[i].ns;
+			return 0;
+		}
+	}
+	return WS_WHY("no such unit (ns, us, ms or s)");
+}
+
 static int take_out(void *p, const char *arg, char *why, size_t why_size)
 {
 	return ws_take_out(&((struct options *)p)->out, arg, why, why_size);
@@ -119,6 +137,8 @@ static const struct ws_option options[] = {
 		"(default histogram)",
 		take_plot},
 	{"series", 0, "LABEL", "only this one, as the report names it: 10kpps", take_series},
+	{"unit", 0, "UNIT", "of the values in .hgrm files: ns, us, ms or s (default ns)",
+		take_unit},
 	{"compare", 0, NULL, "the second run against the first: faster, slower, or not to tell",
 		take_compare},
 	{"join", 0, NULL,
@@ -132,9 +152,10 @@ static const struct ws_option options[] = {
 
 static const struct ws_command_help help = {
 	.usage = "report RUN... [options]",
-	.about = "Summarises and compares runs that were kept: as text, JSON, CSV, plots, or one HTML page.\n"
-		 "RUN is a directory of --out, its run.json, a .hgrm file (HdrHistogram) or MoonGen's\n"
-		 "histogram.csv. Plots are drawn by gnuplot.",
+	.about =
+		"Summarises and compares runs that were kept: as text, JSON, CSV, plots, or one HTML page.\n"
+		"RUN is a directory of --out, its run.json, a .hgrm file (HdrHistogram) or MoonGen's\n"
+		"histogram.csv. Plots are drawn by gnuplot.",
 	.examples = "  wirestamp report run1\n"
 		    "  wirestamp report run1 run2 -o report.html\n"
 		    "  wirestamp report --compare before after\n"
@@ -164,8 +185,9 @@ static int check(const struct options *o)
 		return -1;
 	}
 	if (o->compare && o->join) {
-		ws_error("--compare and --join: joined they are one run (leave one out; --join --out DIR keeps "
-			 "it for comparing)");
+		ws_error(
+			"--compare and --join: joined they are one run (leave one out; --join --out DIR keeps "
+			"it for comparing)");
 		return -1;
 	}
 	if (o->compare && o->run_count != 2) {
@@ -181,7 +203,8 @@ static int check(const struct options *o)
 		return -1;
 	}
 	if (o->json && o->file) {
-		ws_error("--json and -o: both say where to (leave one out; -o FILE.json writes the same)");
+		ws_error(
+			"--json and -o: both say where to (leave one out; -o FILE.json writes the same)");
 		return -1;
 	}
 	return 0;
@@ -211,7 +234,8 @@ static int read_runs(struct command *s)
 		s->doc_count = 1;
 	}
 	for (unsigned i = 0; !s->o.join && i < s->o.run_count; i++) {
-		if (ws_rundoc_read(&s->docs[i], s->o.runs[i], why, sizeof(why)) < 0) {
+		if (ws_rundoc_read_unit(&s->docs[i], s->o.runs[i], s->o.unit_ns, why, sizeof(why)) <
+			0) {
 			ws_error("%s", why);
 			return -1;
 		}
@@ -286,7 +310,8 @@ static int write_form(FILE *out, enum form form, const struct ws_report_set *set
 	}
 }
 
-static int draw(const struct command *s, const struct ws_report_set *set, char **ret, size_t *ret_len)
+static int draw(
+	const struct command *s, const struct ws_report_set *set, char **ret, size_t *ret_len)
 {
 	static const enum ws_figure_format formats[] = {
 		[FORM_SVG] = WS_FORMAT_SVG, [FORM_PNG] = WS_FORMAT_PNG, [FORM_PDF] = WS_FORMAT_PDF};
@@ -294,12 +319,14 @@ static int draw(const struct command *s, const struct ws_report_set *set, char *
 	int r;
 
 	if (!ws_figure_possible(s->o.plot, set)) {
-		ws_error("--plot %s: these runs have nothing to draw in it (nothing was received, or nothing "
-			 "of that kind was measured)",
+		ws_error(
+			"--plot %s: these runs have nothing to draw in it (nothing was received, or nothing "
+			"of that kind was measured)",
 			ws_figure_name(s->o.plot));
 		return -1;
 	}
-	r = ws_figure_draw(s->o.plot, set, formats[s->o.form], false, ret, ret_len, why, sizeof(why));
+	r = ws_figure_draw(
+		s->o.plot, set, formats[s->o.form], false, ret, ret_len, why, sizeof(why));
 	if (r < 0) {
 		ws_error("--plot %s: %s", ws_figure_name(s->o.plot), *why ? why : strerror(-r));
 	}

@@ -23,7 +23,8 @@ static void add_interval(
 }
 
 /* Jitter, variation, and how sure the percentiles are. */
-static bool spread(struct ws_page *p, const struct ws_run_result *run, const char *label, const char *rate)
+static bool spread(
+	struct ws_page *p, const struct ws_run_result *run, const char *label, const char *rate)
 {
 	const struct ws_hist *h = ws_run_result_main(run);
 	char buf[WS_CELL_SIZE];
@@ -67,7 +68,8 @@ static void one_way(struct ws_text *t, const char *name, const struct ws_hist *h
 	}
 }
 
-static bool two_way(struct ws_page *p, const struct ws_run_result *run, const char *label, const char *rate)
+static bool two_way(
+	struct ws_page *p, const struct ws_run_result *run, const char *label, const char *rate)
 {
 	const struct ws_two_way *w = run->two_way;
 	char buf[WS_CELL_SIZE], more[WS_CELL_SIZE];
@@ -83,8 +85,8 @@ static bool two_way(struct ws_page *p, const struct ws_run_result *run, const ch
 		ws_text_add(&t, " (p50 %s)", ws_format_ns(buf, sizeof(buf), (double)at));
 	}
 	if (w->incomplete) {
-		ws_text_add(&t, ", %s with it only",
-			ws_format_count(buf, sizeof(buf), w->incomplete));
+		ws_text_add(
+			&t, ", %s with it only", ws_format_count(buf, sizeof(buf), w->incomplete));
 	}
 	if (w->ways_bound_ns >= 0) {
 		one_way(&t, "there", &w->forward, w->ways_bound_ns);
@@ -102,7 +104,8 @@ static bool two_way(struct ws_page *p, const struct ws_run_result *run, const ch
 	return true;
 }
 
-static bool lost(struct ws_page *p, const struct ws_run_result *run, const char *label, const char *rate)
+static bool lost(
+	struct ws_page *p, const struct ws_run_result *run, const char *label, const char *rate)
 {
 	const struct ws_losses *l = &run->losses;
 	const struct ws_reordering *o = &run->reordering;
@@ -110,7 +113,8 @@ static bool lost(struct ws_page *p, const struct ws_run_result *run, const char 
 	struct ws_text t = {0};
 
 	if (l->packets) {
-		ws_text_add(&t, "%s not there in time", ws_format_count(buf, sizeof(buf), l->packets));
+		ws_text_add(
+			&t, "%s not there in time", ws_format_count(buf, sizeof(buf), l->packets));
 		ws_text_add(&t, ", in %s episode%s", ws_format_count(buf, sizeof(buf), l->episodes),
 			l->episodes == 1 ? "" : "s");
 		for (unsigned i = 0; i < l->count && i < LOSSES_SHOWN; i++) {
@@ -125,8 +129,8 @@ static bool lost(struct ws_page *p, const struct ws_run_result *run, const char 
 		ws_text_add(&t, "%s%s out of order", t.len ? "; " : "",
 			ws_format_count(buf, sizeof(buf), o->reordered));
 		if (o->reordered > o->unknown) {
-			ws_text_add(&t, ", by %s at most",
-				ws_format_count(buf, sizeof(buf), o->max));
+			ws_text_add(
+				&t, ", by %s at most", ws_format_count(buf, sizeof(buf), o->max));
 		}
 	}
 	if (t.len) {
@@ -172,8 +176,7 @@ static void waterfall(struct ws_page *p, const struct ws_run_result *run, const 
 		ws_format_stage(name, sizeof(name), w->from[i], w->to[i]);
 		ws_format_ns(typical, sizeof(typical), v.typical.stage_ns[i]);
 		ws_format_ns(tail, sizeof(tail), v.tail.stage_ns[i]);
-		fprintf(p->out, "  %-22s  %10s  %10s", name, typical,
-			v.tail.packets ? tail : "");
+		fprintf(p->out, "  %-22s  %10s  %10s", name, typical, v.tail.packets ? tail : "");
 		bar(p, v.tail.packets ? v.tail.stage_ns[i] : v.typical.stage_ns[i], longest);
 	}
 	if (*ws_format_waterfall(sentence, sizeof(sentence), w, &v)) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "report/latency_json.h"
 
-#include <math.h>
 #include "report/report.h"
+#include <math.h>
 
 char *ws_stage_name(char buf[48], enum ws_instant from, enum ws_instant to)
 {
@@ -10,11 +10,14 @@ char *ws_stage_name(char buf[48], enum ws_instant from, enum ws_instant to)
 	return buf;
 }
 
-static json_t *latencies(struct ws_doc *d, const struct ws_hist *h, int64_t bound_ns)
+static json_t *latencies(struct ws_doc *d, const struct ws_run_result *run, const struct ws_hist *h,
+	int64_t bound_ns)
 {
 	json_t *o = ws_doc_summary(d, h, true, ws_doc_latency_quantiles);
 
 	ws_doc_put(d, o, "error_bound", bound_ns >= 0 ? ws_doc_integer(bound_ns) : json_null());
+	ws_doc_put(d, o, "resolution",
+		run->resolution_ns > 0 ? ws_doc_integer(run->resolution_ns) : json_null());
 	ws_doc_put(d, o, "confidence", ws_doc_confidence(d, h, ws_doc_latency_quantiles));
 	return o;
 }
@@ -85,8 +88,7 @@ static json_t *losses(struct ws_doc *d, const struct ws_losses *l)
 	return o;
 }
 
-static json_t *column(
-	struct ws_doc *d, const struct ws_timeline_column *c, int64_t at_ns)
+static json_t *column(struct ws_doc *d, const struct ws_timeline_column *c, int64_t at_ns)
 {
 	static const char *const names[WS_HAPPENINGS] = {
 		[WS_HAPPENED_SENT] = "sent",
@@ -195,8 +197,7 @@ static json_t *waterfall(struct ws_doc *d, const struct ws_waterfall *w)
 	ws_doc_put(d, o, "typical", group(d, w, &v.typical));
 	ws_doc_put(d, o, "tail", group(d, w, &v.tail));
 	ws_doc_put(d, o, "cause",
-		v.cause >= 0 ? ws_doc_string(ws_stage_name(
-				       name, w->from[v.cause], w->to[v.cause]))
+		v.cause >= 0 ? ws_doc_string(ws_stage_name(name, w->from[v.cause], w->to[v.cause]))
 			     : json_null());
 	ws_doc_put(d, o, "cause_share", v.cause >= 0 ? ws_doc_real(v.cause_share) : json_null());
 	ws_doc_put(d, o, "sentence",
@@ -221,13 +222,15 @@ static void put_two_way(struct ws_doc *d, json_t *o, const struct ws_run_result 
 	uint64_t arrived = ws_ledger_arrived(l);
 	bool ways = t->ways_bound_ns >= 0, counted = t->answered != UINT64_MAX;
 
-	ws_doc_put(d, o, "rtt_ns", latencies(d, &t->rtt, t->rtt_bound_ns));
+	ws_doc_put(d, o, "rtt_ns", latencies(d, run, &t->rtt, t->rtt_bound_ns));
 	ws_doc_put(d, o, "rtt_histogram_ns", ws_doc_bins(d, &t->rtt));
 	ws_doc_put(d, o, "residence_ns",
 		ws_doc_summary(d, &t->residence, true, ws_doc_latency_quantiles));
-	ws_doc_put(d, o, "forward_ns", known(latencies(d, &t->forward, t->ways_bound_ns), ways));
+	ws_doc_put(
+		d, o, "forward_ns", known(latencies(d, run, &t->forward, t->ways_bound_ns), ways));
 	ws_doc_put(d, o, "forward_histogram_ns", known(ws_doc_bins(d, &t->forward), ways));
-	ws_doc_put(d, o, "backward_ns", known(latencies(d, &t->backward, t->ways_bound_ns), ways));
+	ws_doc_put(d, o, "backward_ns",
+		known(latencies(d, run, &t->backward, t->ways_bound_ns), ways));
 	ws_doc_put(d, o, "backward_histogram_ns", known(ws_doc_bins(d, &t->backward), ways));
 	ws_doc_put(d, facts, "exchanges", ws_doc_count(t->exchanges));
 	ws_doc_put(d, facts, "incomplete", ws_doc_count(t->incomplete));
@@ -256,10 +259,10 @@ void ws_latency_json_values(
 	ws_doc_put(d, o, "stages_ns", stages(d, run));
 	ws_doc_put(d, o, "waterfall", waterfall(d, run->waterfall));
 	ws_doc_put(d, o, "latency_ns",
-		known(latencies(d, &run->latency, run->error_bound_ns), received));
+		known(latencies(d, run, &run->latency, run->error_bound_ns), received));
 	ws_doc_put(d, o, "histogram_ns", known(ws_doc_bins(d, &run->latency), received));
 	ws_doc_put(d, o, "latency_intended_ns",
-		known(latencies(d, &run->from_intended, run->error_bound_ns),
+		known(latencies(d, run, &run->from_intended, run->error_bound_ns),
 			received && run->from_intended.count));
 	ws_doc_put(d, o, "jitter_ns", known(jitter(d, run), received));
 	ws_doc_put(d, o, "pdv_ns",

@@ -92,8 +92,7 @@ int ws_reflect_json(FILE *out, const struct ws_reflect_report *r)
 {
 	const struct ws_reflect_result *res = &r->result;
 	struct ws_doc d = {0};
-	json_t *o = ws_doc_head(
-		&d, "reflect", r->version, r->argc, r->argv, r->started, &r->host);
+	json_t *o = ws_doc_head(&d, "reflect", r->version, r->argc, r->argv, r->started, &r->host);
 	json_t *stamps = json_object();
 
 	ws_doc_put(&d, o, "mode", json_string(r->receive_only ? "receiver" : "reflector"));

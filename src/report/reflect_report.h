@@ -29,4 +29,5 @@ struct ws_reflect_report {
 
 /* 0, -EIO, -ENOMEM each. */
 int ws_reflect_json(FILE *out, const struct ws_reflect_report *r);
-int ws_reflect_text(FILE *out, const struct ws_reflect_report *r, const struct ws_text_style *style);
+int ws_reflect_text(
+	FILE *out, const struct ws_reflect_report *r, const struct ws_text_style *style);

@@ -18,17 +18,17 @@ struct ws_reflect_stream {
 };
 
 struct ws_reflect_result {
-	bool complete;	    /* false: a fault ended it, or the user did before --duration was over */
+	bool complete; /* false: a fault ended it, or the user did before --duration was over */
 	bool failed;
 	char ended_by[160]; /* empty: its time was over, or nobody had said how long */
 	int64_t elapsed_ns;
-	uint64_t received;	     /* frames, of any kind */
-	uint64_t dropped_rx;	     /* our own receive buffer was full; UINT64_MAX: unknown */
+	uint64_t received;   /* frames, of any kind */
+	uint64_t dropped_rx; /* our own receive buffer was full; UINT64_MAX: unknown */
 	uint64_t counts[WS_REFLECT_VERDICTS];
-	uint64_t sent, refused;	     /* answers that the kernel took; that it did not */
-	uint64_t stamps_missing;     /* transmit stamps that did not come */
-	uint64_t sessions;	     /* that there were */
-	unsigned session_count;	     /* that are listed; owned */
+	uint64_t sent, refused;	 /* answers that the kernel took; that it did not */
+	uint64_t stamps_missing; /* transmit stamps that did not come */
+	uint64_t sessions;	 /* that there were */
+	unsigned session_count;	 /* that are listed; owned */
 	struct ws_reflect_session *session;
 	/* where nothing is answered; owned */
 	unsigned stream_count;

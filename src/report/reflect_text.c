@@ -24,8 +24,8 @@ static void print_counts(struct ws_page *p, const struct ws_reflect_result *r)
 	ws_text_add(&t, ", %s answered", ws_format_count(buf, sizeof(buf), r->sent));
 	for (unsigned v = 0; v < WS_REFLECT_VERDICTS; v++) {
 		if (words[v] && r->counts[v]) {
-			ws_text_add(&t, ", %s %s",
-				ws_format_count(buf, sizeof(buf), r->counts[v]), words[v]);
+			ws_text_add(&t, ", %s %s", ws_format_count(buf, sizeof(buf), r->counts[v]),
+				words[v]);
 		}
 	}
 	if (r->refused) {
@@ -39,8 +39,7 @@ static void print_counts(struct ws_page *p, const struct ws_reflect_result *r)
 	ws_page_entry(p, NULL, "frames", NULL, t.buf);
 }
 
-static void print_session(
-	struct ws_page *p, const struct ws_reflect_session *s, const char *label)
+static void print_session(struct ws_page *p, const struct ws_reflect_session *s, const char *label)
 {
 	char buf[WS_CELL_SIZE], ip[INET6_ADDRSTRLEN];
 	struct ws_text t = {0};
@@ -55,17 +54,15 @@ static void print_session(
 	}
 	ws_text_add(&t, ": %s answered", ws_format_count(buf, sizeof(buf), s->answered));
 	if (s->repeated) {
-		ws_text_add(&t, ", %s repeated",
-			ws_format_count(buf, sizeof(buf), s->repeated));
+		ws_text_add(&t, ", %s repeated", ws_format_count(buf, sizeof(buf), s->repeated));
 	}
 	if (s->limited) {
-		ws_text_add(&t, ", %s beyond the rate",
-			ws_format_count(buf, sizeof(buf), s->limited));
+		ws_text_add(
+			&t, ", %s beyond the rate", ws_format_count(buf, sizeof(buf), s->limited));
 	}
 	if (s->stamps_missing + s->stamps_dropped) {
 		ws_text_add(&t, ", %s without a transmit stamp",
-			ws_format_count(
-				buf, sizeof(buf), s->stamps_missing + s->stamps_dropped));
+			ws_format_count(buf, sizeof(buf), s->stamps_missing + s->stamps_dropped));
 	}
 	ws_page_entry(p, NULL, label, NULL, t.buf);
 }
@@ -78,12 +75,12 @@ static void print_stream(struct ws_page *p, const struct ws_reflect_stream *s, c
 	ws_text_add(&t, "run %08x, rate %u: %s received", s->run_id, s->stream + 1u,
 		ws_format_count(buf, sizeof(buf), s->received));
 	if (s->duplicated) {
-		ws_text_add(&t, ", %s duplicated",
-			ws_format_count(buf, sizeof(buf), s->duplicated));
+		ws_text_add(
+			&t, ", %s duplicated", ws_format_count(buf, sizeof(buf), s->duplicated));
 	}
 	if (s->reordered) {
-		ws_text_add(&t, ", %s out of order",
-			ws_format_count(buf, sizeof(buf), s->reordered));
+		ws_text_add(
+			&t, ", %s out of order", ws_format_count(buf, sizeof(buf), s->reordered));
 	}
 	ws_page_entry(p, NULL, label, NULL, t.buf);
 }
@@ -101,8 +98,8 @@ int ws_reflect_text(FILE *out, const struct ws_reflect_report *r, const struct w
 	} else {
 		ws_text_add(&t, "UDP port %u", r->port);
 	}
-	ws_text_add(&t, ", %s, backend %s",
-		ws_format_ns(buf, sizeof(buf), (double)res->elapsed_ns), r->io ? r->io : "-");
+	ws_text_add(&t, ", %s, backend %s", ws_format_ns(buf, sizeof(buf), (double)res->elapsed_ns),
+		r->io ? r->io : "-");
 	ws_page_wrap(&p, WS_INK_BOLD, 0, 2, t.buf);
 	ws_page_host(&p, r->version, &r->host, r->started);
 	if (r->receive_only) {
@@ -120,8 +117,8 @@ int ws_reflect_text(FILE *out, const struct ws_reflect_report *r, const struct w
 		print_stream(&p, &res->stream[i], i ? "" : "runs");
 	}
 	if (*res->ended_by) {
-		ws_page_entry(&p, res->failed ? WS_INK_RED : WS_INK_YELLOW, "ended", NULL,
-			res->ended_by);
+		ws_page_entry(
+			&p, res->failed ? WS_INK_RED : WS_INK_YELLOW, "ended", NULL, res->ended_by);
 	}
 	ws_page_warnings(&p, &r->warnings);
 	return fflush(out) != 0 || ferror(out) ? -EIO : 0;

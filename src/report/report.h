@@ -44,8 +44,8 @@ char *ws_format_bytes(char *buf, size_t size, uint64_t bytes); /* "208 KiB" */
 /* "driver to kernel": a stage in words. */
 char *ws_format_stage(char *buf, size_t size, enum ws_instant from, enum ws_instant to);
 /* A sentence: which stage made the slowest packets slow. Empty if none did. */
-char *ws_format_waterfall(char *buf, size_t size, const struct ws_waterfall *w,
-	const struct ws_waterfall_verdict *v);
+char *ws_format_waterfall(
+	char *buf, size_t size, const struct ws_waterfall *w, const struct ws_waterfall_verdict *v);
 /* A sentence: who stamped at both ends, by which clock, what the latencies therefore span, their
  * error. */
 char *ws_format_stamps(char *buf, size_t size, const struct ws_run_result *run);

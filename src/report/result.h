@@ -30,7 +30,8 @@ struct ws_two_way {
 	uint64_t exchanges;  /* with all four stamps */
 	uint64_t incomplete; /* matched, but one of the far side's two stamps did not come */
 	uint64_t collects;   /* answers to the probes at the end that fetched the last stamps */
-	uint64_t answered;   /* requests of this run that the far side answered, by its own count; UINT64_MAX: unknown */
+	uint64_t
+		answered; /* requests of this run that the far side answered, by its own count; UINT64_MAX: unknown */
 	bool same_clock;
 	struct ws_twoway_clocks clocks;
 	struct ws_hist rtt, residence, forward, backward;
@@ -40,9 +41,9 @@ struct ws_two_way {
 
 /* One rate. */
 struct ws_run_result {
-	struct ws_rate rate;	/* as asked for */
-	struct ws_ratio pps;	/* requested; {0, 1} for max */
-	uint32_t run_id;	/* of its probes */
+	struct ws_rate rate; /* as asked for */
+	struct ws_ratio pps; /* requested; {0, 1} for max */
+	uint32_t run_id;     /* of its probes */
 	uint16_t stream;
 	const char *pattern;	/* "cbr", "burst", "poisson" */
 	double frame_bits;	/* of a mean frame, with FCS */
@@ -59,7 +60,7 @@ struct ws_run_result {
 	uint64_t wire_packets; /* the interface's transmit counter over the run */
 	struct ws_ledger ledger;
 	struct ws_hist latency;
-	struct ws_hist lateness; /* send call minus intended time */
+	struct ws_hist lateness;      /* send call minus intended time */
 	struct ws_hist from_intended; /* receive stamp minus intended time; empty for max */
 	struct ws_losses losses;
 	struct ws_reordering reordering;
@@ -71,6 +72,7 @@ struct ws_run_result {
 	struct ws_gaps gaps;
 	struct ws_limit limit;
 	int64_t error_bound_ns; /* of every latency; -1: unknown */
+	int64_t resolution_ns;	/* of the stamps' clocks, the coarser one */
 	enum ws_origin tx_origin, rx_origin;
 	enum ws_clock tx_clock, rx_clock;
 	uint64_t rx_freezes;
@@ -145,7 +147,7 @@ struct ws_latency_report {
 	const char *remote; /* the far side's own result document, JSON; NULL: none */
 	struct ws_clock_facts clock;
 	struct ws_packets_facts packets;
-	char traffic[320];   /* the frames, in words */
+	char traffic[320]; /* the frames, in words */
 	uint64_t seed;
 	const char *io;	     /* backend in use, of the receiving end */
 	const char *io_tx;   /* of the sending end */

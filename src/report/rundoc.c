@@ -300,8 +300,8 @@ static bool begins(const char *text, size_t len, const char *with)
 	return len >= strlen(with) && memcmp(text, with, strlen(with)) == 0;
 }
 
-int ws_rundoc_parse(struct ws_rundoc **ret, const char *path, const char *text, size_t len,
-	char *why, size_t why_size)
+static int parse(struct ws_rundoc **ret, const char *path, const char *text, size_t len,
+	double unit_ns, char *why, size_t why_size)
 {
 	char fault[256] = "";
 	struct ws_rundoc *d;
@@ -330,7 +330,7 @@ int ws_rundoc_parse(struct ws_rundoc **ret, const char *path, const char *text, 
 		return -ENOMEM;
 	}
 	d->kind = WS_RUNDOC_IMPORT;
-	r = ws_rundoc_import(d, text, len, fault, sizeof(fault));
+	r = ws_rundoc_import(d, text, len, unit_ns, fault, sizeof(fault));
 	if (r < 0) {
 		tell(why, why_size, path, "%s", fault[0] ? fault : strerror(-r));
 		ws_rundoc_free(d);
@@ -338,6 +338,12 @@ int ws_rundoc_parse(struct ws_rundoc **ret, const char *path, const char *text, 
 	}
 	*ret = d;
 	return 0;
+}
+
+int ws_rundoc_parse(struct ws_rundoc **ret, const char *path, const char *text, size_t len,
+	char *why, size_t why_size)
+{
+	return parse(ret, path, text, len, 0, why, why_size);
 }
 
 /* All of a file, to be freed. 0, -EFBIG or -errno. */
@@ -427,6 +433,12 @@ static int path_open(const char *path, char *why, size_t why_size)
 
 int ws_rundoc_read(struct ws_rundoc **ret, const char *path, char *why, size_t why_size)
 {
+	return ws_rundoc_read_unit(ret, path, 0, why, why_size);
+}
+
+int ws_rundoc_read_unit(
+	struct ws_rundoc **ret, const char *path, double unit_ns, char *why, size_t why_size)
+{
 	char *text = NULL;
 	size_t len = 0;
 	int fd, r;
@@ -442,7 +454,7 @@ int ws_rundoc_read(struct ws_rundoc **ret, const char *path, char *why, size_t w
 			r == -EFBIG ? "too large to be the document of a run" : strerror(-r));
 		return r;
 	}
-	r = ws_rundoc_parse(ret, path, text, len, why, why_size);
+	r = parse(ret, path, text, len, unit_ns, why, why_size);
 	free(text);
 	return r;
 }

@@ -75,6 +75,10 @@ void ws_rundoc_note(struct ws_rundoc *d, const char *format, ...)
  * document that lacks what it must have. What is missing or odd, but not needed, is told in the note.
  */
 int ws_rundoc_read(struct ws_rundoc **ret, const char *path, char *why, size_t why_size);
+/* The same where a value of a .hgrm file, which does not say what it counts in, is so many ns; 0: not known, and
+ * taken for 1, with a note. */
+int ws_rundoc_read_unit(
+	struct ws_rundoc **ret, const char *path, double unit_ns, char *why, size_t why_size);
 /* The same of a text that is in memory: path is only what it is called. */
 int ws_rundoc_parse(struct ws_rundoc **ret, const char *path, const char *text, size_t len,
 	char *why, size_t why_size);

@@ -34,7 +34,8 @@ static bool looks_like_csv(const char *text, size_t len)
 	return true;
 }
 
-int ws_rundoc_import(struct ws_rundoc *d, const char *text, size_t len, char *why, size_t why_size)
+int ws_rundoc_import(struct ws_rundoc *d, const char *text, size_t len, double unit_ns, char *why,
+	size_t why_size)
 {
 	bool is_hgrm = has(text, len, "Percentile") && has(text, len, "Value");
 	struct ws_series *s;
@@ -61,7 +62,7 @@ int ws_rundoc_import(struct ws_rundoc *d, const char *text, size_t len, char *wh
 		r = -ENOMEM;
 	} else {
 		ws_hist_init(s->latency);
-		r = is_hgrm ? ws_hgrm_read(in, 1, s->latency, why, why_size)
+		r = is_hgrm ? ws_hgrm_read(in, unit_ns > 0 ? unit_ns : 1, s->latency, why, why_size)
 			    : ws_moongen_read(in, s->latency, why, why_size);
 	}
 	if (in) {
@@ -73,6 +74,8 @@ int ws_rundoc_import(struct ws_rundoc *d, const char *text, size_t len, char *wh
 	s->matched = s->received = s->latency->count;
 	ws_rundoc_note(d, "%s: how it was measured is not known%s",
 		is_hgrm ? "HdrHistogram's percentiles" : "a histogram of latency,count",
-		is_hgrm ? ", and its values are taken for ns" : "");
+		is_hgrm && unit_ns <= 0
+			? ", and its values are taken for ns (--unit says otherwise)"
+			: "");
 	return 0;
 }

@@ -34,6 +34,7 @@ int ws_rundoc_losses(struct ws_rundoc *d, const struct ws_place *place, const js
 /* All series of a document with d->json and d->kind. 0, -ENOMEM, -EBADMSG and why (without the path). */
 int ws_rundoc_fill(struct ws_rundoc *d, char *why, size_t why_size);
 /* The only series of a text that is no JSON. */
-int ws_rundoc_import(struct ws_rundoc *d, const char *text, size_t len, char *why, size_t why_size);
+int ws_rundoc_import(struct ws_rundoc *d, const char *text, size_t len, double unit_ns, char *why,
+	size_t why_size);
 /* Empties a series: everything unknown. */
 void ws_series_init(struct ws_series *s, const struct ws_rundoc *d);

@@ -123,8 +123,8 @@ static uint32_t note(struct stream *s, uint64_t seq)
 	return s->s.received++ ? WS_PACKET_REORDERED : 0;
 }
 
-void ws_arrivals_take(
-	struct ws_arrivals *a, const struct ws_io_view *v, const struct ws_stamp *rx, int64_t now_ns)
+void ws_arrivals_take(struct ws_arrivals *a, const struct ws_io_view *v, const struct ws_stamp *rx,
+	int64_t now_ns)
 {
 	struct ws_packet_row row;
 	struct ws_probe probe;

@@ -15,7 +15,7 @@ struct ws_arrivals;
 int ws_arrivals_new(struct ws_arrivals **ret, uint16_t udp_port, struct ws_packets_writer *packets);
 void ws_arrivals_free(struct ws_arrivals *a);
 /* now_ns: when the program saw it. */
-void ws_arrivals_take(
-	struct ws_arrivals *a, const struct ws_io_view *v, const struct ws_stamp *rx, int64_t now_ns);
+void ws_arrivals_take(struct ws_arrivals *a, const struct ws_io_view *v, const struct ws_stamp *rx,
+	int64_t now_ns);
 /* Fills in the result's streams. 0 or -ENOMEM. */
 int ws_arrivals_finish(struct ws_arrivals *a, struct ws_reflect_result *ret);

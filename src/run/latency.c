@@ -371,16 +371,21 @@ static int64_t stop_ns(const struct run *r)
 	return end;
 }
 
+/* The kernel's clocks have one resolution. */
+static int64_t resolution(const struct run *r)
+{
+	return ws_sys_clock_resolution(
+		r->result->tx_clock == WS_CLOCK_REALTIME ? CLOCK_REALTIME : CLOCK_MONOTONIC);
+}
+
 static int64_t error_bound(const struct run *r)
 {
 	enum ws_clock tx = r->result->tx_clock, rx = r->result->rx_clock;
-	int64_t resolution =
-		ws_sys_clock_resolution(tx == WS_CLOCK_REALTIME ? CLOCK_REALTIME : CLOCK_MONOTONIC);
 
 	if (r->stepped && (tx == WS_CLOCK_REALTIME || rx == WS_CLOCK_REALTIME)) {
 		return -1;
 	}
-	return tx == rx ? resolution : resolution + r->relation_error_ns;
+	return tx == rx ? resolution(r) : resolution(r) + r->relation_error_ns;
 }
 
 static int prepare(
@@ -544,6 +549,7 @@ static void fill_result(struct run *r, const struct ws_nic *before, const struct
 	res->wire_known = before->has_counters && after->has_counters;
 	res->wire_packets = after->tx_packets - before->tx_packets;
 	res->error_bound_ns = error_bound(r);
+	res->resolution_ns = resolution(r);
 	ws_verdict(r->warnings, res,
 		&(struct ws_verdict_facts){
 			.sender = s,
@@ -575,8 +581,8 @@ static int init_result(struct run *r)
 	res->rx_clock = res->rx_origin == WS_ORIGIN_USER ? WS_CLOCK_MONOTONIC : WS_CLOCK_REALTIME;
 	if (has_receiver(setup)) {
 		res->timeline = malloc(sizeof(*res->timeline));
-		res->two_way = setup->mode == WS_LATENCY_TWO_WAY ? malloc(sizeof(*res->two_way))
-								  : NULL;
+		res->two_way =
+			setup->mode == WS_LATENCY_TWO_WAY ? malloc(sizeof(*res->two_way)) : NULL;
 	}
 	res->waterfall = setup->waterfall ? malloc(sizeof(*res->waterfall)) : NULL;
 	if ((has_receiver(setup) && !res->timeline) ||

@@ -178,7 +178,8 @@ static void put_row(struct ws_outcomes *o, const struct ws_outcome *out, bool ar
 		.run = o->c.packets_run,
 		.seq = out->seq,
 		.flags = o->c.io ? flags_of(out) : 0,
-		.at = {[WS_INSTANT_INTENDED] = o->c.paced ? out->tx.intended_ns : WS_PACKETS_UNKNOWN,
+		.at = {[WS_INSTANT_INTENDED] =
+				o->c.paced ? out->tx.intended_ns : WS_PACKETS_UNKNOWN,
 			[WS_INSTANT_APP_TX] = out->tx.app_ns,
 			[WS_INSTANT_SCHED] = out->tx.at[WS_TX_SCHED],
 			[WS_INSTANT_DRIVER_TX] = out->tx.at[WS_TX_DRIVER],
@@ -212,8 +213,8 @@ static void take_late(struct ws_outcomes *o, const struct ws_outcome *out)
 	at[WS_INSTANT_WIRE_RX] = out->rx.wire_ns;
 	at[WS_INSTANT_KERNEL_RX] = out->rx.kernel_ns;
 	at[WS_INSTANT_APP_RX] = out->rx.app_ns;
-	(void)ws_packets_amend(o->c.packets, o->c.packets_run, out->seq, flags_of(out),
-		WS_PACKET_LOST, at);
+	(void)ws_packets_amend(
+		o->c.packets, o->c.packets_run, out->seq, flags_of(out), WS_PACKET_LOST, at);
 }
 
 /* Where the time of a packet went, on one clock. */
@@ -271,8 +272,7 @@ static void value(void *arg, const struct ws_exchange_value *v)
 	if (o->result->timeline) {
 		int64_t offset = o->c.kernel_stamps && o->c.stages ? realtime_offset(o) : 0;
 
-		ws_timeline_latency(
-			o->result->timeline, v->t1 - offset - o->c.start_ns, v->rtt_ns);
+		ws_timeline_latency(o->result->timeline, v->t1 - offset - o->c.start_ns, v->rtt_ns);
 	}
 	ws_jitter_add(&o->result->jitter, v->rtt_ns);
 	if (v->ways) {
@@ -334,8 +334,7 @@ static void take_matched(struct ws_outcomes *o, const struct ws_outcome *out)
 	}
 	ws_jitter_add(&result->jitter, latency);
 	if (result->timeline) {
-		ws_timeline_latency(
-			result->timeline, out->tx.intended_ns - o->c.start_ns, latency);
+		ws_timeline_latency(result->timeline, out->tx.intended_ns - o->c.start_ns, latency);
 	}
 }
 
@@ -393,8 +392,7 @@ void ws_outcomes_copy(void *arg, uint64_t seq, const struct ws_rx_record *rx)
 	if (seq >= atomic_load_explicit(&o->c.shared->base, memory_order_relaxed)) {
 		o->copied[place(o, seq) / 64] |= UINT64_C(1) << (place(o, seq) % 64);
 	}
-	(void)ws_packets_amend(
-		o->c.packets, o->c.packets_run, seq, WS_PACKET_DUPLICATED, 0, NULL);
+	(void)ws_packets_amend(o->c.packets, o->c.packets_run, seq, WS_PACKET_DUPLICATED, 0, NULL);
 }
 
 static int start_exchanges(struct ws_outcomes *o, const struct ws_probe *probe)
@@ -446,8 +444,8 @@ void ws_outcomes_answer(struct ws_outcomes *o, const struct ws_probe *probe)
 	if (!o->exchanges && start_exchanges(o, probe) < 0) {
 		return;
 	}
-	t->answered = t->answered == UINT64_MAX || (int32_t)(probe->answer.answered -
-							     (uint32_t)t->answered) > 0
+	t->answered = t->answered == UINT64_MAX ||
+				      (int32_t)(probe->answer.answered - (uint32_t)t->answered) > 0
 			      ? probe->answer.answered
 			      : t->answered;
 	take_told(o, probe);
@@ -475,8 +473,7 @@ void ws_outcomes_collected(struct ws_outcomes *o, const struct ws_probe *probe)
 	o->result->two_way->collects++;
 	take_told(o, probe);
 	if (probe->answer.tx.origin == WS_ORIGIN_NONE) {
-		atomic_fetch_add_explicit(
-			&o->c.shared->idle_collects, 1, memory_order_relaxed);
+		atomic_fetch_add_explicit(&o->c.shared->idle_collects, 1, memory_order_relaxed);
 	} else {
 		atomic_store_explicit(&o->c.shared->idle_collects, 0, memory_order_relaxed);
 	}

@@ -260,10 +260,9 @@ void ws_receiver_finish(struct ws_receiver *r)
 	result->ledger.below_range = h->below_range;
 	result->ledger.above_range = h->above_range;
 	result->ledger.in_histogram = in_bins;
-	result->ledger.offered_rx =
-		stats.rx_offered == UINT64_MAX
-			? UINT64_MAX
-			: stats.rx_offered - stats.rx_damaged - r->collects;
+	result->ledger.offered_rx = stats.rx_offered == UINT64_MAX
+					    ? UINT64_MAX
+					    : stats.rx_offered - stats.rx_damaged - r->collects;
 	result->ledger.dropped_rx = stats.rx_dropped;
 	result->rx_freezes = stats.rx_freezes;
 }

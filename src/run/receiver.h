@@ -19,7 +19,8 @@ struct ws_receiver_two_way {
 };
 
 struct ws_receiver_config {
-	struct ws_io *io; /* NULL: of a sender alone; what became of its packets is then not known here */
+	struct ws_io *
+		io; /* NULL: of a sender alone; what became of its packets is then not known here */
 	struct ws_spsc *records; /* of struct ws_tx_record */
 	struct ws_run_shared *shared;
 	int64_t window_ns;
@@ -29,9 +30,9 @@ struct ws_receiver_config {
 	uint32_t run_id;
 	uint16_t stream;
 	uint16_t udp_port;
-	bool paced;		      /* intended times mean something */
-	int64_t start_ns;	      /* of the run, CLOCK_MONOTONIC */
-	unsigned stages;	      /* set of ws_stage that the sender asks for */
+	bool paced;				   /* intended times mean something */
+	int64_t start_ns;			   /* of the run, CLOCK_MONOTONIC */
+	unsigned stages;			   /* set of ws_stage that the sender asks for */
 	const struct ws_receiver_two_way *two_way; /* the packets are answers; NULL: probes */
 	struct ws_packets_writer *packets;	   /* NULL: rows are not wanted */
 	uint32_t packets_run;			   /* number of the run in them */

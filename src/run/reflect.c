@@ -28,11 +28,12 @@ struct reflector {
 	const struct ws_reflect_setup *setup;
 	struct ws_reflect_result *result;
 	struct ws_io *io;
-	struct ws_reflect *core;     /* NULL: nothing is answered */
+	struct ws_reflect *core;      /* NULL: nothing is answered */
 	struct ws_arrivals *arrivals; /* that, instead */
 	bool kernel_stamps;
 	struct ws_io_view views[BATCH];
-	struct ws_io_slot slots[BATCH]; /* reserved, the oldest first; answers are in the first `staged` */
+	struct ws_io_slot
+		slots[BATCH]; /* reserved, the oldest first; answers are in the first `staged` */
 	struct ws_io_tx frames[BATCH];
 	unsigned slot_count, staged;
 	int fault;
@@ -376,8 +377,9 @@ int ws_reflect_run(const struct ws_reflect_setup *setup, struct ws_reflect_resul
 	if (rc == 0) {
 		memcpy(config.mac, setup->mac, sizeof(config.mac));
 		config.udp_port = granted.udp_port ? granted.udp_port : setup->port;
-		rc = setup->receive_only ? ws_arrivals_new(&r->arrivals, config.udp_port, setup->packets)
-					 : ws_reflect_new(&r->core, &config);
+		rc = setup->receive_only
+			     ? ws_arrivals_new(&r->arrivals, config.udp_port, setup->packets)
+			     : ws_reflect_new(&r->core, &config);
 	}
 	if (rc == 0) {
 		if (setup->ready) {

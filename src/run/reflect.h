@@ -19,10 +19,10 @@ struct ws_reflect_granted {
 };
 
 struct ws_reflect_setup {
-	const char *name; /* of the interface, for messages */
-	int netns;	  /* descriptor, -1: the current one */
-	int ifindex;	  /* 0: a routed socket without interface */
-	const char *backend; /* NULL: auto */
+	const char *name;			  /* of the interface, for messages */
+	int netns;				  /* descriptor, -1: the current one */
+	int ifindex;				  /* 0: a routed socket without interface */
+	const char *backend;			  /* NULL: auto */
 	const struct sockaddr_storage *udp_local; /* of the `udp` backend; else NULL */
 	uint16_t port;
 	uint8_t mac[6]; /* of the interface; zero: there is none */

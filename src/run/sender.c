@@ -50,8 +50,8 @@ struct ws_sender {
 	/* fetching what the far side still has */
 	uint64_t collect_seq;
 	int64_t collect_until_ns, collect_next_ns;
-	unsigned missing;      /* stamps in a row that did not come */
-	int64_t retry_ns;      /* while they are paused: when the next is asked for */
+	unsigned missing; /* stamps in a row that did not come */
+	int64_t retry_ns; /* while they are paused: when the next is asked for */
 	uint64_t accepted;
 };
 
@@ -64,7 +64,8 @@ int ws_sender_new(struct ws_sender **ret, const struct ws_sender_config *config)
 	if (config->source->len_max > caps->frame_max) {
 		return -EMSGSIZE;
 	}
-	if (config->kernel_stamps && (!caps->stamps_outstanding || !(config->stages & config->stage))) {
+	if (config->kernel_stamps &&
+		(!caps->stamps_outstanding || !(config->stages & config->stage))) {
 		return -EINVAL;
 	}
 	s = calloc(1, sizeof(*s));
@@ -189,9 +190,8 @@ static void stage_due(struct ws_sender *s, int64_t now_ns)
 static int64_t gap_ns(const struct ws_sender *s)
 {
 	/* Of random and bunched ones the mean. */
-	return ws_plan_is_max(s->c.plan)
-		       ? INT64_MAX
-		       : (int64_t)(1e9 / ws_ratio_double(s->c.plan->pps));
+	return ws_plan_is_max(s->c.plan) ? INT64_MAX
+					 : (int64_t)(1e9 / ws_ratio_double(s->c.plan->pps));
 }
 
 /* One frame has left our hands. */
@@ -408,8 +408,7 @@ static bool fetch(struct ws_sender *s)
 	if (now >= s->collect_until_ns || atomic_load(&shared->receiver_fault) == -ENODEV) {
 		return false;
 	}
-	if (!atomic_load_explicit(&shared->waiting, memory_order_acquire) ||
-		idle >= COLLECT_IDLE) {
+	if (!atomic_load_explicit(&shared->waiting, memory_order_acquire) || idle >= COLLECT_IDLE) {
 		if (!open) {
 			return false;
 		}

@@ -20,7 +20,7 @@ struct ws_sender_config {
 	const struct ws_frame_source *source;
 	/* Of a two-way run: frames that fetch what the far side still has, sent after the plan. NULL: none. */
 	const struct ws_frame_source *collect;
-	int64_t collect_ns; /* for how long at most */
+	int64_t collect_ns;	 /* for how long at most */
 	struct ws_spsc *records; /* of struct ws_tx_record */
 	struct ws_run_shared *shared;
 	uint32_t capacity; /* of the matcher: sequences that may be open */

@@ -15,7 +15,8 @@ struct ws_run_shared {
 	/* receiver: the oldest sequence that is still open */
 	_Alignas(64) _Atomic uint64_t base;
 	_Atomic uint64_t received; /* for progress */
-	_Atomic uint64_t waiting;  /* exchanges that lack nothing but the far side's transmit stamp */
+	_Atomic uint64_t
+		waiting; /* exchanges that lack nothing but the far side's transmit stamp */
 	_Atomic uint64_t idle_collects; /* answers to collects that brought nothing */
 	_Atomic int receiver_fault;
 	/* main thread */
