@@ -11,6 +11,7 @@ tests than planned, counts as failed. The exit status is 0 only if nothing faile
 """
 
 import argparse
+import concurrent.futures
 import json
 import os
 import re
@@ -135,9 +136,6 @@ def judge(protocol, status, text):
 
 def execute(command, env, workdir, timeout):
     """Returns (status as in judge(), stdout, stderr)."""
-    # A shell starts background jobs with it ignored, and what is ignored is inherited.
-    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         process = subprocess.Popen(
             command,
@@ -242,6 +240,9 @@ def suites(test):
 
 def run_build(build, wanted=None, as_user=False, label="", only="", slower=1, env=None):
     """Runs the tests of one build directory; prints, and returns the Count."""
+    # A shell starts background jobs with it ignored, and what is ignored is inherited.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     total = Count()
     tests = [t for t in load(build) if not wanted or set(suites(t)) & set(wanted)]
     tests = [t for t in tests if only in t["name"]]
@@ -249,10 +250,10 @@ def run_build(build, wanted=None, as_user=False, label="", only="", slower=1, en
         print(f"FAILED  {label}: {build} has no such tests", flush=True)
         return Count(failed=1)
     if not as_user:
-        for test in tests:
-            total.add(run_test(test, test["cmd"], label, slower, env))
+        run_all([(test, test["cmd"], label, slower, env) for test in tests], total)
         return total
     python = python_for_user()
+    jobs = []
     with Stage(build) as stage:
         for test in tests:
             command = [stage.place(argument) for argument in test["cmd"]]
@@ -262,11 +263,30 @@ def run_build(build, wanted=None, as_user=False, label="", only="", slower=1, en
                     total.skipped += 1
                     continue
                 command[0] = python
-            total.add(run_test(test, BECOME_USER + command, label, slower, env, stage.root))
+            jobs.append((test, BECOME_USER + command, label, slower, env, stage.root))
+        run_all(jobs, total)
     return total
 
 
+def run_all(jobs, total):
+    """Those of the unit suite, which know neither time nor network, run side by side; then the others."""
+    alone = [job for job in jobs if "unit" not in suites(job[0])]
+    together = [job for job in jobs if "unit" in suites(job[0])]
+    # The long ones first, so that none of them is left over at the end.
+    together.sort(key=lambda job: -job[0]["timeout"])
+    workers = min(4, os.cpu_count() or 1)
+    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        for count, text in pool.map(lambda job: run_test(*job), together):
+            print(text, end="", flush=True)
+            total.add(count)
+    for job in alone:
+        count, text = run_test(*job)
+        print(text, end="", flush=True)
+        total.add(count)
+
+
 def run_test(test, command, label, slower, env, workdir=None):
+    """Returns the count and what there is to print."""
     environment = {**os.environ, **test["env"], **(env or {})}
     environment["CMOCKA_MESSAGE_OUTPUT"] = "TAP"
     if workdir:
@@ -281,23 +301,20 @@ def run_test(test, command, label, slower, env, workdir=None):
     seconds = time.monotonic() - started
     verdict = judge(test["protocol"], status, out)
     mark = "FAILED " if verdict.count.failed else "ok     "
-    print(f"{mark} {title}: {verdict.count} ({seconds:.1f} s)")
-    for reason in verdict.skips:
-        print(f"SKIPPED {title}: {reason}")
+    said = [f"{mark} {title}: {verdict.count} ({seconds:.1f} s)"]
+    said += [f"SKIPPED {title}: {reason}" for reason in verdict.skips]
     if verdict.count.failed:
-        for wrong in verdict.wrong:
-            print(f"        {wrong}")
+        said += [f"        {wrong}" for wrong in verdict.wrong]
         for name, text in (("stdout", out), ("stderr", err)):
             if text.strip():
-                print(f"        -- {name}:")
-                print("".join(f"        | {line}\n" for line in text.splitlines()), end="")
+                said.append(f"        -- {name}:")
+                said += [f"        | {line}" for line in text.splitlines()]
         lines = failed_lines(out) if test["protocol"] == "tap" else out.splitlines()[-12:]
         lines += [f"stderr: {line}" for line in err.splitlines()[-12:]]
         # A failed test's name stands in its line already.
         wrong = [w for w in verdict.wrong if not any(line.endswith(w) for line in lines)]
         verdict.count.failures = [f"{title}: {line}" for line in wrong + lines] or [title]
-    sys.stdout.flush()
-    return verdict.count
+    return verdict.count, "".join(f"{line}\n" for line in said)
 
 
 def main():
