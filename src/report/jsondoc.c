@@ -340,22 +340,3 @@ json_t *ws_doc_packets(struct ws_doc *d, const struct ws_packets_facts *p)
 
 const struct ws_doc_quantile ws_doc_latency_quantiles[] = {{"p50", 0.5}, {"p90", 0.9},
 	{"p99", 0.99}, {"p99.9", 0.999}, {"p99.99", 0.9999}, {"p99.999", 0.99999}, {NULL, 0}};
-
-json_t *ws_doc_confidence(
-	struct ws_doc *d, const struct ws_hist *h, const struct ws_doc_quantile *quantiles)
-{
-	json_t *o = json_object();
-
-	for (; quantiles->name; quantiles++) {
-		int64_t low, high;
-		json_t *pair = NULL;
-
-		if (ws_hist_quantile_interval(h, quantiles->q, WS_DOC_LEVEL, &low, &high)) {
-			pair = json_array();
-			ws_doc_add(d, pair, ws_doc_integer(low));
-			ws_doc_add(d, pair, ws_doc_integer(high));
-		}
-		ws_doc_put(d, o, quantiles->name, pair ? pair : json_null());
-	}
-	return o;
-}

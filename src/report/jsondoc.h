@@ -42,8 +42,6 @@ json_t *ws_doc_clock_facts(struct ws_doc *d, const struct ws_clock_facts *c);
 json_t *ws_doc_packets(struct ws_doc *d, const struct ws_packets_facts *p);
 json_t *ws_doc_warnings(struct ws_doc *d, const struct ws_warnings *w);
 
-#define WS_DOC_LEVEL 0.95 /* of confidence intervals */
-
 /* A list of these ends with a NULL name. */
 struct ws_doc_quantile {
 	const char *name;
@@ -54,9 +52,6 @@ json_t *ws_doc_summary(struct ws_doc *d, const struct ws_hist *h, bool stddev,
 	const struct ws_doc_quantile *quantiles);
 /* p50 to p99.999: the percentiles of latencies. */
 extern const struct ws_doc_quantile ws_doc_latency_quantiles[];
-/* The 95 % confidence intervals of these: {"p50": [low, high], ...}, null where the sample is too small. */
-json_t *ws_doc_confidence(
-	struct ws_doc *d, const struct ws_hist *h, const struct ws_doc_quantile *quantiles);
 /* The bins that are not empty: [low, high, count] each. */
 json_t *ws_doc_bins(struct ws_doc *d, const struct ws_hist *h);
 /* A summary, and how many are close to the intended gap; null each if none was intended. */

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "report/docsum.h"
+
 /* More packets than this were never sent; sums of fewer cannot overflow anywhere. */
 #define COUNT_MAX (UINT64_C(1) << 60)
 /* A value that a difference of two int64 times can have and that can still be squared in peace. */
@@ -175,15 +177,6 @@ int ws_rundoc_hist(struct ws_rundoc *d, const struct ws_place *place, const json
 	return 0;
 }
 
-static const char *const happenings[WS_HAPPENINGS] = {
-	[WS_HAPPENED_SENT] = "sent",
-	[WS_HAPPENED_LOST] = "lost",
-	[WS_HAPPENED_DUPLICATED] = "duplicated",
-	[WS_HAPPENED_REORDERED] = "reordered",
-	[WS_HAPPENED_LATE] = "late_arrivals",
-	[WS_HAPPENED_UNSTAMPED] = "unstamped",
-};
-
 static bool cells_read(struct ws_timeline_column *c, const json_t *cells)
 {
 	size_t i, n = json_array_size(cells);
@@ -224,7 +217,7 @@ static bool column_read(struct ws_timeline *t, const json_t *column)
 		t->used = (unsigned)(at / t->width_ns) + 1;
 	}
 	for (i = 0; i < WS_HAPPENINGS; i++) {
-		n = ws_get_count(column, happenings[i]);
+		n = ws_get_count(column, ws_doc_happenings[i]);
 		c->happened[i] = n <= COUNT_MAX ? n : 0;
 	}
 	n = ws_get_count(column, "count");

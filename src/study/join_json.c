@@ -8,113 +8,6 @@
 #include "report/docsum.h"
 #include "study/study_own.h"
 
-static json_t *reordering(struct ws_doc *d, const struct ws_reordering *r)
-{
-	json_t *o = json_object(), *extents = json_array();
-	unsigned b;
-
-	ws_doc_put(d, o, "reordered", ws_doc_count(r->reordered));
-	ws_doc_put(
-		d, o, "extent_max", r->reordered > r->unknown ? ws_doc_count(r->max) : json_null());
-	ws_doc_put(d, o, "extent_mean",
-		r->reordered > r->unknown ? ws_doc_real(r->mean) : json_null());
-	ws_doc_put(d, o, "unknown", ws_doc_count(r->unknown));
-	for (b = 0; b < WS_EXTENT_BINS; b++) {
-		uint64_t high = (UINT64_C(1) << b) + 1;
-		uint64_t low = b == 0 ? 1 : (UINT64_C(1) << (b - 1)) + 1;
-		json_t *bin;
-
-		if (r->bins[b] > 0) {
-			bin = json_array();
-			ws_doc_add(d, bin, ws_doc_unsigned(low));
-			ws_doc_add(d, bin, ws_doc_unsigned(high));
-			ws_doc_add(d, bin, ws_doc_count(r->bins[b]));
-			ws_doc_add(d, extents, bin);
-		}
-	}
-	ws_doc_put(d, o, "extents", extents);
-	return o;
-}
-
-static json_t *losses(struct ws_doc *d, const struct ws_losses *l)
-{
-	json_t *o = json_object(), *list = json_array();
-	unsigned i;
-
-	for (i = 0; i < l->count; i++) {
-		json_t *entry = json_object();
-
-		ws_doc_put(d, entry, "seq", ws_doc_unsigned(l->list[i].seq));
-		ws_doc_put(d, entry, "count", ws_doc_unsigned(l->list[i].count));
-		ws_doc_put(d, entry, "at_ns", ws_doc_integer(l->list[i].at_ns));
-		ws_doc_put(d, entry, "until_ns", ws_doc_integer(l->list[i].until_ns));
-		ws_doc_add(d, list, entry);
-	}
-	ws_doc_put(d, o, "packets", ws_doc_count(l->packets));
-	ws_doc_put(d, o, "episodes", ws_doc_count(l->episodes));
-	ws_doc_put(d, o, "longest", ws_doc_count(l->longest));
-	ws_doc_put(d, o, "list", list);
-	ws_doc_put(d, o, "omitted", ws_doc_count(l->episodes - l->count));
-	return o;
-}
-
-static json_t *column(struct ws_doc *d, const struct ws_timeline *t, unsigned i)
-{
-	static const char *const names[WS_HAPPENINGS] = {
-		[WS_HAPPENED_SENT] = "sent",
-		[WS_HAPPENED_LOST] = "lost",
-		[WS_HAPPENED_DUPLICATED] = "duplicated",
-		[WS_HAPPENED_REORDERED] = "reordered",
-		[WS_HAPPENED_LATE] = "late_arrivals",
-		[WS_HAPPENED_UNSTAMPED] = "unstamped",
-	};
-	const struct ws_timeline_column *c = &t->columns[i];
-	json_t *o = json_object(), *cells = json_array();
-	unsigned n;
-
-	ws_doc_put(d, o, "at_ns", ws_doc_integer((int64_t)i * t->width_ns));
-	for (n = 0; n < WS_HAPPENINGS; n++) {
-		ws_doc_put(d, o, names[n], ws_doc_count(c->happened[n]));
-	}
-	ws_doc_put(d, o, "count", ws_doc_count(c->count));
-	ws_doc_put(d, o, "min", c->count > 0 ? ws_doc_integer(c->min) : json_null());
-	ws_doc_put(d, o, "max", c->count > 0 ? ws_doc_integer(c->max) : json_null());
-	for (n = 0; n < WS_TIMELINE_ROWS; n++) {
-		json_t *cell;
-
-		if (c->cells[n] > 0) {
-			cell = json_array();
-			ws_doc_add(d, cell, ws_doc_integer(ws_timeline_row_low(n)));
-			ws_doc_add(d, cell,
-				n + 1 < WS_TIMELINE_ROWS
-					? ws_doc_integer(ws_timeline_row_low(n + 1))
-					: json_null());
-			ws_doc_add(d, cell, ws_doc_count(c->cells[n]));
-			ws_doc_add(d, cells, cell);
-		}
-	}
-	ws_doc_put(d, o, "cells", cells);
-	return o;
-}
-
-static json_t *timeline(struct ws_doc *d, const struct ws_timeline *t)
-{
-	json_t *o, *columns;
-	unsigned i;
-
-	if (t->used == 0) {
-		return json_null();
-	}
-	o = json_object();
-	columns = json_array();
-	for (i = 0; i < t->used; i++) {
-		ws_doc_add(d, columns, column(d, t, i));
-	}
-	ws_doc_put(d, o, "width_ns", ws_doc_integer(t->width_ns));
-	ws_doc_put(d, o, "columns", columns);
-	return o;
-}
-
 static json_t *stages(struct ws_doc *d, const struct ws_joined *j)
 {
 	json_t *o = json_object();
@@ -124,12 +17,12 @@ static json_t *stages(struct ws_doc *d, const struct ws_joined *j)
 	for (i = 0; i < j->stages; i++) {
 		snprintf(name, sizeof(name), "%s_to_%s", ws_instant_name(j->stage_from[i]),
 			ws_instant_name(j->stage_to[i]));
-		ws_doc_put(d, o, name, ws_doc_latency(d, &j->stage[i], -1));
+		ws_doc_put(d, o, name, ws_doc_latency(d, &j->stage[i], -1, 0));
 	}
 	if (j->has_way) {
 		snprintf(name, sizeof(name), "%s_to_%s", ws_instant_name(j->way.from),
 			ws_instant_name(j->way.to));
-		ws_doc_put(d, o, name, ws_doc_latency(d, &j->latency, -1));
+		ws_doc_put(d, o, name, ws_doc_latency(d, &j->latency, -1, 0));
 	}
 	return o;
 }
@@ -215,7 +108,7 @@ json_t *ws_join_run(struct ws_doc *d, const struct ws_joined *j, const struct ws
 	ws_doc_put(d, o, "above_range", ws_doc_count(j->latency.above_range));
 	ws_doc_put(d, o, "balanced", json_boolean(j->balanced));
 	ws_doc_put(d, o, "stamps", stamps(d, j, sender, receiver));
-	latency = ws_doc_latency(d, &j->latency, j->has_way ? bound_ns : -1);
+	latency = ws_doc_latency(d, &j->latency, j->has_way ? bound_ns : -1, 0);
 	ws_doc_put(d, latency, "resolution", ws_doc_integer(resolution_ns));
 	ws_doc_put(d, o, "latency_ns", latency);
 	ws_doc_put(d, o, "histogram_ns", ws_doc_bins(d, &j->latency));
@@ -225,9 +118,9 @@ json_t *ws_join_run(struct ws_doc *d, const struct ws_joined *j, const struct ws
 		ws_hist_quantile(&j->above_least, 0.999, &tail)
 			? ws_doc_integer(tail - j->above_least.min)
 			: json_null());
-	ws_doc_put(d, o, "reordering", reordering(d, &j->reordering));
-	ws_doc_put(d, o, "losses", losses(d, &j->losses));
-	ws_doc_put(d, o, "timeline", timeline(d, &j->timeline));
+	ws_doc_put(d, o, "reordering", ws_doc_reordering(d, &j->reordering));
+	ws_doc_put(d, o, "losses", ws_doc_losses(d, &j->losses));
+	ws_doc_put(d, o, "timeline", ws_doc_timeline(d, &j->timeline));
 	ws_doc_put(d, o, "stages_ns", stages(d, j));
 	ws_doc_put(d, o, "waterfall", json_null());
 	return o;
