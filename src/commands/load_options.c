@@ -267,11 +267,8 @@ int ws_load_take_out(void *p, const char *arg, char *why, size_t why_size)
 
 static const struct ws_option options[] = {
 	HEADING("How much, and when"),
-	{"rate", 'r', "LIST",
-		"one run a rate: 100kpps, 1.5Mpps, 500Mbps, 10Gbps/l1, 80%, max;\n"
-		"a list 1kpps,10kpps or a range FIRST:LAST:STEP (default " DEFAULT_RATE ")",
-		ws_load_take_rate},
-	{"duration", 'd', "TIME", "of each run: 500ms, 2s, 5m (default 5s)", ws_load_take_duration},
+	WS_LOAD_ROW_RATE,
+	WS_LOAD_ROW_DURATION,
 	{"count", 'c', "N", "frames of each run, instead of a duration", ws_load_take_count},
 	{"pattern", 0, "KIND",
 		"cbr: even gaps; poisson: random ones of the same mean; burst:N: N\n"
@@ -289,10 +286,9 @@ static const struct ws_option options[] = {
 		"destination; without it the neighbour table is asked for the next\n"
 		"hop to --dst",
 		ws_load_take_dst_mac},
-	{"src-mac", 0, "MAC", "source, instead of the interface's", ws_load_take_src_mac},
-	{"vlan", 0, "TAGS", "ID[:PRIO], or two with a comma, the outer one first",
-		ws_load_take_vlan},
-	{"src", 0, "IP", "source, instead of the interface's: IPv4 or IPv6", ws_load_take_src},
+	WS_LOAD_ROW_SRC_MAC,
+	WS_LOAD_ROW_VLAN,
+	WS_LOAD_ROW_SRC,
 	{"dst", 0, "IP", "destination: IPv4 or IPv6", ws_load_take_dst},
 	{"udp", 0, "SPORT:DPORT", "UDP; without any of these from and to port 8620",
 		ws_load_take_udp},
@@ -301,13 +297,9 @@ static const struct ws_option options[] = {
 	{"ethertype", 0, "TYPE", "0x88b5: a payload right behind it, no IP",
 		ws_load_take_ethertype},
 	{"header", 0, "HEX", "these 14 to 256 bytes, and a payload", ws_load_take_header},
-	{"ttl", 0, "N", "TTL or hop limit (default 64)", ws_load_take_ttl},
-	{"tos", 0, "N", "type of service or traffic class: 184, 0xb8 (default 0)",
-		ws_load_take_tos},
-	{"flows", 0, "N",
-		"N flows in turn: source ports, beyond 16384 source addresses too\n"
-		"(default 1)",
-		ws_load_take_flows},
+	WS_LOAD_ROW_TTL,
+	WS_LOAD_ROW_TOS,
+	WS_LOAD_ROW_FLOWS,
 	{"vary", 0, "FIELD=HOW",
 		"inc:N, random:N or list:A,B,C for src-mac, dst-mac, vlan, vlan2,\n"
 		"src, dst, sport or dport; once for each field",

@@ -59,6 +59,34 @@ int ws_load_take_flows(void *p, const char *arg, char *why, size_t why_size);
 int ws_load_take_vary(void *p, const char *arg, char *why, size_t why_size);
 int ws_load_take_payload(void *p, const char *arg, char *why, size_t why_size);
 
+/* Rows of option tables that commands which send frames have in common. */
+/* clang-format off */
+#define WS_LOAD_ROW_RATE \
+	{"rate", 'r', "LIST", \
+		"one run a rate: 100kpps, 1.5Mpps, 500Mbps, 10Gbps/l1, 80%, max;\n" \
+		"a list 1kpps,10kpps or a range FIRST:LAST:STEP (default " DEFAULT_RATE ")", \
+		ws_load_take_rate}
+#define WS_LOAD_ROW_DURATION \
+	{"duration", 'd', "TIME", "of each run: 500ms, 2s, 5m (default 5s)", ws_load_take_duration}
+#define WS_LOAD_ROW_SRC_MAC \
+	{"src-mac", 0, "MAC", "source, instead of the interface's", ws_load_take_src_mac}
+#define WS_LOAD_ROW_VLAN \
+	{"vlan", 0, "TAGS", "ID[:PRIO], or two with a comma, the outer one first", \
+		ws_load_take_vlan}
+#define WS_LOAD_ROW_SRC \
+	{"src", 0, "IP", "source, instead of the interface's: IPv4 or IPv6", ws_load_take_src}
+#define WS_LOAD_ROW_TTL \
+	{"ttl", 0, "N", "TTL or hop limit (default 64)", ws_load_take_ttl}
+#define WS_LOAD_ROW_TOS \
+	{"tos", 0, "N", "type of service or traffic class: 184, 0xb8 (default 0)", \
+		ws_load_take_tos}
+#define WS_LOAD_ROW_FLOWS \
+	{"flows", 0, "N", \
+		"N flows in turn: source ports, beyond 16384 source addresses too\n" \
+		"(default 1)", \
+		ws_load_take_flows}
+/* clang-format on */
+
 /* What stands before any option. */
 void ws_load_traffic_defaults(struct ws_traffic_spec *spec);
 /* Whether rates, pattern, count and duration fit together. 0; -1: one line was printed. */

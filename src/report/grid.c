@@ -3,6 +3,16 @@
 
 #include <string.h>
 
+const struct ws_grid_layout ws_grid_in_two[WS_GRID_IN_TWO] = {
+	{.gap = 2, .later_gap = 2},
+	{.short_heads = true, .gap = 2, .later_gap = 2},
+	{.short_heads = true, .gap = 1, .later_gap = 2},
+	{.breaks = 1 << 1, .gap = 2, .later_gap = 2},
+	{.short_heads = true, .breaks = 1 << 1, .gap = 2, .later_gap = 2},
+	{.short_heads = true, .breaks = 1 << 1, .gap = 1, .later_gap = 2},
+	{.short_heads = true, .breaks = 1 << 1, .joined = true, .gap = 1, .later_gap = 1},
+};
+
 struct table {
 	const struct ws_grid *grid;
 	const struct ws_grid_layout *layout;

@@ -18,6 +18,10 @@ struct ws_grid_layout {
 	unsigned gap, later_gap; /* between columns of the first group, and of the others */
 };
 
+/* For two groups of columns, which part where the table is too wide. */
+#define WS_GRID_IN_TWO 7
+extern const struct ws_grid_layout ws_grid_in_two[WS_GRID_IN_TWO];
+
 struct ws_grid {
 	unsigned cols, rows;
 	const char *const *heads[2]; /* the long and the short ones */

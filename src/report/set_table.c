@@ -92,16 +92,6 @@ static unsigned table_of(const struct ws_series *s)
 	}
 }
 
-static const struct ws_grid_layout layouts[] = {
-	{.gap = 2, .later_gap = 2},
-	{.short_heads = true, .gap = 2, .later_gap = 2},
-	{.short_heads = true, .gap = 1, .later_gap = 2},
-	{.breaks = 1 << 1, .gap = 2, .later_gap = 2},
-	{.short_heads = true, .breaks = 1 << 1, .gap = 2, .later_gap = 2},
-	{.short_heads = true, .breaks = 1 << 1, .gap = 1, .later_gap = 2},
-	{.short_heads = true, .breaks = 1 << 1, .joined = true, .gap = 1, .later_gap = 1},
-};
-
 struct rows {
 	const struct table *table;
 	const struct ws_series **series;
@@ -248,8 +238,8 @@ int ws_set_tables(struct ws_page *p, const struct ws_report_set *set)
 			.cols = tables[n].count,
 			.heads = {tables[n].heads[0], tables[n].heads[1]},
 			.group = tables[n].group,
-			.layouts = layouts,
-			.layout_count = ARRAY_SIZE(layouts),
+			.layouts = ws_grid_in_two,
+			.layout_count = WS_GRID_IN_TWO,
 			.arg = &rows,
 			.cell = cell,
 			.ink = ink,

@@ -3,7 +3,6 @@
 
 #include "report/grid.h"
 
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 enum {
 	COL_RATE,
@@ -31,16 +30,6 @@ static const char *const heads[2][COLS] = {
 
 static const unsigned char groups[COLS] = {
 	[COL_MIN] = 1, [COL_P50] = 1, [COL_P90] = 1, [COL_P99] = 1, [COL_P999] = 1, [COL_MAX] = 1};
-
-static const struct ws_grid_layout layouts[] = {
-	{.gap = 2, .later_gap = 2},
-	{.short_heads = true, .gap = 2, .later_gap = 2},
-	{.short_heads = true, .gap = 1, .later_gap = 2},
-	{.breaks = 1 << 1, .gap = 2, .later_gap = 2},
-	{.short_heads = true, .breaks = 1 << 1, .gap = 2, .later_gap = 2},
-	{.short_heads = true, .breaks = 1 << 1, .gap = 1, .later_gap = 2},
-	{.short_heads = true, .breaks = 1 << 1, .joined = true, .gap = 1, .later_gap = 1},
-};
 
 static void cell(const void *arg, unsigned row, unsigned col, char buf[WS_CELL_SIZE])
 {
@@ -99,8 +88,8 @@ void ws_page_table(struct ws_page *p, const struct ws_latency_report *r)
 		.rows = (unsigned)r->run_count,
 		.heads = {heads[0], heads[1]},
 		.group = groups,
-		.layouts = layouts,
-		.layout_count = ARRAY_SIZE(layouts),
+		.layouts = ws_grid_in_two,
+		.layout_count = WS_GRID_IN_TWO,
 		.arg = r,
 		.cell = cell,
 		.ink = ink,
