@@ -31,7 +31,7 @@ struct ws_latency_reflector {
 	struct sockaddr_storage local;
 };
 
-static void ready(void *arg, const struct ws_reflect_granted *granted)
+static int ready(void *arg, const struct ws_reflect_granted *granted)
 {
 	struct ws_latency_reflector *f = arg;
 
@@ -39,6 +39,7 @@ static void ready(void *arg, const struct ws_reflect_granted *granted)
 	f->report.rx_buffer = granted->rx_buffer;
 	f->ready = true;
 	sem_post(&f->begun);
+	return 0;
 }
 
 static void *reflect(void *arg)

@@ -19,6 +19,7 @@
 #include "host/lab.h"
 #include "host/netns.h"
 #include "host/port.h"
+#include "host/privileges.h"
 #include "report/ready_line.h"
 #include "report/reflect_report.h"
 #include "run/reflect.h"
@@ -50,6 +51,7 @@ struct command {
 	struct ws_reflect_report report;
 	struct ws_reflect_setup setup;
 	bool terminal;
+	bool said; /* why it cannot begin */
 };
 
 #define FLAG(NAME) WS_TAKE_FLAG(NAME, ((struct options *)p)->NAME)
@@ -329,16 +331,40 @@ static int print_text(FILE *out, const void *report, const struct ws_text_style 
 
 static const struct ws_output_printers printers = {.json = print_json, .text = print_text};
 
-static void ready(void *arg, const struct ws_reflect_granted *granted)
+static int give_up_rights(struct command *s)
 {
-	struct command *s = arg;
+	struct ws_invoker invoker = ws_invoker_get();
+	int r = ws_privileges_drop(
+		&invoker, s->out.path, s->report.rights, sizeof(s->report.rights));
+
+	if (r < 0) {
+		ws_error("reflect: cannot give up rights: %s (nothing was answered)",
+			s->report.rights);
+	}
+	return r;
+}
+
+static int open_packets(struct command *s)
+{
+	const struct ws_packets_config config = {.dirfd = s->out.fd, .csv = s->o.csv};
+	int r;
+
+	if (!s->o.packets) {
+		return 0;
+	}
+	r = ws_packets_writer_new(&s->packets, &config);
+	if (r < 0) {
+		ws_error("%s/packets.npy: %s (make room, or leave out --packets)", s->out.path,
+			strerror(-r));
+	}
+	s->setup.packets = s->packets;
+	return r;
+}
+
+static void say_ready(const struct command *s)
+{
 	const struct ws_nic *nic = &s->end.nic;
 
-	s->report.io = granted->backend;
-	s->report.rx_buffer = granted->rx_buffer;
-	if (granted->udp_port) {
-		s->report.port = granted->udp_port;
-	}
 	if (s->o.attach) {
 		struct ws_ready_line line = {
 			.version = WS_VERSION,
@@ -347,7 +373,7 @@ static void ready(void *arg, const struct ws_reflect_granted *granted)
 			.has_mac = s->has_end && !s->udp,
 			.mtu = s->has_end ? nic->mtu : 0,
 			.port = s->report.port,
-			.io = granted->backend,
+			.io = s->report.io,
 			.boot = s->report.clock.boot,
 			.has_ipv4 = s->has_end && nic->has_ipv4,
 			.ipv4 = nic->ipv4,
@@ -356,14 +382,31 @@ static void ready(void *arg, const struct ws_reflect_granted *granted)
 		memcpy(line.mac, nic->mac, sizeof(line.mac));
 		(void)ws_ready_print(stdout, &line);
 		fflush(stdout);
-		return;
-	}
-	if (!s->o.quiet) {
+	} else if (!s->o.quiet) {
 		fprintf(stderr, "wirestamp: %s at %s, UDP port %u and ethertype 0x%04x (%s)\n",
 			s->o.receive_only ? "receiving" : "answering", s->end.text, s->report.port,
 			WS_ETHERTYPE_PROBE,
 			s->o.duration_ns ? "it ends by itself" : "Ctrl-C ends it");
 	}
+}
+
+/* Everything is open. What anybody sends is looked at without rights. */
+static int ready(void *arg, const struct ws_reflect_granted *granted)
+{
+	struct command *s = arg;
+
+	s->report.io = granted->backend;
+	s->report.rx_buffer = granted->rx_buffer;
+	if (granted->udp_port) {
+		s->report.port = granted->udp_port;
+	}
+	s->said = true;
+	if (give_up_rights(s) < 0 || open_packets(s) < 0) {
+		return -ECANCELED;
+	}
+	s->said = false;
+	say_ready(s);
+	return 0;
 }
 
 static void progress(void *arg, double seconds, uint64_t received, uint64_t answered)
@@ -484,24 +527,15 @@ static int serve(struct command *s, int argc, char **argv)
 		return WS_EXIT_FAIL;
 	}
 	prepare(s, argc, argv);
-	if (s->o.packets) {
-		const struct ws_packets_config config = {.dirfd = s->out.fd, .csv = s->o.csv};
-
-		r = ws_packets_writer_new(&s->packets, &config);
-		if (r < 0) {
-			ws_error("%s/packets.npy: %s (make room, or leave out --packets)",
-				s->out.path, strerror(-r));
-			return WS_EXIT_FAIL;
-		}
-		s->setup.packets = s->packets;
-	}
 	own_port(s);
 	r = ws_reflect_run(&s->setup, &s->report.result);
 	if (s->terminal) {
 		fputs("\r\033[K", stderr);
 	}
 	if (r < 0) {
-		say_fault(s, r);
+		if (!s->said) {
+			say_fault(s, r);
+		}
 		return WS_EXIT_FAIL;
 	}
 	status = close_packets(s);

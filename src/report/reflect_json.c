@@ -102,6 +102,7 @@ int ws_reflect_json(FILE *out, const struct ws_reflect_report *r)
 	ws_doc_put(&d, o, "port", json_integer(r->port));
 	ws_doc_put(&d, o, "max_pps", r->max_pps ? ws_doc_count(r->max_pps) : json_null());
 	ws_doc_put(&d, o, "rx_buffer_bytes", ws_doc_count(r->rx_buffer));
+	ws_doc_put(&d, o, "rights", ws_doc_known(r->rights));
 	ws_doc_put(&d, o, "clock", ws_doc_clock_facts(&d, &r->clock));
 	ws_doc_put(&d, o, "packets", ws_doc_packets(&d, &r->packets));
 	ws_doc_put(&d, stamps, "rx", ws_doc_origin(res->rx_origin));

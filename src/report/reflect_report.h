@@ -21,6 +21,7 @@ struct ws_reflect_report {
 	uint16_t port;
 	uint64_t max_pps; /* 0: no limit */
 	uint64_t rx_buffer;
+	char rights[200]; /* with which it ran, a clause; empty: unknown */
 	struct ws_clock_facts clock;
 	struct ws_packets_facts packets;
 	struct ws_warnings warnings;

@@ -20,8 +20,11 @@
 /* A stop request, or the end of input, is seen at least that often. */
 #define LOOK_NS 20000000
 /* How long to wait for the kernel before it is asked again; and for how long an answer is offered to it. */
-#define AGAIN_NS    20000
-#define GIVE_UP_NS  100000000
+#define AGAIN_NS   20000
+#define GIVE_UP_NS 100000000
+/* After so many stamps in a row that did not come only one is asked for at a time. */
+#define PAUSE_AFTER 64
+#define RETRY_NS    1000000000
 #define DRAIN_AFTER 2000000 /* ns: for stamps that are under way at the end */
 
 struct reflector {
@@ -36,6 +39,8 @@ struct reflector {
 		slots[BATCH]; /* reserved, the oldest first; answers are in the first `staged` */
 	struct ws_io_tx frames[BATCH];
 	unsigned slot_count, staged;
+	unsigned missing; /* stamps in a row that did not come */
+	int64_t retry_ns; /* while few are asked for: when the next one is */
 	int fault;
 };
 
@@ -78,6 +83,7 @@ static int open_io(struct reflector *r, struct ws_reflect_granted *granted)
 static void stamped(struct reflector *r, const struct ws_io_tx_stamp *s)
 {
 	r->result->stamps_missing += s->status != 0;
+	r->missing = s->status ? r->missing + 1 : 0;
 	ws_reflect_stamped(r->core, s->cookie, s->status ? NULL : &s->stamp);
 }
 
@@ -104,8 +110,9 @@ static void settle(struct reflector *r, unsigned n, int64_t before_ns)
 
 		r->result->refused += refused;
 		r->result->sent += !refused;
-		if (refused || !r->kernel_stamps) {
-			ws_reflect_stamped(r->core, r->frames[i].cookie, refused ? NULL : &user);
+		if (refused || !r->frames[i].want_stamp) {
+			ws_reflect_stamped(r->core, r->frames[i].cookie,
+				refused || r->kernel_stamps ? NULL : &user);
 		}
 	}
 	r->slot_count -= n;
@@ -153,11 +160,24 @@ static struct ws_stamp stamp_of(const struct reflector *r, const struct ws_io_vi
 	return v->stamp.origin == WS_ORIGIN_SOFTWARE ? v->stamp : (struct ws_stamp){0};
 }
 
+/* A driver that gives no stamps would hold up every answer for as long as one is waited for. */
+static bool want_stamp(struct reflector *r, int64_t now)
+{
+	if (!r->kernel_stamps || r->missing < PAUSE_AFTER) {
+		return r->kernel_stamps;
+	}
+	if (now < r->retry_ns) {
+		return false;
+	}
+	r->retry_ns = now + RETRY_NS;
+	return true;
+}
+
 static void answer(struct reflector *r, const struct ws_io_view *v, int64_t now)
 {
 	struct ws_stamp rx = stamp_of(r, v, now);
 	enum ws_reflect_verdict verdict;
-	struct ws_io_tx frame = {.want_stamp = r->kernel_stamps};
+	struct ws_io_tx frame = {.want_stamp = want_stamp(r, now)};
 
 	if (v->len < v->wire_len) {
 		r->result->counts[WS_REFLECT_MALFORMED]++;
@@ -374,6 +394,9 @@ int ws_reflect_run(const struct ws_reflect_setup *setup, struct ws_reflect_resul
 	r->kernel_stamps = !setup->receive_only && setup->origin == WS_ORIGIN_SOFTWARE;
 	rc = setup->cpu >= 0 ? ws_thread_pin(setup->cpu, NULL, 0) : 0;
 	rc = rc < 0 ? rc : open_io(r, &granted);
+	if (rc == 0 && setup->ready) {
+		rc = setup->ready(setup->arg, &granted);
+	}
 	if (rc == 0) {
 		memcpy(config.mac, setup->mac, sizeof(config.mac));
 		config.udp_port = granted.udp_port ? granted.udp_port : setup->port;
@@ -382,9 +405,6 @@ int ws_reflect_run(const struct ws_reflect_setup *setup, struct ws_reflect_resul
 			     : ws_reflect_new(&r->core, &config);
 	}
 	if (rc == 0) {
-		if (setup->ready) {
-			setup->ready(setup->arg, &granted);
-		}
 		serve(r);
 		rc = finish(r);
 	}

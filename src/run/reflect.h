@@ -37,8 +37,9 @@ struct ws_reflect_setup {
 	int cpu;	     /* -1: anywhere */
 	int until_eof;	     /* descriptor whose end of input ends it; -1: none */
 	const atomic_int *stop;
-	/* Called once everything is open, from the same thread; may be NULL. */
-	void (*ready)(void *arg, const struct ws_reflect_granted *granted);
+	/* Called once everything is open, before anything is answered, from the same thread; may be NULL. It may still set
+	 * `packets`. 0, or -errno, which ends it. */
+	int (*ready)(void *arg, const struct ws_reflect_granted *granted);
 	/* Called about each second; may be NULL. */
 	void (*progress)(void *arg, double seconds, uint64_t received, uint64_t answered);
 	void *arg;
