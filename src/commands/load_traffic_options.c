@@ -180,14 +180,20 @@ static int take_mac(struct ws_load_parse *p, const char *name, uint8_t ret[6], c
 
 int ws_load_take_dst_mac(void *p, const char *arg, char *why, size_t why_size)
 {
+	if (take_mac(p, "--dst-mac", spec_of(p)->dst_mac, arg, why, why_size) < 0) {
+		return -1;
+	}
 	((struct ws_load_parse *)p)->o->has_dst_mac = true;
-	return take_mac(p, "--dst-mac", spec_of(p)->dst_mac, arg, why, why_size);
+	return 0;
 }
 
 int ws_load_take_src_mac(void *p, const char *arg, char *why, size_t why_size)
 {
+	if (take_mac(p, "--src-mac", spec_of(p)->src_mac, arg, why, why_size) < 0) {
+		return -1;
+	}
 	((struct ws_load_parse *)p)->o->has_src_mac = true;
-	return take_mac(p, "--src-mac", spec_of(p)->src_mac, arg, why, why_size);
+	return 0;
 }
 
 int ws_load_take_vlan(void *p, const char *arg, char *why, size_t why_size)
