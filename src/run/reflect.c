@@ -232,19 +232,18 @@ static int take(struct reflector *r)
 	return n;
 }
 
+/* One look, so that input without end holds up nothing. */
 static bool input_over(int fd)
 {
 	struct pollfd p = {.fd = fd, .events = POLLIN};
-	char drop[256];
+	char drop[4096];
+	ssize_t n;
 
-	while (ws_sys_poll(&p, 1, 0) > 0) {
-		ssize_t n = ws_sys_read(fd, drop, sizeof(drop));
-
-		if (n <= 0 && n != -EINTR && n != -EAGAIN) {
-			return true;
-		}
+	if (ws_sys_poll(&p, 1, 0) <= 0) {
+		return false;
 	}
-	return false;
+	n = ws_sys_read(fd, drop, sizeof(drop));
+	return n <= 0 && n != -EINTR && n != -EAGAIN;
 }
 
 static void ended_by(struct ws_reflect_result *res, bool failed, const char *name, const char *what)
