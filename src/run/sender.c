@@ -52,6 +52,10 @@ struct ws_sender {
 	int64_t collect_until_ns, collect_next_ns;
 	unsigned missing; /* stamps in a row that did not come */
 	int64_t retry_ns; /* while they are paused: when the next is asked for */
+	uint64_t idle_seen; /* shared idle_collects when the last collect was sent */
+	unsigned idle;	    /* collects in a row that were sent since one brought nothing */
+	unsigned missing;   /* stamps in a row that did not come */
+	int64_t retry_ns;   /* while they are paused: when the next is asked for */
 	uint64_t accepted;
 };
 
@@ -371,6 +375,21 @@ static void withdraw_staged(struct ws_sender *s)
 	s->staged_count = 0;
 }
 
+/*
+ * Several collects that the far side finds together bring nothing together, and say nothing of what comes after: they
+ * count as one.
+ */
+static void look_at_idle(struct ws_sender *s)
+{
+	uint64_t idle = atomic_load_explicit(&s->c.shared->idle_collects, memory_order_relaxed);
+
+	if (!idle || idle < s->idle_seen) {
+		s->idle = 0;
+	}
+	s->idle += idle > s->idle_seen;
+	s->idle_seen = idle;
+}
+
 /* One probe that fetches a stamp from the far side. Its own does not matter. */
 static void send_collect(struct ws_sender *s)
 {
@@ -394,7 +413,6 @@ static bool fetch(struct ws_sender *s)
 {
 	struct ws_run_shared *shared = s->c.shared;
 	int64_t now = ws_clock_now();
-	uint64_t idle = atomic_load_explicit(&shared->idle_collects, memory_order_relaxed);
 	bool open = atomic_load_explicit(&shared->base, memory_order_relaxed) < s->cursor.n;
 
 	if (!s->c.collect || stop_level(s) >= 2 || atomic_load(&shared->sender_fault)) {
@@ -409,6 +427,8 @@ static bool fetch(struct ws_sender *s)
 		return false;
 	}
 	if (!atomic_load_explicit(&shared->waiting, memory_order_acquire) || idle >= COLLECT_IDLE) {
+	if (!atomic_load_explicit(&shared->waiting, memory_order_acquire) ||
+		s->idle >= COLLECT_IDLE) {
 		if (!open) {
 			return false;
 		}
@@ -419,8 +439,9 @@ static bool fetch(struct ws_sender *s)
 		(void)ws_sys_sleep_until(s->collect_next_ns);
 		return true;
 	}
+	look_at_idle(s);
 	send_collect(s);
-	s->collect_next_ns = now + (COLLECT_NS << (idle < 6 ? idle : 6));
+	s->collect_next_ns = now + (COLLECT_NS << (s->idle < 6 ? s->idle : 6));
 	return true;
 }
 
