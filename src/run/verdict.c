@@ -9,6 +9,8 @@
 
 /* Beyond what a scheduler's time slice explains. */
 #define STALL_NS 50000000
+/* So many losses at the end of a run are no chance. */
+#define SILENCE 10
 
 static double share(uint64_t part, uint64_t whole)
 {
@@ -94,12 +96,24 @@ static void find_limit(struct ws_run_result *r, const struct ws_verdict_facts *f
 	say_why(&r->limit, cause, &e, r, s->refusal);
 }
 
+/* From here on nothing was answered any more; NULL: the last ones were. */
+static const struct ws_loss *silence(const struct ws_run_result *r)
+{
+	const struct ws_losses *l = &r->losses;
+	const struct ws_loss *last = l->count ? &l->list[l->count - 1] : NULL;
+
+	return last && last->count >= SILENCE && last->seq + last->count >= r->ledger.attempted
+		       ? last
+		       : NULL;
+}
+
 /* What there is to say of a two-way run. */
 static void judge_two_way(
 	struct ws_warnings *w, const struct ws_run_result *r, const struct ws_verdict_facts *f)
 {
 	const struct ws_ledger *l = &r->ledger;
 	const struct ws_two_way *t = r->two_way;
+	const struct ws_loss *gone = silence(r);
 	const char *rate = f->setup->label;
 
 	if (l->sent && !ws_ledger_arrived(l)) {
@@ -108,6 +122,12 @@ static void judge_two_way(
 			"firewall let UDP port %u through?)",
 			rate, f->setup->end[WS_END_TX].name, WS_UDP_PORT);
 		return;
+	}
+	if (gone) {
+		ws_warn(w,
+			"%s: no answer came any more from %.3f s on, to %llu packets (did wirestamp reflect "
+			"end there, or the link go down?)",
+			rate, (double)gone->at_ns * 1e-9, (unsigned long long)gone->count);
 	}
 	if (t->incomplete) {
 		ws_warn(w,
