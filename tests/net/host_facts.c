@@ -2,7 +2,7 @@
 /*
  * Prints as a line of JSON what the host's modules find out:
  *
- *   host_facts qdisc INTERFACE | hop INTERFACE ADDRESS | device INTERFACE | cpu N | allowed
+ *   host_facts qdisc INTERFACE | hop INTERFACE ADDRESS | device INTERFACE | settings INTERFACE | cpu N | allowed
  *
  * "error" is a number of errno. With an interface that is called "#N" its index is N.
  */
@@ -18,6 +18,7 @@
 #include "host/cpu.h"
 #include "host/device.h"
 #include "host/neigh.h"
+#include "host/nic_settings.h"
 #include "host/qdisc.h"
 #include "host/rtnl.h"
 
@@ -108,6 +109,22 @@ static int print_allowed(void)
 	return 0;
 }
 
+static void print_settings(const char *name)
+{
+	struct ws_nic_settings s;
+
+	ws_nic_settings_get(name, &s);
+	printf("{\"rx\": %" PRId64 ", \"tx\": %" PRId64 ", \"rings\": [%" PRId64 ", %" PRId64
+	       ", %" PRId64 ", %" PRId64 "], \"coalescing\": [%" PRId64 ", %" PRId64 ", %" PRId64
+	       ", %" PRId64 ", %d, %d]",
+		s.queues_rx, s.queues_tx, s.ring_rx, s.ring_rx_max, s.ring_tx, s.ring_tx_max,
+		s.rx_usecs, s.rx_frames, s.tx_usecs, s.tx_frames, s.adaptive_rx, s.adaptive_tx);
+	for (int i = 0; i < WS_OFFLOADS; i++) {
+		printf(", \"%s\": %d", ws_offload_name((enum ws_offload)i), s.offload[i]);
+	}
+	printf("}\n");
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -118,6 +135,8 @@ int main(int argc, char **argv)
 		err = print_allowed();
 	} else if (argc == 3 && strcmp(what, "device") == 0) {
 		print_device(argv[2]);
+	} else if (argc == 3 && strcmp(what, "settings") == 0) {
+		print_settings(argv[2]);
 	} else if (argc == 3 && strcmp(what, "cpu") == 0) {
 		print_cpu(atoi(argv[2]));
 	} else if (argc < 3 || ws_rtnl_open(&nl, 0)) {

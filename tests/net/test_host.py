@@ -445,6 +445,50 @@ def virtual_devices():
         )
 
 
+def offloads_of(interface):
+    """As ethtool tells them: on, off, each with its name."""
+    lines = run("ethtool", "-k", interface).stdout.splitlines()[1:]
+    return {
+        name.strip(): int(value.split()[0] == "on")
+        for name, _, value in (line.partition(":") for line in lines)
+    }
+
+
+def check_offloads(interface):
+    """Against what ethtool says."""
+    told = offloads_of(interface)
+    got = facts("settings", interface)
+    for name in list(got)[4:]:
+        check_equal(got[name], told[name], f"{name} of {interface}")
+
+
+def settings():
+    if not shutil.which("ethtool"):
+        raise Skip("there is no ethtool")
+    for name in ("ws0", "lo"):
+        check_offloads(name)
+    try_ip("link add v0 numrxqueues 4 numtxqueues 4 type veth peer name v1")
+    run("ethtool", "-L", "v0", "rx", "2", "tx", "3")
+    for switch in ("tso", "gro", "gso", "sg", "rxvlan", "txvlan", "rx-udp-gro-forwarding"):
+        for state in ("on", "off"):
+            run("ethtool", "-K", "v0", switch, state, may_fail=True)
+            check_offloads("v0")
+    check_has(facts("settings", "v0"), "v0", rx=2, tx=3, rings=[-1] * 4, coalescing=[-1] * 6)
+    check_equal(set(map(str, facts("settings", "nosuch0").values())), {"-1", str([-1] * 4), str([-1] * 6)}, "none")
+
+
+def some_settings():
+    """A tap's are its frames before an interrupt, and its offloads."""
+    if not shutil.which("ethtool"):
+        raise Skip("there is no ethtool")
+    try_ip("tuntap add tap0 mode tap")
+    done = run("ethtool", "-C", "tap0", "rx-frames", "5", may_fail=True)
+    if done.returncode:
+        raise Skip(f"ethtool -C: {done.stderr.strip()}")
+    check_has(facts("settings", "tap0"), "tap0", coalescing=[0, 5, 0, 0, 0, 0], rings=[-1] * 4)
+    check_offloads("tap0")
+
+
 def read_file(path):
     try:
         with open(path, encoding="ascii") as file:
@@ -529,7 +573,11 @@ NEIGHBOURS = {
     "IPv6 switched off": without_ipv6,
     "many neighbours": many_neighbours,
 }
-DEVICES = {"virtual devices": virtual_devices}
+DEVICES = {
+    "virtual devices": virtual_devices,
+    "settings": settings,
+    "settings that a driver has a part of": some_settings,
+}
 OUTSIDE = {"the machine's devices": own_devices, "CPUs": cpus}
 
 
