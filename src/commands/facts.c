@@ -7,6 +7,8 @@
 
 #include "host/clock_sync.h"
 #include "host/cpu.h"
+#include "host/netns.h"
+#include "host/nic_settings.h"
 
 void ws_facts_fill(struct ws_host_facts *host, char started[40])
 {
@@ -31,12 +33,21 @@ void ws_facts_fill(struct ws_host_facts *host, char started[40])
 
 void ws_facts_endpoint(struct ws_endpoint *ret, const struct ws_end_nic *end)
 {
+	int saved;
+
 	snprintf(ret->name, sizeof(ret->name), "%s", end->text);
 	snprintf(ret->driver, sizeof(ret->driver), "%s", end->nic.driver);
 	snprintf(ret->qdisc, sizeof(ret->qdisc), "%s", end->nic.qdisc);
 	memcpy(ret->mac, end->nic.mac, sizeof(ret->mac));
 	ret->mtu = end->nic.mtu;
 	ret->link_bps = end->nic.link_bps;
+	/* Routed sockets have no interface of their own. */
+	saved = end->nic.name[0] ? ws_netns_enter(end->netns) : -1;
+	if (saved >= 0) {
+		ws_nic_settings_get(end->nic.name, &ret->settings);
+		ret->has_settings = true;
+		ws_netns_leave(saved);
+	}
 }
 
 void ws_facts_clock(struct ws_clock_facts *ret)

@@ -234,19 +234,13 @@ uint64_t ws_load_command_link_bps(const struct ws_load_command *s)
 void ws_load_command_report(struct ws_load_command *s, int argc, char **argv)
 {
 	struct ws_load_report *r = &s->report;
-	struct ws_endpoint *e = &r->tx;
 
 	r->version = WS_VERSION;
 	/* With the program's name, which stands before the command's. */
 	r->argc = argc + 1;
 	r->argv = argv - 1;
 	ws_facts_fill(&r->host, r->started);
-	snprintf(e->name, sizeof(e->name), "%s", s->end.text);
-	snprintf(e->driver, sizeof(e->driver), "%s", s->end.nic.driver);
-	snprintf(e->qdisc, sizeof(e->qdisc), "%s", s->end.nic.qdisc);
-	memcpy(e->mac, s->end.nic.mac, sizeof(e->mac));
-	e->mtu = s->end.nic.mtu;
-	e->link_bps = s->end.nic.link_bps;
+	ws_facts_endpoint(&r->tx, &s->end);
 	r->link_real = ws_load_command_link_bps(s) > 0;
 	r->lab = s->o.lab;
 	r->late = s->o.late_skip ? "skip" : "catch-up";

@@ -172,11 +172,51 @@ json_t *ws_doc_hash(uint64_t hash)
 	return json_string(text);
 }
 
+static json_t *setting(int64_t n)
+{
+	return n == WS_SETTING_UNKNOWN ? json_null() : ws_doc_integer(n);
+}
+
+static json_t *state(int on)
+{
+	return on == WS_SETTING_UNKNOWN ? json_null() : json_boolean(on);
+}
+
+static void put_settings(struct ws_doc *d, json_t *o, const struct ws_nic_settings *s)
+{
+	json_t *queues = json_object(), *rings = json_object();
+	json_t *coalescing = json_object(), *offloads = json_object();
+
+	ws_doc_put(d, queues, "rx", setting(s->queues_rx));
+	ws_doc_put(d, queues, "tx", setting(s->queues_tx));
+	ws_doc_put(d, rings, "rx", setting(s->ring_rx));
+	ws_doc_put(d, rings, "rx_max", setting(s->ring_rx_max));
+	ws_doc_put(d, rings, "tx", setting(s->ring_tx));
+	ws_doc_put(d, rings, "tx_max", setting(s->ring_tx_max));
+	ws_doc_put(d, coalescing, "rx_usecs", setting(s->rx_usecs));
+	ws_doc_put(d, coalescing, "rx_frames", setting(s->rx_frames));
+	ws_doc_put(d, coalescing, "tx_usecs", setting(s->tx_usecs));
+	ws_doc_put(d, coalescing, "tx_frames", setting(s->tx_frames));
+	ws_doc_put(d, coalescing, "adaptive_rx", state(s->adaptive_rx));
+	ws_doc_put(d, coalescing, "adaptive_tx", state(s->adaptive_tx));
+	for (int i = 0; i < WS_OFFLOADS; i++) {
+		ws_doc_put(d, offloads, ws_offload_name((enum ws_offload)i), state(s->offload[i]));
+	}
+	ws_doc_put(d, o, "queues", queues);
+	ws_doc_put(d, o, "rings", rings);
+	ws_doc_put(d, o, "coalescing", coalescing);
+	ws_doc_put(d, o, "offloads", offloads);
+}
+
 json_t *ws_doc_endpoint(struct ws_doc *d, const struct ws_endpoint *e)
 {
+	struct ws_nic_settings settings = e->settings;
 	json_t *o = json_object();
 	char mac[24];
 
+	if (!e->has_settings) {
+		ws_nic_settings_unknown(&settings);
+	}
 	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", e->mac[0], e->mac[1], e->mac[2],
 		e->mac[3], e->mac[4], e->mac[5]);
 	ws_doc_put(d, o, "name", ws_doc_known(e->name));
@@ -185,6 +225,7 @@ json_t *ws_doc_endpoint(struct ws_doc *d, const struct ws_endpoint *e)
 	ws_doc_put(d, o, "mtu", e->mtu > 0 ? ws_doc_integer(e->mtu) : json_null());
 	ws_doc_put(d, o, "link_bps", e->link_bps > 0 ? ws_doc_count(e->link_bps) : json_null());
 	ws_doc_put(d, o, "qdisc", ws_doc_known(e->qdisc));
+	put_settings(d, o, &settings);
 	return o;
 }
 

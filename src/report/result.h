@@ -12,6 +12,7 @@
 #include "core/gaps.h"
 #include "core/hist.h"
 #include "core/ledger.h"
+#include "core/nic_settings.h"
 #include "core/order.h"
 #include "core/stamp.h"
 #include "core/timeline.h"
@@ -124,6 +125,8 @@ struct ws_endpoint {
 	uint32_t mtu;
 	uint64_t link_bps; /* 0: unknown */
 	char qdisc[32];
+	bool has_settings; /* they were looked for */
+	struct ws_nic_settings settings;
 };
 
 /* The document: one invocation of `latency`. */
