@@ -48,6 +48,11 @@ struct ws_latency_report *sample_report_new(size_t runs)
 	strcpy(r->rx.name, "ws1");
 	r->rx.mac[5] = 0xa2;
 	r->lab = true;
+	r->mode = "one-host";
+	r->has_rx = true;
+	r->clock = (struct ws_clock_facts){
+		.known = true, .synchronised = true, .max_error_ns = 250000, .boot = 0x0badcafe};
+	r->seed = 1;
 	r->io = "tpacket3";
 	r->io_tx = "socket";
 	r->carrier = "udp";
@@ -69,11 +74,17 @@ struct ws_latency_report *sample_report_new(size_t runs)
 		run->pps = (struct ws_ratio){100000 * (i + 1), 1};
 		run->rate = (struct ws_rate){.unit = WS_RATE_PPS, .value = run->pps};
 		run->len = 60;
+		run->frame_bits = 512;
+		run->pattern = "cbr";
+		run->run_id = r->run_id;
+		run->stream = (uint16_t)i;
 		run->complete = true;
 		run->elapsed_ns = WS_NSEC_PER_SEC;
 		run->schedule_hash = UINT64_C(0x0123456789abcdef);
 		ws_hist_init(&run->latency);
 		ws_hist_init(&run->lateness);
+		ws_hist_init(&run->from_intended);
+		ws_losses_init(&run->losses);
 		ws_hist_init(&run->gaps.hist);
 		run->limit.cause = "none";
 		run->error_bound_ns = 1;
@@ -86,6 +97,9 @@ struct ws_latency_report *sample_report_new(size_t runs)
 void sample_report_free(struct ws_latency_report *r)
 {
 	if (r) {
+		for (size_t i = 0; i < r->run_count; i++) {
+			ws_run_result_free(&r->runs[i]);
+		}
 		free(r->runs);
 		free(r);
 	}

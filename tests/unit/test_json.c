@@ -40,25 +40,32 @@ static void test_keys(void **state)
 	sample_matched(r->runs, 500, 1);
 	o = document(r);
 	assert_keys_at(o, "",
-		"format version command argv started host tx rx lab io io_tx carrier payload run_id "
-		"window_ns buffers warnings runs");
+		"format version command argv started host mode tx rx peer remote clock packets "
+		"traffic seed lab io io_tx carrier payload run_id window_ns buffers warnings runs");
 	assert_keys_at(o, "host", "hostname kernel arch cpu cpus governor clocksource");
 	assert_keys_at(o, "tx", "name driver mac mtu link_bps qdisc queues rings coalescing offloads");
+	assert_keys_at(o, "tx", "name driver mac mtu link_bps qdisc");
+	assert_keys_at(o, "clock", "synchronised max_error_ns boot_id");
 	assert_keys_at(o, "buffers", "rx_bytes stamp_bytes stamps_outstanding stamp_keys_explicit");
 	assert_keys_at(o, "runs.0",
 		"rate requested_pps attempted_pps accepted_pps wire_pps requested_bps accepted_bps "
-		"len size planned complete ended_by fault sent failed late again elapsed_ns io io_tx "
-		"workers seed schedule_hash gaps_ns limit attempted received matched unstamped_tx "
-		"unstamped_rx unstamped_both lost late_arrivals duplicated foreign malformed "
-		"reordered beyond_history negative below_range above_range offered_rx dropped_rx "
-		"rx_freezes stamps_missing stamps_stray balanced stamps latency_ns histogram_ns "
-		"stages_ns");
+		"len size frame_bits pattern planned complete ended_by fault sent failed late again "
+		"elapsed_ns io io_tx workers seed run_id stream schedule_hash gaps_ns limit "
+		"attempted received matched unstamped_tx unstamped_rx unstamped_both lost "
+		"late_arrivals duplicated foreign malformed reordered beyond_history negative "
+		"below_range above_range offered_rx dropped_rx rx_freezes stamps_missing "
+		"stamps_stray balanced stamps stages_ns waterfall latency_ns histogram_ns "
+		"latency_intended_ns jitter_ns pdv_ns reordering losses gaps_histogram_ns timeline");
 	assert_keys_at(o, "runs.0.gaps_ns", "count min mean stddev p1 p50 p99 p99.9 max within");
 	assert_keys_at(o, "runs.0.gaps_ns.within", "64 128 256 512 1024");
 	assert_keys_at(o, "runs.0.limit", "cause why try");
 	assert_keys_at(o, "runs.0.stamps", "tx rx tx_clock rx_clock");
 	assert_keys_at(o, "runs.0.latency_ns",
-		"count min mean stddev p50 p90 p99 p99.9 p99.99 max error_bound");
+		"count min mean stddev p50 p90 p99 p99.9 p99.99 p99.999 max error_bound "
+		"confidence");
+	assert_keys_at(o, "runs.0.jitter_ns", "rfc3550_mean rfc3550_max rfc3550_last");
+	assert_keys_at(o, "runs.0.reordering", "reordered unknown extent_max extent_mean extents");
+	assert_keys_at(o, "runs.0.losses", "packets episodes longest list omitted");
 	assert_keys_at(o, "runs.0.stages_ns.intended_to_app", "count min mean p50 p99 p99.9 max");
 	json_decref(o);
 }
@@ -156,7 +163,11 @@ static void test_run(void **state)
 	assert_text_at(o, "runs.0.io", "tpacket3");
 	assert_text_at(o, "runs.0.io_tx", "socket");
 	assert_int_at(o, "runs.0.workers", 1);
-	assert_null_at(o, "runs.0.seed");
+	assert_int_at(o, "runs.0.seed", 1);
+	assert_int_at(o, "runs.0.run_id", 0xdeadbeef);
+	assert_int_at(o, "runs.0.stream", 0);
+	assert_text_at(o, "runs.0.pattern", "cbr");
+	assert_real_at(o, "runs.0.frame_bits", 512);
 	assert_text_at(o, "runs.0.schedule_hash", "0123456789abcdef");
 	assert_int_at(o, "runs.0.gaps_ns.count", 150);
 	assert_int_at(o, "runs.0.gaps_ns.p1", 10000);
