@@ -312,7 +312,7 @@ char *ws_format_waterfall(char *buf, size_t size, const struct ws_waterfall *w,
 		return buf;
 	}
 	snprintf(buf, size,
-		"The slowest %llu packets lost most of their time between %s: %s more than typical ones, %s of all "
+		"The slowest %llu packets lost most of their time from %s: %s more than typical ones, %s of all "
 		"that they took longer.",
 		(unsigned long long)v->tail.packets,
 		ws_format_stage(stage, sizeof(stage), w->from[v->cause], w->to[v->cause]),
