@@ -50,8 +50,6 @@ struct ws_sender {
 	/* fetching what the far side still has */
 	uint64_t collect_seq;
 	int64_t collect_until_ns, collect_next_ns;
-	unsigned missing; /* stamps in a row that did not come */
-	int64_t retry_ns; /* while they are paused: when the next is asked for */
 	uint64_t idle_seen; /* shared idle_collects when the last collect was sent */
 	unsigned idle;	    /* collects in a row that were sent since one brought nothing */
 	unsigned missing;   /* stamps in a row that did not come */
@@ -426,7 +424,6 @@ static bool fetch(struct ws_sender *s)
 	if (now >= s->collect_until_ns || atomic_load(&shared->receiver_fault) == -ENODEV) {
 		return false;
 	}
-	if (!atomic_load_explicit(&shared->waiting, memory_order_acquire) || idle >= COLLECT_IDLE) {
 	if (!atomic_load_explicit(&shared->waiting, memory_order_acquire) ||
 		s->idle >= COLLECT_IDLE) {
 		if (!open) {
