@@ -19,7 +19,8 @@ struct ws_child {
 };
 
 /*
- * argv ends with NULL; argv[0] is looked for in PATH. 0, or -errno (-ENOENT: no such program). It stays in our
+ * argv ends with NULL; argv[0] is looked for in PATH. 0, or -errno (-ENOENT: no such program;
+ * -EACCES: it may not be run, or there is none and a directory of PATH may not be searched). It stays in our
  * process group, so that it may ask for a password on the terminal, but starts with SIGINT and SIGHUP ignored, so
  * that Ctrl-C is ours to pass on; all other signals are as at the start of any program.
  */

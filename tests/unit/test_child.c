@@ -388,5 +388,7 @@ int main(void)
 		cmocka_unit_test(ends_none),
 	};
 
+	/* One of which a user may search all, or what is not there would be refused. */
+	setenv("PATH", "/usr/local/bin:/usr/bin:/bin", 1);
 	return cmocka_run_group_tests_name("child", tests, NULL, NULL);
 }
