@@ -18,8 +18,8 @@
  * So the bound goes down to half of what the shortest way forward and the shortest way back take
  * together, which is at most half of the shortest round trip; no further, unless both clocks are one:
  * then the offset is 0 and the bound that of the stamps. It is never above half of the exchange's own
- * round trip and twice the stamps' error (and 3 ns, of rounding), and where the limits contradict each
- * other it is that. It holds as long as the clocks' rates differ by less than 500 ppm.
+ * round trip, twice the stamps' error (and 3 ns, of rounding) and what the rates may be apart over the
+ * residence time, and where the limits contradict each other it is that. It holds as long as the clocks' rates differ by less than 500 ppm.
  */
 #pragma once
 
