@@ -170,10 +170,19 @@ static uint32_t flags_of(const struct ws_outcome *out)
 	return 0;
 }
 
+/* Whether a copy came while the sequence was open; from here on its place is another's. */
+static bool was_copied(struct ws_outcomes *o, uint64_t seq)
+{
+	uint64_t *copied = &o->copied[place(o, seq) / 64];
+	uint64_t bit = UINT64_C(1) << (place(o, seq) % 64);
+	bool was = *copied & bit;
+
+	*copied &= ~bit;
+	return was;
+}
+
 static void put_row(struct ws_outcomes *o, const struct ws_outcome *out, bool arrived)
 {
-	uint64_t *copied = &o->copied[place(o, out->seq) / 64];
-	uint64_t bit = UINT64_C(1) << (place(o, out->seq) % 64);
 	struct ws_packet_row row = {
 		.run = o->c.packets_run,
 		.seq = out->seq,
@@ -189,8 +198,7 @@ static void put_row(struct ws_outcomes *o, const struct ws_outcome *out, bool ar
 			[WS_INSTANT_APP_RX] = arrived ? out->rx.app_ns : WS_PACKETS_UNKNOWN},
 	};
 
-	if (*copied & bit) {
-		*copied &= ~bit;
+	if (was_copied(o, out->seq)) {
 		row.flags |= WS_PACKET_DUPLICATED;
 	}
 	if (o->c.packets) {
@@ -345,6 +353,7 @@ void ws_outcomes_take(void *arg, const struct ws_outcome *out)
 	bool lost = out->fate == WS_FATE_LOST;
 
 	if (out->fate == WS_FATE_NOT_SENT) {
+		(void)was_copied(o, out->seq);
 		return;
 	}
 	if (out->extent) {
