@@ -131,10 +131,12 @@ void ws_arrivals_take(struct ws_arrivals *a, const struct ws_io_view *v, const s
 	uint32_t run_id;
 	struct stream *s;
 
-	s = ws_probe_any(v->data, v->len, a->port, &run_id, &probe)
+	/* Answers are of another's measurement: they have no place in the table. */
+	s = ws_probe_any(v->data, v->len, a->port, &run_id, &probe) &&
+			    probe.payload != WS_PAYLOAD_ANSWER
 		    ? stream_of(a, run_id, &probe, now_ns)
 		    : NULL;
-	if (!s || probe.payload == WS_PAYLOAD_ANSWER) {
+	if (!s) {
 		a->foreign++;
 		return;
 	}
