@@ -24,6 +24,8 @@
 /* Between two probes that fetch stamps; more after each that brought nothing, and after so many no more. */
 #define COLLECT_NS   100000
 #define COLLECT_IDLE 10
+/* How long to wait for packets that are still under way, before it is looked again. */
+#define OPEN_NS 1000000
 /* A stop request is seen at least that often. */
 #define NAP_NS 50000000
 
@@ -34,6 +36,9 @@ struct ws_sender {
 	/* Frames that are built and reserved, but not yet taken by the kernel: the oldest first. */
 	struct ws_io_tx staged[BATCH];
 	unsigned staged_count;
+	/* Their slots; those of withdrawn frames stay ours, and are the next to be sent. */
+	struct ws_io_slot slots[BATCH];
+	unsigned slot_count;
 	/* Packets whose stamp is under way, by cookie; free cookies are a stack. */
 	struct ws_tx_record *flight;
 	uint8_t *pending; /* stages of each that have not come */
@@ -54,6 +59,8 @@ struct ws_sender {
 	unsigned idle;	    /* collects in a row that were sent since one brought nothing */
 	unsigned missing;   /* stamps in a row that did not come */
 	int64_t retry_ns;   /* while they are paused: when the next is asked for */
+	unsigned missing; /* stamps in a row that did not come */
+	int64_t retry_ns; /* while they are paused: when the next is asked for */
 	uint64_t accepted;
 };
 
@@ -150,7 +157,7 @@ static void stage_due(struct ws_sender *s, int64_t now_ns)
 {
 	uint64_t open_until =
 		atomic_load_explicit(&s->c.shared->base, memory_order_acquire) + s->c.capacity;
-	struct ws_io_slot slots[BATCH];
+	struct ws_io_slot *slots = s->slots + s->slot_count;
 	unsigned due = 0;
 	struct ws_plan_cursor ahead = s->cursor;
 	int n;
@@ -165,6 +172,7 @@ static void stage_due(struct ws_sender *s, int64_t now_ns)
 		due++;
 	}
 	n = due ? ws_io_tx_reserve(s->c.io, slots, due) : 0;
+	s->slot_count += n > 0 ? (unsigned)n : 0;
 	for (int i = 0; i < n; i++) {
 		int64_t intended = s->c.start_ns + s->cursor.offset_ns;
 		uint32_t cookie = s->free_cookies[--s->free_count];
@@ -223,6 +231,12 @@ static void settle(struct ws_sender *s, const struct ws_io_tx *frame)
 	tell(s, (uint32_t)frame->cookie);
 }
 
+static void drop_slots(struct ws_sender *s, unsigned taken)
+{
+	s->slot_count -= taken;
+	memmove(s->slots, s->slots + taken, s->slot_count * sizeof(s->slots[0]));
+}
+
 static bool drain(struct ws_sender *s, unsigned max);
 
 static void submit(struct ws_sender *s)
@@ -244,6 +258,7 @@ static void submit(struct ws_sender *s)
 		return;
 	}
 	taken = (unsigned)n;
+	drop_slots(s, taken);
 	for (unsigned i = 0; i < taken; i++) {
 		settle(s, &s->staged[i]);
 	}
@@ -391,15 +406,18 @@ static void look_at_idle(struct ws_sender *s)
 /* One probe that fetches a stamp from the far side. Its own does not matter. */
 static void send_collect(struct ws_sender *s)
 {
-	struct ws_io_slot slot;
 	struct ws_io_tx frame = {0};
 
-	if (ws_io_tx_reserve(s->c.io, &slot, 1) < 1) {
+	if (!s->slot_count && ws_io_tx_reserve(s->c.io, s->slots, 1) == 1) {
+		s->slot_count = 1;
+	}
+	if (!s->slot_count) {
 		return;
 	}
-	frame.len = s->c.collect->write(s->c.collect->arg, slot.data, s->collect_seq++);
-	if (ws_io_tx_submit(s->c.io, &frame, 1) == 1 && frame.status == 0) {
-		s->stats.collects++;
+	frame.len = s->c.collect->write(s->c.collect->arg, s->slots[0].data, s->collect_seq++);
+	if (ws_io_tx_submit(s->c.io, &frame, 1) == 1) {
+		drop_slots(s, 1);
+		s->stats.collects += frame.status == 0;
 	}
 }
 
@@ -426,10 +444,12 @@ static bool fetch(struct ws_sender *s)
 	}
 	if (!atomic_load_explicit(&shared->waiting, memory_order_acquire) ||
 		s->idle >= COLLECT_IDLE) {
+	if (!atomic_load_explicit(&shared->waiting, memory_order_acquire) || idle >= COLLECT_IDLE) {
 		if (!open) {
 			return false;
 		}
-		(void)ws_sys_sleep_until(now + AGAIN_NS);
+		/* The last packets may take the whole window to be told lost. */
+		(void)ws_sys_sleep_until(now + OPEN_NS);
 		return true;
 	}
 	if (now < s->collect_next_ns) {
@@ -457,11 +477,14 @@ static bool collect_rest(struct ws_sender *s)
 			tell(s, i);
 		}
 	}
-	s->told_all = true;
+	if (!s->told_all) {
+		/* What comes behind is no part of the load that the result tells of. */
+		s->stats.cpu_ns = ws_sys_clock(CLOCK_THREAD_CPUTIME_ID) - s->cpu_before_ns;
+		s->told_all = true;
+	}
 	if (fetch(s)) {
 		return true;
 	}
-	s->stats.cpu_ns = ws_sys_clock(CLOCK_THREAD_CPUTIME_ID) - s->cpu_before_ns;
 	atomic_store_explicit(&s->c.shared->sender_done, 1, memory_order_release);
 	return false;
 }

@@ -36,7 +36,7 @@ struct ws_sender_config {
 /* What the run observed, for the result and the verdict on its limit. */
 struct ws_sender_stats {
 	int64_t end_ns;		   /* when the last send call returned */
-	int64_t cpu_ns;		   /* CPU time of the sending thread */
+	int64_t cpu_ns;		   /* CPU time of the sending thread, for the plan */
 	int64_t send_ns, stamp_ns; /* spent in send calls and in reading stamps */
 	uint64_t pacer_waits;	   /* packets that the pacer had to wait for */
 	uint64_t bound_waits;	   /* times that too many stamps were under way */

@@ -33,6 +33,7 @@ struct io_fake_options {
 	enum ws_clock hw_clock;	    /* WS_CLOCK_NONE: an interface without hardware stamps */
 	int64_t hw_offset_ns;	    /* hw_clock = clock + this */
 	int64_t hold_ns;	    /* a frame becomes visible this long after it arrived */
+	int64_t peek_ns;	    /* each look for frames moves the clock on by this, before it */
 	int64_t frame_ns;	    /* a submitted frame moves the clock on by this */
 	int64_t stamp_delay_ns;	    /* from sending until the transmit stamp can be read */
 	int64_t delay_ns;	    /* from sending until arrival */

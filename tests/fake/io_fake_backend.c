@@ -245,6 +245,7 @@ static int fake_rx_peek(struct ws_io *io, struct ws_io_view *views, unsigned max
 	unsigned n = 0;
 	int ret;
 
+	io_fake_advance(f->wire, f->wire->options.peek_ns);
 	pthread_mutex_lock(&f->wire->lock);
 	io_fake_deliver(f->wire);
 	uint32_t most = io->caps.frame_max + (f->config.cooked ? WS_IO_COOKED_LEN : 0);
