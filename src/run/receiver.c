@@ -152,7 +152,7 @@ static void take_view(struct ws_receiver *r, const struct ws_io_view *v, int64_t
 /* What the I/O instance has. Returns the number of packets, or -errno. */
 static int take_packets(struct ws_receiver *r)
 {
-	int64_t now = ws_clock_now();
+	int64_t now = ws_clock_now(), seen;
 	int n;
 
 	if (!r->c.io) {
@@ -167,8 +167,10 @@ static int take_packets(struct ws_receiver *r)
 	r->collecting = atomic_load_explicit(&r->c.shared->collecting, memory_order_acquire) != 0;
 	r->offered = atomic_load_explicit(&r->c.shared->offered, memory_order_acquire);
 	ws_match_offered(r->match, r->offered);
+	/* Some came between the two looks at the clock: the program did not see them before the kernel. */
+	seen = n > 0 && r->c.kernel_stamps ? ws_clock_now() : now;
 	for (int i = 0; i < n; i++) {
-		take_view(r, &r->views[i], r->c.kernel_stamps ? now : ws_clock_now());
+		take_view(r, &r->views[i], r->c.kernel_stamps ? seen : ws_clock_now());
 	}
 	if (n > 0) {
 		/* Foreign packets move it, too: a flood of them must not keep a sequence open. */

@@ -204,8 +204,9 @@ static void answer(struct reflector *r, const struct ws_io_view *v, int64_t now)
 /* Handles what has come. Returns the number of frames. */
 static int take(struct reflector *r)
 {
-	int64_t now = ws_clock_now();
 	int n = ws_io_rx_peek(r->io, r->views, BATCH);
+	/* Behind it: no packet is seen before it came. */
+	int64_t now = ws_clock_now();
 
 	if (n < 0) {
 		r->fault = n;
