@@ -387,6 +387,19 @@ static void say_ready(const struct command *s)
 			s->o.receive_only ? "receiving" : "answering", s->end.text, s->report.port,
 			WS_ETHERTYPE_PROBE,
 			s->o.duration_ns ? "it ends by itself" : "Ctrl-C ends it");
+		return;
+	}
+	if (!s->o.quiet) {
+		char frames[40] = "";
+
+		if (!s->udp) {
+			snprintf(frames, sizeof(frames), " and ethertype 0x%04x",
+				WS_ETHERTYPE_PROBE);
+		}
+		fprintf(stderr, "wirestamp: %s at %s%sUDP port %u%s (%s)\n",
+			s->o.receive_only ? "receiving" : "answering",
+			s->has_end ? s->end.text : "", s->has_end ? ", " : "", s->report.port,
+			frames, s->o.duration_ns ? "it ends by itself" : "Ctrl-C ends it");
 	}
 }
 
