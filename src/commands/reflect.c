@@ -382,11 +382,6 @@ static void say_ready(const struct command *s)
 		memcpy(line.mac, nic->mac, sizeof(line.mac));
 		(void)ws_ready_print(stdout, &line);
 		fflush(stdout);
-	} else if (!s->o.quiet) {
-		fprintf(stderr, "wirestamp: %s at %s, UDP port %u and ethertype 0x%04x (%s)\n",
-			s->o.receive_only ? "receiving" : "answering", s->end.text, s->report.port,
-			WS_ETHERTYPE_PROBE,
-			s->o.duration_ns ? "it ends by itself" : "Ctrl-C ends it");
 		return;
 	}
 	if (!s->o.quiet) {

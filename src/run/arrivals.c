@@ -132,7 +132,6 @@ void ws_arrivals_take(struct ws_arrivals *a, const struct ws_io_view *v, const s
 	struct stream *s;
 
 	/* Answers are of another's measurement: they have no place in the table. */
-	/* What answers is no sender: it has no stream. */
 	s = ws_probe_any(v->data, v->len, a->port, &run_id, &probe) &&
 			    probe.payload != WS_PAYLOAD_ANSWER
 		    ? stream_of(a, run_id, &probe, now_ns)

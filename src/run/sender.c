@@ -59,8 +59,6 @@ struct ws_sender {
 	unsigned idle;	    /* collects in a row that were sent since one brought nothing */
 	unsigned missing;   /* stamps in a row that did not come */
 	int64_t retry_ns;   /* while they are paused: when the next is asked for */
-	unsigned missing; /* stamps in a row that did not come */
-	int64_t retry_ns; /* while they are paused: when the next is asked for */
 	uint64_t accepted;
 };
 
@@ -444,7 +442,6 @@ static bool fetch(struct ws_sender *s)
 	}
 	if (!atomic_load_explicit(&shared->waiting, memory_order_acquire) ||
 		s->idle >= COLLECT_IDLE) {
-	if (!atomic_load_explicit(&shared->waiting, memory_order_acquire) || idle >= COLLECT_IDLE) {
 		if (!open) {
 			return false;
 		}

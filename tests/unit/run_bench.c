@@ -117,6 +117,7 @@ struct bench *setup(const struct wants *w)
 		.stamp_delay_ns = w->stamp_delay_ns,
 		.delay = w->delay,
 		.faults = w->faults,
+		.peek_ns = w->peek_ns,
 	};
 	struct ws_io_config tx = {
 		.dirs = WS_IO_TX,
@@ -179,7 +180,7 @@ struct bench *setup(const struct wants *w)
 					 .io = b->tx,
 					 .plan = &b->plan,
 					 .source = &b->source,
-					 .collect = w->two_way ? &b->collects : NULL,
+					 .collect = w->two_way ? &b->collects : w->collect,
 					 .collect_ns = 10000000,
 					 .records = b->records,
 					 .shared = &b->shared,

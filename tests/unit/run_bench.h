@@ -53,14 +53,16 @@ struct wants {
 	int64_t duration_ns;
 	uint64_t stamp_buffer;
 	int64_t overtime_ns;
-	bool sched;	      /* its stamps, too */
-	bool details;	      /* timeline and waterfall */
-	bool packets;	      /* rows, to packets.npy in the working directory */
-	bool alone;	      /* the sender: nobody receives */
-	bool two_way;	      /* answers from side 1, to side 0 */
-	uint32_t far_boot;    /* of the reflector; BOOT is the receiver's */
-	int64_t far_ahead_ns; /* its clock is ahead of ours by that */
-	uint64_t dies_after;  /* it handles so many frames, and no more; 0: all */
+	bool sched;			       /* its stamps, too */
+	bool details;			       /* timeline and waterfall */
+	bool packets;			       /* rows, to packets.npy in the working directory */
+	bool alone;			       /* the sender: nobody receives */
+	bool two_way;			       /* answers from side 1, to side 0 */
+	uint32_t far_boot;		       /* of the reflector; BOOT is the receiver's */
+	int64_t far_ahead_ns;		       /* its clock is ahead of ours by that */
+	const struct ws_frame_source *collect; /* sent after the plan, where it is not two-way */
+	int64_t peek_ns;		       /* each look for frames takes that long */
+	uint64_t dies_after;		       /* it handles so many frames, and no more; 0: all */
 };
 
 extern const struct wants usual;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What a receiver without a sender makes of probes: a table of runs, and a row for each copy. */
-/* Probes that are only received: whose they are, and what came again or too late. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -232,84 +231,6 @@ static void test_rows(void **state)
 	}
 	ws_packets_close(&r);
 	free(result.stream);
-#include <stdlib.h>
-
-#include "core/frame.h"
-#include "core/reflect.h"
-#include "reflect_frames.h"
-#include "run/arrivals.h"
-
-static const struct ws_stamp none;
-
-static void take(struct ws_arrivals *a, const uint8_t *data, uint32_t len)
-{
-	const struct ws_io_view v = {.data = (uint8_t *)data, .len = len, .wire_len = len};
-
-	ws_arrivals_take(a, &v, &none, 1000);
-}
-
-static void take_request(struct ws_arrivals *a, uint64_t seq)
-{
-	struct request q = request_of(4, 0, seq);
-	uint8_t f[FRAME_ROOM];
-
-	put_request(&q, f);
-	take(a, f, q.len);
-}
-
-static struct ws_arrivals *new_arrivals(void)
-{
-	struct ws_arrivals *a;
-
-	assert_int_equal(ws_arrivals_new(&a, WS_UDP_PORT, NULL), 0);
-	return a;
-}
-
-static void test_order_and_copies(void **state)
-{
-	static const uint64_t seqs[] = {5, 6, 9, 7, 9, 5, 4, UINT64_MAX, 9};
-	struct ws_reflect_result r = {0};
-	struct ws_arrivals *a = new_arrivals();
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(seqs) / sizeof(seqs[0]); i++) {
-		take_request(a, seqs[i]);
-	}
-	assert_int_equal(ws_arrivals_finish(a, &r), 0);
-	assert_int_equal(r.stream_count, 1);
-	assert_int_equal(r.stream[0].run_id, RUN_ID);
-	assert_int_equal(r.stream[0].first_seq, 4);
-	assert_int_equal(r.stream[0].highest_seq, UINT64_MAX);
-	/* So far behind the last one it cannot be told from a first copy. */
-	assert_int_equal(r.stream[0].received, 7);
-	assert_int_equal(r.stream[0].duplicated, 2);
-	assert_int_equal(r.stream[0].reordered, 3);
-	assert_int_equal(r.foreign, 0);
-	free(r.stream);
-	ws_arrivals_free(a);
-}
-
-static void test_answers_are_no_senders(void **state)
-{
-	struct request q = request_of(4, 0, 1);
-	struct ws_reflect *reflector = new_reflector();
-	struct ws_reflect_result r = {0};
-	struct ws_arrivals *a;
-	uint8_t f[FRAME_ROOM], answer[FRAME_ROOM];
-	uint64_t cookie;
-
-	(void)state;
-	put_request(&q, f);
-	assert_int_equal(offer(reflector, f, q.len, 1, 1, answer, &cookie), WS_REFLECT_ANSWER);
-	/* To the port that it was sent from. */
-	assert_int_equal(ws_arrivals_new(&a, SOURCE_PORT, NULL), 0);
-	take(a, answer, q.len);
-	assert_int_equal(ws_arrivals_finish(a, &r), 0);
-	assert_int_equal(r.foreign, 1);
-	assert_int_equal(r.stream_count, 0);
-	free(r.stream);
-	ws_arrivals_free(a);
-	ws_reflect_free(reflector);
 }
 
 int main(void)
@@ -323,9 +244,4 @@ int main(void)
 	};
 
 	return cmocka_run_group_tests_name("arrivals", tests, NULL, NULL);
-		cmocka_unit_test(test_order_and_copies),
-		cmocka_unit_test(test_answers_are_no_senders),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,200 +8,9 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <string.h>
 
 #include "unit/run_bench.h"
-#include "core/frame.h"
-#include "fake/io_fake.h"
-#include "fake/sys_fake.h"
-#include "run/receiver.h"
-#include "run/sender.h"
-
-#define RUN_ID	  0x12345678
-#define OFFSET_NS 1700000000000000000LL
-#define DELAY_NS  25000
-
-struct bench {
-	struct io_fake_wire *wire;
-	struct ws_io *tx, *rx;
-	struct ws_run_shared shared;
-	struct ws_spsc *records;
-	struct ws_sender *sender;
-	struct ws_receiver *receiver;
-	struct ws_run_result *result;
-	struct ws_plan plan;
-	struct ws_frame_template frame;
-	struct ws_frame_source source;
-	int64_t start_ns;
-};
-
-/* What a test wants different. */
-struct wants {
-	uint64_t count, pps;
-	int64_t window_ns, delay_ns;
-	uint32_t capacity;
-	enum ws_origin tx, rx;
-	int64_t (*delay)(void *arg, unsigned side, uint64_t n);
-	unsigned (*faults)(void *arg, unsigned side, uint64_t n);
-	int64_t stamp_timeout_ns;
-	int64_t stamp_delay_ns;
-	int64_t duration_ns;
-	uint64_t stamp_buffer;
-	int64_t overtime_ns;
-	const struct ws_frame_source *collect;
-	bool waterfall;
-	int64_t peek_ns;
-};
-
-static const struct wants usual = {
-	.count = 1000,
-	.pps = 100000,
-	.window_ns = 1000000,
-	.delay_ns = DELAY_NS,
-	.capacity = 1024,
-	.tx = WS_ORIGIN_SOFTWARE,
-	.rx = WS_ORIGIN_SOFTWARE,
-	.stamp_timeout_ns = 2000000,
-};
-
-static uint32_t write_frame(const void *arg, uint8_t *buf, uint64_t n)
-{
-	const struct ws_frame_template *frame = arg;
-
-	ws_frame_write(frame, buf, n, 0);
-	return frame->len;
-}
-
-static struct bench *setup(const struct wants *w)
-{
-	struct bench *b = calloc(1, sizeof(*b));
-	struct io_fake_options options = {
-		.clock = sys_fake_clock(),
-		.realtime_offset_ns = OFFSET_NS,
-		.delay_ns = w->delay_ns,
-		.stamp_delay_ns = w->stamp_delay_ns,
-		.delay = w->delay,
-		.faults = w->faults,
-		.peek_ns = w->peek_ns,
-	};
-	struct ws_io_config tx = {
-		.dirs = WS_IO_TX,
-		.tx_stages = w->tx == WS_ORIGIN_SOFTWARE ? WS_STAGE_DRIVER : 0,
-		.stamp_timeout_ns = w->stamp_timeout_ns,
-		.stamp_buffer = w->stamp_buffer,
-	};
-	struct ws_io_config rx = {.dirs = WS_IO_RX, .rx_stamps = true};
-	const struct ws_frame_spec spec = {
-		.carrier = WS_CARRIER_UDP,
-		.payload = WS_PAYLOAD_SHORT,
-		.dst_port = WS_UDP_PORT,
-		.len = 60,
-		.run_id = RUN_ID,
-		.stream = 3,
-	};
-
-	assert_non_null(b);
-	sys_fake_reset();
-	sys_fake_kernel.clock_step_ns = 50;
-	sys_fake_kernel.realtime_offset_ns = OFFSET_NS;
-	b->wire = io_fake_new(&options);
-	assert_non_null(b->wire);
-	tx.ifindex = io_fake_ifindex(b->wire, 0);
-	rx.ifindex = io_fake_ifindex(b->wire, 1);
-	assert_int_equal(io_fake_ops.open(&b->tx, &tx), 0);
-	assert_int_equal(io_fake_ops.open(&b->rx, &rx), 0);
-	assert_int_equal(ws_frame_template_init(&b->frame, &spec), 0);
-	b->source = (struct ws_frame_source){
-		.write = write_frame, .arg = &b->frame, .len_max = b->frame.len};
-	if (w->pps) {
-		assert_int_equal(
-			ws_plan_init_cbr(&b->plan, (struct ws_ratio){w->pps, 1}, w->count, 0), 0);
-	} else {
-		assert_int_equal(ws_plan_init_max(&b->plan, w->count, w->duration_ns), 0);
-	}
-	assert_int_equal(ws_spsc_new(&b->records, 4096, sizeof(struct ws_tx_record)), 0);
-	b->result = calloc(1, sizeof(*b->result));
-	assert_non_null(b->result);
-	if (w->waterfall) {
-		b->result->waterfall = calloc(1, sizeof(*b->result->waterfall));
-		assert_non_null(b->result->waterfall);
-	}
-	atomic_store(&b->shared.realtime_offset_ns, OFFSET_NS);
-	assert_int_equal(ws_receiver_new(&b->receiver,
-				 &(struct ws_receiver_config){
-					 .io = b->rx,
-					 .records = b->records,
-					 .shared = &b->shared,
-					 .window_ns = w->window_ns,
-					 .capacity = w->capacity,
-					 .kernel_stamps = w->rx != WS_ORIGIN_USER,
-					 .want = w->rx,
-					 .run_id = RUN_ID,
-					 .stream = 3,
-					 .udp_port = WS_UDP_PORT,
-					 .paced = w->pps != 0,
-					 .stages = tx.tx_stages,
-					 .result = b->result,
-				 }),
-		0);
-	b->start_ns = *sys_fake_clock() + 1000000;
-	assert_int_equal(ws_sender_new(&b->sender,
-				 &(struct ws_sender_config){
-					 .io = b->tx,
-					 .plan = &b->plan,
-					 .source = &b->source,
-					 .collect = w->collect,
-					 .collect_ns = 2000000,
-					 .records = b->records,
-					 .shared = &b->shared,
-					 .capacity = w->capacity,
-					 .start_ns = b->start_ns,
-					 .stop_ns = w->overtime_ns ? b->start_ns + w->overtime_ns
-								   : INT64_MAX,
-					 .kernel_stamps = w->tx != WS_ORIGIN_USER,
-					 .stages = tx.tx_stages,
-					 .stage = WS_STAGE_DRIVER,
-					 .pace = ws_pace_default,
-				 }),
-		0);
-	return b;
-}
-
-/* Both sides in turn until the run is over; it must come to an end. */
-static const struct ws_ledger *finish(struct bench *b)
-{
-	enum ws_receiver_state state = WS_RECEIVER_BUSY;
-	bool sending = true;
-
-	for (unsigned steps = 0; state != WS_RECEIVER_DONE; steps++) {
-		assert_true(steps < 1000000);
-		sending = sending && ws_sender_step(b->sender);
-		/* The receiver gets its turn less often, as in life. */
-		if (steps % 7 != 0) {
-			continue;
-		}
-		state = ws_receiver_step(b->receiver);
-		assert_true(!sending || state != WS_RECEIVER_DONE);
-		if (!sending && state == WS_RECEIVER_IDLE) {
-			ws_receiver_wait(b->receiver);
-		}
-	}
-	ws_receiver_finish(b->receiver);
-	assert_true(ws_ledger_balanced(&b->result->ledger));
-	return &b->result->ledger;
-}
-
-static void teardown(struct bench *b)
-{
-	ws_sender_free(b->sender);
-	ws_receiver_free(b->receiver);
-	ws_spsc_free(b->records);
-	ws_io_close(b->tx);
-	ws_io_close(b->rx);
-	io_fake_free(b->wire);
-	free(b->result->waterfall);
-	free(b->result);
-	free(b);
-}
 
 static void test_every_packet(void **state)
 {
@@ -523,79 +332,6 @@ static void test_stop_in_the_middle(void **state)
 	teardown(b);
 }
 
-#define COLLECT_LEN 98
-
-static uint32_t write_collect(const void *arg, uint8_t *buf, uint64_t n)
-{
-	(void)arg;
-	(void)n;
-	memset(buf, 0x55, COLLECT_LEN);
-	return COLLECT_LEN;
-}
-
-static unsigned again_at_100(void *arg, unsigned side, uint64_t n)
-{
-	(void)arg;
-	return side == 0 && n == 100 ? IO_FAKE_AGAIN : 0;
-}
-
-/* Frames that are built when a run is stopped were never sent, by what fetches the last stamps neither. */
-static void test_withdrawn_is_not_sent_later(void **state)
-{
-	static const struct ws_frame_source collect = {
-		.write = write_collect, .len_max = COLLECT_LEN};
-	struct wants w = usual;
-	const struct ws_sender_stats *stats;
-	struct ws_io_config config = {.dirs = WS_IO_RX};
-	struct ws_io_view views[256];
-	struct ws_io *watch;
-	struct bench *b;
-
-	(void)state;
-	w.collect = &collect;
-	w.faults = again_at_100;
-	b = setup(&w);
-	stats = ws_sender_stats(b->sender);
-	config.ifindex = io_fake_ifindex(b->wire, 1);
-	assert_int_equal(io_fake_ops.open(&watch, &config), 0);
-	/* Exchanges that lack a stamp, which nobody brings. */
-	atomic_store(&b->shared.waiting, 1);
-	while (!stats->again) {
-		assert_true(ws_sender_step(b->sender));
-	}
-	assert_int_equal(io_fake_count(b->wire, 0), 100);
-	atomic_store(&b->shared.stop, 1);
-	(void)finish(b);
-	assert_int_equal(b->result->ledger.sent, 100);
-	assert_true(stats->collects > 1);
-	assert_int_equal(io_fake_count(b->wire, 0), 100 + stats->collects);
-	assert_int_equal(ws_io_rx_peek(watch, views, 256), 100 + stats->collects);
-	for (uint64_t n = 0; n < 100 + stats->collects; n++) {
-		assert_int_equal(views[n].data[0] == 0x55, n >= 100);
-	}
-	ws_io_close(watch);
-	teardown(b);
-}
-
-/* No packet is in the program before it is in the kernel. */
-static void test_program_sees_it_after_the_kernel(void **state)
-{
-	struct wants w = usual;
-	const struct ws_waterfall *f;
-	struct bench *b;
-
-	(void)state;
-	w.waterfall = true;
-	w.peek_ns = 7000;
-	b = setup(&w);
-	(void)finish(b);
-	f = b->result->waterfall;
-	assert_int_equal(f->count, w.count);
-	assert_int_equal(f->to[f->stages - 1], WS_INSTANT_APP_RX);
-	assert_int_equal(f->stage[f->stages - 1].negative, 0);
-	teardown(b);
-}
-
 static void test_interface_goes_away(void **state)
 {
 	struct bench *b = setup(&usual);
@@ -660,6 +396,79 @@ static void test_foreign_traffic(void **state)
 	teardown(b);
 }
 
+#define COLLECT_LEN 98
+
+static uint32_t write_collect(const void *arg, uint8_t *buf, uint64_t n)
+{
+	(void)arg;
+	(void)n;
+	memset(buf, 0x55, COLLECT_LEN);
+	return COLLECT_LEN;
+}
+
+static unsigned again_at_100(void *arg, unsigned side, uint64_t n)
+{
+	(void)arg;
+	return side == 0 && n == 100 ? IO_FAKE_AGAIN : 0;
+}
+
+/* Frames that are built when a run is stopped were never sent, by what fetches the last stamps neither. */
+static void test_withdrawn_is_not_sent_later(void **state)
+{
+	static const struct ws_frame_source collect = {
+		.write = write_collect, .len_max = COLLECT_LEN};
+	struct wants w = usual;
+	const struct ws_sender_stats *stats;
+	struct ws_io_config config = {.dirs = WS_IO_RX};
+	struct ws_io_view views[256];
+	struct ws_io *watch;
+	struct bench *b;
+
+	(void)state;
+	w.collect = &collect;
+	w.faults = again_at_100;
+	b = setup(&w);
+	stats = ws_sender_stats(b->sender);
+	config.ifindex = io_fake_ifindex(b->wire, 1);
+	assert_int_equal(io_fake_ops.open(&watch, &config), 0);
+	/* Exchanges that lack a stamp, which nobody brings. */
+	atomic_store(&b->shared.waiting, 1);
+	while (!stats->again) {
+		assert_true(ws_sender_step(b->sender));
+	}
+	assert_int_equal(io_fake_count(b->wire, 0), 100);
+	atomic_store(&b->shared.stop, 1);
+	(void)finish(b);
+	assert_int_equal(b->result->ledger.sent, 100);
+	assert_true(stats->collects > 1);
+	assert_int_equal(io_fake_count(b->wire, 0), 100 + stats->collects);
+	assert_int_equal(ws_io_rx_peek(watch, views, 256), 100 + stats->collects);
+	for (uint64_t n = 0; n < 100 + stats->collects; n++) {
+		assert_int_equal(views[n].data[0] == 0x55, n >= 100);
+	}
+	ws_io_close(watch);
+	teardown(b);
+}
+
+/* No packet is in the program before it is in the kernel. */
+static void test_program_sees_it_after_the_kernel(void **state)
+{
+	struct wants w = usual;
+	const struct ws_waterfall *f;
+	struct bench *b;
+
+	(void)state;
+	w.details = true;
+	w.peek_ns = 7000;
+	b = setup(&w);
+	(void)finish(b);
+	f = b->result->waterfall;
+	assert_int_equal(f->count, w.count);
+	assert_int_equal(f->to[f->stages - 1], WS_INSTANT_APP_RX);
+	assert_int_equal(f->stage[f->stages - 1].negative, 0);
+	teardown(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -678,10 +487,10 @@ int main(void)
 		cmocka_unit_test(test_flat_out_ends_in_time),
 		cmocka_unit_test(test_capacity_holds_the_sender),
 		cmocka_unit_test(test_stop_in_the_middle),
-		cmocka_unit_test(test_withdrawn_is_not_sent_later),
-		cmocka_unit_test(test_program_sees_it_after_the_kernel),
 		cmocka_unit_test(test_interface_goes_away),
 		cmocka_unit_test(test_foreign_traffic),
+		cmocka_unit_test(test_withdrawn_is_not_sent_later),
+		cmocka_unit_test(test_program_sees_it_after_the_kernel),
 	};
 
 	return cmocka_run_group_tests_name("run", tests, NULL, NULL);
