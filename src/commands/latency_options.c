@@ -11,6 +11,7 @@
 #include "commands/options.h"
 #include "commands/options_common.h"
 #include "commands/remote.h"
+#include "commands/remote_line.h"
 #include "host/cpu.h"
 
 #define DEFAULT_RATE	 "10kpps"
@@ -181,7 +182,7 @@ static const struct ws_option options[] = {
 	{"size", 's', "SIZE",
 		"with the 4-byte FCS: 64 to 1518; MIN-MAX, random; imix. At least 64,\n"
 		"over IPv6 82; with --peer 102, over IPv6 122, for l2 74; 4 more for\n"
-		"each VLAN tag (default the least)",
+		"each VLAN tag (default: the least)",
 		take_size},
 	{"carrier", 0, "KIND",
 		"udp (port 8620), l2 (ethertype 0x88B5), auto: udp if the receiver\n"
@@ -324,7 +325,9 @@ static int check_ends(const struct ws_latency_options *o)
 		return -1;
 	}
 	if (udp && !o->peer) {
-		ws_error("--io udp: is routed, to another host or namespace (give --peer IP)");
+		ws_error(
+			"--io udp: is routed, to another host or namespace (give --peer IP; in the "
+			"lab --peer ws1)");
 		return -1;
 	}
 	if (!o->load.lab && !o->tx && !udp) {
@@ -355,14 +358,32 @@ static int check_ends(const struct ws_latency_options *o)
 	return 0;
 }
 
+/* What is wrong with the URL is wrong on any machine. */
+static int check_url(const struct ws_latency_options *o)
+{
+	const char *const routed[] = {"udp", NULL};
+	struct ws_remote_target target;
+	const char *why;
+
+	if (ws_remote_target_parse(&target, o->peer,
+		    o->load.backend && !strcmp(o->load.backend, "udp") ? routed : NULL, &why) < 0) {
+		ws_error("--peer %s: %s (ssh://[USER@]HOST[:PORT]/IFACE)", o->peer, why);
+		return -1;
+	}
+	return 0;
+}
+
 /* A far side that is given by its address is where probes go. */
 static int take_address(struct parse *p)
 {
 	struct ws_latency_options *o = p->o;
 	char why[200];
 
-	if (!o->peer || o->load.lab || ws_remote_is_url(o->peer)) {
+	if (!o->peer || o->load.lab) {
 		return 0;
+	}
+	if (ws_remote_is_url(o->peer)) {
+		return check_url(o);
 	}
 	if (ws_load_take_dst_mac(p, o->peer, why, sizeof(why)) == 0) {
 		if (o->load.backend && !strcmp(o->load.backend, "udp")) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What is started for ssh://[USER@]HOST[:PORT]/IFACE: pure, for commands/remote.c alone. */
+/* What is started for ssh://[USER@]HOST[:PORT]/IFACE: pure, for commands/remote.c and who reads the option. */
 #pragma once
 
 #include <stddef.h>
