@@ -19,7 +19,7 @@ static void print_option(FILE *out, const struct ws_option *o)
 		o->letter ? o->letter : ' ', o->letter ? "," : " ", o->name, o->arg ? " " : "",
 		o->arg ? o->arg : "");
 	fputs(head, out);
-	if (len >= HELP_COLUMN) {
+	if (len > HELP_COLUMN - 2) {
 		fputc('\n', out);
 		len = 0;
 	}

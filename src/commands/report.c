@@ -191,7 +191,9 @@ static int check(const struct options *o)
 		return -1;
 	}
 	if (o->compare && o->run_count != 2) {
-		ws_error("--compare: compares two runs, %u were given", o->run_count);
+		ws_error(
+			"--compare: compares two runs, %u were given (the one before, and the one after)",
+			o->run_count);
 		return -1;
 	}
 	if (o->out && !o->join) {

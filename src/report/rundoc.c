@@ -175,8 +175,9 @@ static bool format_is_ours(const json_t *json, const char *path, char *why, size
 		tell(why, why_size, path,
 			"it is a report already (give the runs that it was made of)");
 	} else {
-		tell(why, why_size, path, "its format is \"%s\", and %s%d is wanted", text, FORMAT,
-			FORMAT_OURS);
+		tell(why, why_size, path,
+			"its format is \"%s\", and %s%d is wanted (give the directory that --out made)",
+			text, FORMAT, FORMAT_OURS);
 	}
 	return false;
 }

@@ -45,7 +45,7 @@ int ws_rundoc_import(struct ws_rundoc *d, const char *text, size_t len, double u
 	if (!is_hgrm && !looks_like_csv(text, len)) {
 		snprintf(why, why_size,
 			"neither a run (run.json), nor HdrHistogram's percentiles (.hgrm), nor "
-			"MoonGen's histogram.csv");
+			"MoonGen's histogram.csv (give the directory that --out made)");
 		return -EBADMSG;
 	}
 	s = calloc(1, sizeof(*s));
