@@ -45,7 +45,7 @@ TABLE = [
     (1, r"wsnonens", "latency --tx lo@wsnonens --rx wsnone1"),
     # options
     (2, r"--fly", "latency --lab --fly"),
-    (2, r"--seed", "latency --lab --seed 1"),
+    (2, r"--seed x: no number", "latency --lab --seed x"),
     (2, r"-x", "latency --lab -x"),
     (2, r"eth0", "latency --lab eth0"),
     (2, r"--rate", "latency --lab --rate"),
@@ -98,6 +98,142 @@ TABLE = [
     (2, r"--cpu.*two", "latency --lab --cpu 0"),
     (2, r"--cpu", "latency --lab --cpu 3-1"),
     (2, r"--cpu", "latency --lab --cpu="),
+    # latency: a far side
+    (2, r"--lab and --peer ws0: .*--peer ws1", "latency --lab --peer ws0"),
+    (2, r"--lab: .*--tx and --rx", "latency --lab --peer ws1 --rx lo"),
+    (2, r"--peer and --rx: .*--rx\)", "latency --tx lo --rx wsnone1 --peer 192.0.2.1"),
+    (2, r"--peer nonsense: .*MAC.*ssh://", f"latency --tx {NONE} --peer nonsense"),
+    (2, r"--peer 300.1.1.1: ", f"latency --tx {NONE} --peer 300.1.1.1"),
+    (2, r"--peer : is empty", f"latency --tx {NONE} --peer="),
+    (2, r"--tx IFACE, or --io udp", "latency --peer 192.0.2.1"),
+    (1, rf"{NONE}: no such interface", f"latency --tx {NONE} --peer 02:00:00:00:00:07"),
+    (1, rf"{NONE}: no such interface", f"latency --tx {NONE} --peer 2001:db8::7"),
+    (2, r"--one-way: where to.*--peer", f"latency --tx {NONE} --one-way"),
+    (2, r"--one-way: .*--out DIR", f"latency --tx {NONE} --one-way --peer 192.0.2.1"),
+    (1, rf"{NONE}: no such", f"latency --tx {NONE} --one-way --peer 192.0.2.1 --out {{OUT}}/new"),
+    (2, r"--one-way and --rx", f"latency --tx {NONE} --one-way --dst 192.0.2.1 --rx lo --out a"),
+    (2, r"--one-way and --lab", "latency --lab --one-way --dst 192.0.2.1"),
+    (2, r"--one-way and ssh://.*--receive-only", f"latency --tx {NONE} --one-way --peer ssh://h/e --out a"),
+    (2, r"--io udp: .*--peer IP", "latency --io udp"),
+    (2, r"--io udp: .*--peer ws1", "latency --lab --io udp"),
+    (2, r"--peer 02:00:00:00:00:07: .*IP", "latency --io udp --peer 02:00:00:00:00:07"),
+    # latency: a far side through ssh
+    (2, r"--ssh: only with --peer ssh://", f"latency --tx {NONE} --ssh ssh --peer 192.0.2.1"),
+    (2, r"--remote-program: only with", f"latency {PAIR} --remote-program /x"),
+    (2, r"--ssh : is empty", f"latency --tx {NONE} --peer ssh://h/e --ssh="),
+    (2, r"--remote-program : is empty", f"latency --tx {NONE} --peer ssh://h/e --remote-program="),
+    (2, r"ssh://: which interface.*\(ssh://", f"latency --tx {NONE} --peer ssh://"),
+    (2, r"ssh://h: which interface", f"latency --tx {NONE} --peer ssh://h"),
+    (2, r"ssh:///eth0: the host's name is empty", "latency --io udp --peer ssh:///eth0"),
+    (2, r"dash", "latency --io udp --peer ssh://-oProxyCommand=x/eth0"),
+    (2, r"dash", "latency --io udp --peer ssh://h/-e"),
+    (2, r"no port", "latency --io udp --peer ssh://h:0/e"),
+    (2, r"password", "latency --io udp --peer ssh://me:secret@h/e"),
+    (2, r"brackets", "latency --io udp --peer ssh://2001:db8::7/e"),
+    (1, r"/none/ssh: .*no such program.*--ssh", "latency --io udp --peer ssh://h/e --ssh /none/ssh"),
+    (1, r"ended with status 1 before it was ready", "latency --io udp --peer ssh://h/e --ssh false"),
+    (1, r"ended with status 0 before it was ready", "latency --io udp --peer ssh://h/e --ssh true"),
+    # latency: traffic
+    (2, r"--pattern waves: .*burst:N", "latency --lab --pattern waves"),
+    (2, r"--pattern burst:0", "latency --lab --pattern burst:0"),
+    (2, r"--pattern poisson and --rate max", "latency --lab --pattern poisson --rate max"),
+    (2, r"--vlan 4095: .*4094", "latency --lab --vlan 4095"),
+    (2, r"--vlan 1,2,3: .*2 tags", "latency --lab --vlan 1,2,3"),
+    (2, r"--flows 0: .*at least 1", "latency --lab --flows 0"),
+    (2, r"--flows and --vary sport", "latency --lab --flows 5 --vary sport=inc:5"),
+    (2, r"--vary dport: .*sport", "latency --lab --vary dport=inc:5"),
+    (2, r'--vary.*"colour"', "latency --lab --vary colour=inc:5"),
+    (2, r"--vary vlan: .*--vlan ID", "latency --lab --vary vlan=inc:5"),
+    (2, r"--peer and --flows", "latency --lab --peer ws1 --flows 5"),
+    *(
+        (2, r"--peer and --vary of the source", f"latency --lab --peer ws1 --vary {how}")
+        for how in ("sport=inc:5", "src=random:9", "src-mac=inc:5")
+    ),
+    (2, r"--size 101: .*at least 102", "latency --lab --peer ws1 --size 101"),
+    (2, r"--size imix: .*at least 102", "latency --lab --peer ws1 --size imix"),
+    (2, r"--size 121: .*at least 122", "latency --lab --peer ws1 --size 121 --dst ::1"),
+    (2, r"--size 73: .*at least 74", "latency --lab --peer ws1 --size 73 --carrier l2"),
+    (2, r"--size 64: .*at least 82", "latency --lab --size 64 --dst ::1"),
+    (2, r"--size 65: .*at least 66", "latency --lab --size 65 --vlan 5"),
+    (2, r"--size 60-100: .*at least 64", "latency --lab --size 60-100"),
+    (2, r"--size 100-64: goes down", "latency --lab --size 100-64"),
+    (2, r"--size mixed: .*imix", "latency --lab --size mixed"),
+    (2, r"--carrier l2 and --dst", "latency --lab --carrier l2 --dst 192.0.2.1"),
+    (2, r"--carrier l2 and --tos", "latency --lab --carrier l2 --tos 5"),
+    (2, r"--carrier l2 and --udp", "latency --lab --carrier l2 --udp 1:2"),
+    (2, r"--src and --dst: IPv4 and IPv6", "latency --lab --src 192.0.2.1 --dst ::1"),
+    (2, r"--udp 1: .*SPORT:DPORT", "latency --lab --udp 1"),
+    (2, r"--ttl 256: ", "latency --lab --ttl 256"),
+    (2, r"--dst-mac 02:00: ", "latency --lab --dst-mac 02:00"),
+    # latency: results
+    (2, r"--csv: .*--packets", "latency --lab --csv"),
+    (2, r"--packets: .*--out DIR", "latency --lab --packets"),
+    (2, r"--packets: .*--out DIR", "latency --lab --packets --csv"),
+    (2, r"--waterfall=5: takes no argument", "latency --lab --waterfall=5"),
+    (2, r"--window 61s: .*60s", "latency --lab --window 61s"),
+    # reflect
+    (2, r"reflect: needs an interface.*--io udp", "reflect"),
+    (2, r"--lab: .*eth0", "reflect --lab eth0"),
+    (2, r"b: unexpected .*a is given", "reflect a b"),
+    (1, rf"{NONE}: no such interface", f"reflect {NONE}"),
+    (1, rf"{NONE}@if5.*namespace", f"reflect {NONE}@if5"),
+    (1, r"wsnonens", "reflect lo@wsnonens"),
+    (1, r"lo: .*loopback", "reflect lo"),
+    (2, r"--csv: .*--packets", f"reflect {NONE} --csv"),
+    (2, r"--packets: only with --receive-only", f"reflect {NONE} --packets"),
+    (2, r"--packets: .*--out DIR", f"reflect {NONE} --packets --receive-only"),
+    (2, r"--receive-only and --max-rate", f"reflect {NONE} --receive-only --max-rate 5kpps"),
+    (2, r"--max-rate 5: .*100kpps", f"reflect {NONE} --max-rate 5"),
+    (2, r"--max-rate 1kpps,2kpps: ", f"reflect {NONE} --max-rate 1kpps,2kpps"),
+    *(
+        (2, rf"--max-rate {rate}: .*at least 1pps", f"reflect {NONE} --max-rate {rate}")
+        for rate in ("5Mbps", "80%", "max", "0.5pps")
+    ),
+    *(
+        (2, rf"--port {port}: .*1 to 65535", f"reflect {NONE} --port {port}")
+        for port in ("0", "65536", "x", "-1")
+    ),
+    (2, r"--io magic: .*auto.*udp", f"reflect {NONE} --io magic"),
+    (2, r"--stamp hardware: not in this version", f"reflect {NONE} --stamp hardware"),
+    (2, r"--stamp rubber: .*auto, software or user", f"reflect {NONE} --stamp rubber"),
+    (2, r"--duration 5: .*ms, s", f"reflect {NONE} --duration 5"),
+    (2, r"--cpu 0,1: one CPU", f"reflect {NONE} --cpu 0,1"),
+    (1, r"--cpu: .*CPU 1023", "reflect --io udp --cpu 1023 -d 10ms"),
+    (1, r"--out {OUT}: exists", "reflect --io udp -d 10ms --out {OUT}"),
+    (2, r"--out", f"reflect {NONE} --out="),
+    (2, r"-x: unknown", "reflect -x"),
+    # report: what of
+    (2, r"report: which runs.*--out", "report"),
+    (1, r"{OUT}/none: No such file.*--out", "report {OUT}/none"),
+    (1, r"{OUT}: there is no run.json in it", "report {OUT}"),
+    (1, r"/dev/null: ", "report /dev/null"),
+    (1, r"empty.json: empty .*measure again", "report {OUT}/empty.json"),
+    (1, r"cut.json: ends in the middle, at line \d+", "report {OUT}/cut.json"),
+    (1, r"newer.json: wirestamp-run/2 is newer", "report {OUT}/newer.json"),
+    (1, r'other.json: its format is "other/1"', "report {OUT}/other.json"),
+    (1, r"made.json: it is a report already", "report {OUT}/made.json"),
+    (1, r"list.json: JSON, but not of a wirestamp run", "report {OUT}/list.json"),
+    (1, r"words.txt: neither a run.*\(.*--out", "report {OUT}/words.txt"),
+    # report: how
+    (2, r"--plot pie: .*histogram, cdf, tail, time, rates, gaps or waterfall", "report a --plot pie"),
+    (2, r"--plot: goes to a file", "report a --plot tail"),
+    (2, r"--plot: goes to a file", "report a --plot tail -o a.csv"),
+    (2, r"--plot: needs an argument", "report a --plot"),
+    (2, r"--output a.doc: .*\.html.*\.hgrm", "report a -o a.doc"),
+    (2, r"--output a: ", "report a -o a"),
+    (2, r"--json and -o", "report a --json -o a.csv"),
+    (2, r"--compare: .*two runs, 1 ", "report --compare a"),
+    (2, r"--compare: .*two runs, 3 ", "report --compare a b c"),
+    (2, r"--join: .*two runs, 1 ", "report --join a"),
+    (2, r"--compare and --join", "report --compare --join a b"),
+    (2, r"--out: .*--join", "report a --out b"),
+    (2, r"65 runs are too many", "report" + 65 * " a"),
+    (2, r"--fly", "report --fly a"),
+    (1, r"-o {OUT}/no/a.csv: .*No such file", "report {OUT}/none.json -o {OUT}/no/a.csv"),
+    (1, r"-o {OUT}/folder.csv: .*directory", "report {OUT}/none.json -o {OUT}/folder.csv"),
+    (1, r"--plot histogram: .*nothing to draw", "report {OUT}/none.json -o {OUT}/a.svg"),
+    (1, r"--series 5pps: no such one", "report {OUT}/none.json --series 5pps"),
+    (1, r"none.json: .*a sender's is wanted", "report --join {OUT}/none.json {OUT}/none.json"),
     # capture: interfaces
     (2, r"capture.*interface.*any.*--lab.*-r", "capture"),
     (1, rf"{NONE}: no such interface", f"capture {NONE}"),
@@ -318,6 +454,11 @@ LAB_TABLE = [
     (1, r"--stamp|hardware", "latency --lab --stamp hardware"),
     (1, r"wsnone0.*ws0", "latency --tx wsnone0 --rx ws1"),
     (1, r"lo: .*loopback.*\(.*--lab\)", "latency --tx ws0 --rx lo"),
+    (1, r"ws0: .*hardware", "latency --lab --peer ws1 --stamp hardware"),
+    (1, r"MTU|1518", "latency --lab --peer ws1 --size 1519"),
+    (1, r"{OUT}.*exists", "latency --tx ws0 --one-way --peer 02:00:00:00:00:07 --out {OUT}"),
+    (1, r"{OUT}.*exists", "reflect --lab --out {OUT}"),
+    (1, r"wsnone0.*ws0", "reflect wsnone0"),
     (1, r"--size.*MTU.*1518", "load --lab --size 1519"),
     (1, r"{OUT}.*exists", "load --lab --out {OUT}"),
     (1, r"--pacing fq: .*ws0", "load --lab --pacing fq"),
@@ -352,6 +493,52 @@ GOOD_TABLE = [
     "capture ws0 --out {OUT}/run --json",
 ]
 
+# Measured for a moment: accounts that balance, and a document for the report.
+LATENCY_TABLE = [
+    "",
+    "--peer ws1",
+    "--peer ws1 --carrier l2 --size 74 --waterfall",
+    "--peer ws1 --io udp",
+    "--pattern burst:4 --size 66-300 --vlan 5:3 --flows 3",
+    "--pattern poisson --seed 0x5eed --size imix --vary src=random:9 --tos 0xb8 --ttl 1",
+    "--dst ::1 --waterfall --packets --csv --out {OUT}/rows",
+    "--stamp user --carrier l2 --vary src-mac=inc:4",
+]
+
+# Files that are no runs, and one of a run in which nothing came.
+FILES = {
+    "empty.json": "",
+    "cut.json": '{"format": "wirestamp-run/1", "runs": [',
+    "newer.json": '{"format": "wirestamp-run/2", "command": "latency"}',
+    "other.json": '{"format": "other/1"}',
+    "made.json": '{"format": "wirestamp-report/1"}',
+    "list.json": "[]",
+    "words.txt": "not a run\n",
+    "none.json": json.dumps(
+        {
+            "format": "wirestamp-run/1",
+            "version": "0.1.0",
+            "command": "latency",
+            "mode": "one-host",
+            "argv": ["wirestamp"],
+            "runs": [
+                {
+                    "rate": "10kpps",
+                    "requested_pps": 10000.0,
+                    "sent": 5,
+                    "received": 0,
+                    "matched": 0,
+                    "lost": 5,
+                    "complete": True,
+                    "balanced": True,
+                    "latency_ns": {"count": 0},
+                    "histogram_ns": [],
+                }
+            ],
+        }
+    ),
+}
+
 # Frames of every kind to a file: nothing is sent, and only what was written is told.
 DRY_TABLE = [
     "",
@@ -370,6 +557,10 @@ def main():
     program = sys.argv[1]
     tap = Tap()
     folder = tempfile.TemporaryDirectory(prefix="wirestamp-test-")
+    os.mkdir(f"{folder.name}/folder.csv")
+    for name, text in FILES.items():
+        with open(f"{folder.name}/{name}", "w", encoding="utf-8") as file:
+            file.write(text)
 
     def run(arguments, prefix=()):
         return subprocess.run(
@@ -393,7 +584,7 @@ def main():
         pattern = pattern.replace("{OUT}", re.escape(folder.name))
         inside = [program, "lab", "--"] if in_lab else []
         check_refusal(run(words, inside), status, pattern, line)
-        if words[0] == "latency" or words[0] == "load" and "--dry-run" not in words:
+        if words[0] in ("latency", "reflect") or words[0] == "load" and "--dry-run" not in words:
             # JSON on stdout changes nothing about errors.
             words.insert(1, "--json")
             check_refusal(run(words, inside), status, pattern, " ".join(words))
@@ -410,7 +601,8 @@ def main():
     def lists_options():
         text = help_of(["latency", "--help"], r"latency")
         options = """--lab --tx --rx --rate --duration --count --size --carrier --io --stamp --window
-            --cpu --json --out --yes -q --help""".split()
+            --cpu --json --out --yes -q --help --peer --one-way --ssh --remote-program --packets --csv
+            --waterfall --pattern --seed --vlan --flows --vary""".split()
         missing = [o for o in options if not re.search(rf"(?<![\w-]){o}\b", text)]
         check_equal(missing, [], "options that the help does not list")
         for unit in ("kpps", "ms", "64"):
@@ -469,6 +661,34 @@ def main():
         read = run(["capture", "-r", path, "--json"])
         check_equal(json.loads(read.stdout)["read"]["packets"], int(told[1]), "frames")
 
+    def measures(line):
+        if lab.returncode != 0:
+            raise Skip(f"no lab here: {lab.stderr.strip()}")
+        words = line.replace("{OUT}", folder.name).split()
+        done = run(["latency", "--lab", "-q", "-r", "1kpps", "-c", "20", "--json", *words])
+        check_equal(done.returncode, 0, f"exit status ({done.stderr.strip()!r})")
+        check("wirestamp: " not in done.stderr, f"complaints: {done.stderr!r}")
+        (result,) = json.loads(done.stdout)["runs"]
+        check(result["balanced"], "not balanced")
+        check_equal(result["sent"], 20, "sent")
+
+    def says_that_nothing_came():
+        """A run in which nothing was received is reported all the same, in every form that it has."""
+        done = run(["report", f"{folder.name}/none.json"])
+        check_equal(done.returncode, 0, f"exit status ({done.stderr.strip()!r})")
+        check("nothing" in done.stdout or "no packet" in done.stdout, done.stdout)
+        for form in ("html", "csv", "json", "txt"):
+            path = f"{folder.name}/nothing.{form}"
+            done = run(["report", f"{folder.name}/none.json", "-o", path])
+            check_equal((done.returncode, done.stderr), (0, ""), f"status and stderr of {form}")
+            check(os.path.getsize(path) > 0, f"{form}: empty")
+        done = run(["report", f"{folder.name}/none.json", "--json"])
+        (series,) = json.loads(done.stdout)["series"]
+        check_equal((series["lost"], series["latency_ns"]["count"]), (5, 0), "lost and measured")
+        check_equal(series["latency_ns"]["p50"], None, "p50 of nothing")
+        done = run(["report", "--compare", f"{folder.name}/none.json", f"{folder.name}/none.json"])
+        check_equal(done.returncode, 0, f"exit status of --compare ({done.stderr.strip()!r})")
+
     def rereads():
         """What capture wrote it reads again; -c and a filter of several words are taken."""
         if lab.returncode != 0:
@@ -492,6 +712,8 @@ def main():
     tap.case("--version", help_of, ["--version"], r"\Awirestamp \d+\.\d+\.\d+\n\Z")
     tap.case("latency --help lists every option", lists_options)
     tap.case("load --help", help_of, ["load", "--help"], r"--rate.*--vary.*--pcap.*--dry-run")
+    tap.case("reflect --help", help_of, ["reflect", "--help"], r"--receive-only.*--max-rate.*--attach")
+    tap.case("report --help", help_of, ["report", "--help"], r"--plot.*--compare.*--join")
     tap.case("lab --help", help_of, ["lab", "--help"], r"--side")
     tap.case("no command: help on stderr", no_command)
     tap.case("help on a full disk", help_to_a_full_disk)
@@ -502,6 +724,9 @@ def main():
     for line in GOOD_TABLE:
         tap.case(f"0: in a lab: {line}", captures, line)
     tap.case("0: capture -r of what was written", rereads)
+    for line in LATENCY_TABLE:
+        tap.case(f"0: latency --lab {line}".rstrip(), measures, line)
+    tap.case("0: report of a run in which nothing came", says_that_nothing_came)
     for line in DRY_TABLE:
         tap.case(f"0: load --dry-run FILE {line}".rstrip(), dry_runs, line)
     folder.cleanup()
