@@ -47,7 +47,8 @@ static json_t *stream(struct ws_doc *d, const struct ws_reflect_stream *s)
 
 	ws_doc_put(d, o, "run_id", ws_doc_count(s->run_id));
 	ws_doc_put(d, o, "stream", json_integer(s->stream));
-	ws_doc_put(d, o, "received", ws_doc_count(s->received));
+	/* Of all packets, as in a latency run. */
+	ws_doc_put(d, o, "received", ws_doc_count(s->received + s->duplicated));
 	ws_doc_put(d, o, "duplicated", ws_doc_count(s->duplicated));
 	ws_doc_put(d, o, "reordered", ws_doc_count(s->reordered));
 	ws_doc_put(d, o, "unstamped", ws_doc_count(s->unstamped));
