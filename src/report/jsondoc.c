@@ -212,6 +212,7 @@ json_t *ws_doc_endpoint(struct ws_doc *d, const struct ws_endpoint *e)
 {
 	struct ws_nic_settings settings = e->settings;
 	json_t *o = json_object();
+	static const uint8_t none[sizeof(e->mac)];
 	char mac[24];
 
 	if (!e->has_settings) {
@@ -221,7 +222,8 @@ json_t *ws_doc_endpoint(struct ws_doc *d, const struct ws_endpoint *e)
 		e->mac[3], e->mac[4], e->mac[5]);
 	ws_doc_put(d, o, "name", ws_doc_known(e->name));
 	ws_doc_put(d, o, "driver", ws_doc_known(e->driver));
-	ws_doc_put(d, o, "mac", ws_doc_string(mac));
+	ws_doc_put(d, o, "mac",
+		memcmp(e->mac, none, sizeof(none)) != 0 ? ws_doc_string(mac) : json_null());
 	ws_doc_put(d, o, "mtu", e->mtu > 0 ? ws_doc_integer(e->mtu) : json_null());
 	ws_doc_put(d, o, "link_bps", e->link_bps > 0 ? ws_doc_count(e->link_bps) : json_null());
 	ws_doc_put(d, o, "qdisc", ws_doc_known(e->qdisc));
