@@ -393,6 +393,8 @@ static int take_address(struct parse *p)
 		}
 		return 0;
 	}
+	/* What is wrong with an IP address is told of the option that was given. */
+	p->load.ip = p->load.ip ? p->load.ip : "--peer IP";
 	if (ws_load_take_dst(p, o->peer, why, sizeof(why)) < 0) {
 		ws_error(
 			"--peer %s: neither a MAC nor an IP address (02:00:00:00:00:07, 192.0.2.7, "
