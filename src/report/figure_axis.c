@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#define LABELLED 7 /* ticks for which an axis has room */
+#define LABELLED 6 /* ticks for which an axis has room */
 
 static const struct unit {
 	const char *name;

@@ -199,7 +199,8 @@ int ws_figure_time(struct ws_figure_script *s)
 	ws_figure_heading(s, 1, title, LEFT, height - 16);
 	fprintf(s->out, "set lmargin at screen %.5g\nset rmargin at screen 0.95\n",
 		(double)LEFT / WS_FIGURE_WIDTH);
-	ws_axis_print(s->out, &y, 'y', "latency", row_place);
+	/* Its name is in the heading: beside the longest ticks there is no room. */
+	ws_axis_print(s->out, &y, 'y', "", row_place);
 	fprintf(s->out, "set logscale cb\nset cbrange [1:%.7g]\ngraph_bottom = %.7g\n",
 		fmax(e.most, 2), e.low + 0.02 * (e.high - e.low));
 	for (i = 0; i < s->count; i++) {

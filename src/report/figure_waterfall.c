@@ -137,6 +137,16 @@ static double panel_data(struct ws_figure_script *s, const struct stages *all, c
 		}
 		fputs("EOD\n", s->out);
 	}
+	fprintf(s->out, "$%s << EOD\n", who);
+	for (i = 0; i < s->count; i++) {
+		char total[40];
+		struct bar b;
+
+		bar_of(&b, s->drawn[i], who);
+		fprintf(s->out, "%.7g %u \"%s\"\n", b.total, i,
+			ws_format_ns(total, sizeof(total), b.total));
+	}
+	fputs("EOD\n", s->out);
 	return most;
 }
 
@@ -148,7 +158,8 @@ static void panel(struct ws_figure_script *s, const struct stages *all, const ch
 	char colour[8];
 	unsigned i, j;
 
-	ws_axis_make_linear(&x, WS_AXIS_NS, 0, fmax(panel_data(s, all, who), 1));
+	/* Behind the longest bar there is room for what it stands for. */
+	ws_axis_make_linear(&x, WS_AXIS_NS, 0, fmax(panel_data(s, all, who), 1) * 1.14);
 	ws_axis_print(s->out, &x, 'x', "", NULL);
 	fprintf(s->out,
 		"set tmargin at screen %.5g\nset bmargin at screen %.5g\nset yrange "
@@ -167,7 +178,8 @@ static void panel(struct ws_figure_script *s, const struct stages *all, const ch
 			j > 0 ? ",\\\n" : "", who, j,
 			ws_colour(colour, WS_COLOUR_FIRST + j % WS_COLOUR_KINDS, s->dark));
 	}
-	fputc('\n', s->out);
+	fprintf(s->out, ",\\\n $%s using 1:2:3 with labels left offset 0.5,0 textcolor rgb '%s'\n",
+		who, ws_colour(colour, WS_COLOUR_INK, s->dark));
 }
 
 int ws_figure_waterfall(struct ws_figure_script *s)

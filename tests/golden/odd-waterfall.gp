@@ -51,10 +51,17 @@ $typical4 << EOD
 3250000 3 3250000 5000000 2.64 3.36
 1300000 4 1300000 2000000 3.64 4.36
 EOD
+$typical << EOD
+30000 0 "30.0 us"
+20000 1 "20.0 us"
+900 2 "900 ns"
+5000000 3 "5.00 ms"
+2000000 4 "2.00 ms"
+EOD
 unset logscale x
-set xrange [0:5000000]
+set xrange [0:6000000]
 set xlabel ""
-set xtics ("0 ms" 0, "1 ms" 1000000, "2 ms" 2000000, "3 ms" 3000000, "4 ms" 4000000, "5 ms" 5000000)
+set xtics ("0 ms" 0, "1 ms" 1000000, "2 ms" 2000000, "3 ms" 3000000, "4 ms" 4000000, "5 ms" 5000000, "6 ms" 6000000)
 set tmargin at screen 0.86724
 set bmargin at screen 0.61456
 set yrange [4.5:-0.5]
@@ -63,7 +70,8 @@ plot $typical0 using 1:2:3:4:5:6 with boxxyerror fillstyle solid noborder lineco
  $typical1 using 1:2:3:4:5:6 with boxxyerror fillstyle solid noborder linecolor rgb '#d55e00',\
  $typical2 using 1:2:3:4:5:6 with boxxyerror fillstyle solid noborder linecolor rgb '#009e73',\
  $typical3 using 1:2:3:4:5:6 with boxxyerror fillstyle solid noborder linecolor rgb '#cc79a7',\
- $typical4 using 1:2:3:4:5:6 with boxxyerror fillstyle solid noborder linecolor rgb '#e69f00'
+ $typical4 using 1:2:3:4:5:6 with boxxyerror fillstyle solid noborder linecolor rgb '#e69f00',\
+ $typical using 1:2:3 with labels left offset 0.5,0 textcolor rgb '#1f2328'
 unset label 1
 set arrow 10 from screen 0.15667, screen 0.12848 to screen 0.20333, screen 0.12848 nohead front linewidth 12 dashtype 1 linecolor rgb '#0072b2'
 set label 10 "waiting to be sent" at screen 0.21667, screen 0.12848 left front textcolor rgb '#1f2328'
@@ -111,10 +119,17 @@ $tail4 << EOD
 1.05e+07 3 1.05e+07 5.55e+07 2.64 3.36
 4200000 4 4200000 2.22e+07 3.64 4.36
 EOD
+$tail << EOD
+333000 0 "333 us"
+222000 1 "222 us"
+9990 2 "9.99 us"
+5.55e+07 3 "55.5 ms"
+2.22e+07 4 "22.2 ms"
+EOD
 unset logscale x
-set xrange [0:60000000]
+set xrange [0:80000000]
 set xlabel ""
-set xtics ("0 ms" 0, "10 ms" 10000000, "20 ms" 20000000, "30 ms" 30000000, "40 ms" 40000000, "50 ms" 50000000, "60 ms" 60000000)
+set xtics ("0 ms" 0, "20 ms" 20000000, "40 ms" 40000000, "60 ms" 60000000, "80 ms" 80000000)
 set tmargin at screen 0.4818
 set bmargin at screen 0.22912
 set yrange [4.5:-0.5]
@@ -123,5 +138,6 @@ plot $tail0 using 1:2:3:4:5:6 with boxxyerror fillstyle solid noborder linecolor
  $tail1 using 1:2:3:4:5:6 with boxxyerror fillstyle solid noborder linecolor rgb '#d55e00',\
  $tail2 using 1:2:3:4:5:6 with boxxyerror fillstyle solid noborder linecolor rgb '#009e73',\
  $tail3 using 1:2:3:4:5:6 with boxxyerror fillstyle solid noborder linecolor rgb '#cc79a7',\
- $tail4 using 1:2:3:4:5:6 with boxxyerror fillstyle solid noborder linecolor rgb '#e69f00'
+ $tail4 using 1:2:3:4:5:6 with boxxyerror fillstyle solid noborder linecolor rgb '#e69f00',\
+ $tail using 1:2:3 with labels left offset 0.5,0 textcolor rgb '#1f2328'
 unset multiplot

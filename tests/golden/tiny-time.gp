@@ -18,7 +18,7 @@ set lmargin at screen 0.15
 set rmargin at screen 0.95
 unset logscale y
 set yrange [110:115]
-set ylabel "latency"
+set ylabel ""
 set ytics ("2 us" 87.625, "" 91.71875 1, "" 95.625 1, "5 us" 97.765625, "" 99.71875 1, "" 101.671875 1, "" 103.625 1, "" 104.7890625 1, "10 us" 105.765625, "20 us" 113.765625, "" 118.6484375 1, "" 121.765625 1, "50 us" 124.2070312)
 set logscale cb
 set cbrange [1:2]

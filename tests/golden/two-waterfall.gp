@@ -36,10 +36,14 @@ $typical4 << EOD
 7800 0 7800 12000 -0.36 0.36
 19500 1 19500 30000 0.64 1.36
 EOD
+$typical << EOD
+12000 0 "12.0 us"
+30000 1 "30.0 us"
+EOD
 unset logscale x
-set xrange [0:30000]
+set xrange [0:40000]
 set xlabel ""
-set xtics ("0 us" 0, "5 us" 5000, "10 us" 10000, "15 us" 15000, "20 us" 20000, "25 us" 25000, "30 us" 30000)
+set xtics ("0 us" 0, "10 us" 10000, "20 us" 20000, "30 us" 30000, "40 us" 40000)
 set tmargin at screen 0.81493
 set bmargin at screen 0.6597
 set yrange [1.5:-0.5]
@@ -48,7 +52,8 @@ plot $typical0 using 1:2:3:4:5:6 with boxxyerror fillstyle solid noborder lineco
  $typical1 using 1:2:3:4:5:6 with boxxyerror fillstyle solid noborder linecolor rgb '#d55e00',\
  $typical2 using 1:2:3:4:5:6 with boxxyerror fillstyle solid noborder linecolor rgb '#009e73',\
  $typical3 using 1:2:3:4:5:6 with boxxyerror fillstyle solid noborder linecolor rgb '#cc79a7',\
- $typical4 using 1:2:3:4:5:6 with boxxyerror fillstyle solid noborder linecolor rgb '#e69f00'
+ $typical4 using 1:2:3:4:5:6 with boxxyerror fillstyle solid noborder linecolor rgb '#e69f00',\
+ $typical using 1:2:3 with labels left offset 0.5,0 textcolor rgb '#1f2328'
 unset label 1
 set arrow 10 from screen 0.15667, screen 0.1791 to screen 0.20333, screen 0.1791 nohead front linewidth 12 dashtype 1 linecolor rgb '#0072b2'
 set label 10 "waiting to be sent" at screen 0.21667, screen 0.1791 left front textcolor rgb '#1f2328'
@@ -81,6 +86,10 @@ $tail4 << EOD
 25200 0 25200 133200 -0.36 0.36
 63000 1 63000 333000 0.64 1.36
 EOD
+$tail << EOD
+133200 0 "133 us"
+333000 1 "333 us"
+EOD
 unset logscale x
 set xrange [0:400000]
 set xlabel ""
@@ -93,5 +102,6 @@ plot $tail0 using 1:2:3:4:5:6 with boxxyerror fillstyle solid noborder linecolor
  $tail1 using 1:2:3:4:5:6 with boxxyerror fillstyle solid noborder linecolor rgb '#d55e00',\
  $tail2 using 1:2:3:4:5:6 with boxxyerror fillstyle solid noborder linecolor rgb '#009e73',\
  $tail3 using 1:2:3:4:5:6 with boxxyerror fillstyle solid noborder linecolor rgb '#cc79a7',\
- $tail4 using 1:2:3:4:5:6 with boxxyerror fillstyle solid noborder linecolor rgb '#e69f00'
+ $tail4 using 1:2:3:4:5:6 with boxxyerror fillstyle solid noborder linecolor rgb '#e69f00',\
+ $tail using 1:2:3 with labels left offset 0.5,0 textcolor rgb '#1f2328'
 unset multiplot
