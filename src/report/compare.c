@@ -258,6 +258,18 @@ static void alone_add(struct ws_text *t, const struct ws_rundoc *d, const bool *
 	}
 }
 
+static bool is_two_way(const struct ws_series *s)
+{
+	return s->doc->kind == WS_RUNDOC_TWO_WAY;
+}
+
+/* What an imported histogram is of, nobody knows. */
+static bool are_other_things(const struct ws_series *a, const struct ws_series *b)
+{
+	return is_two_way(a) != is_two_way(b) && a->doc->kind != WS_RUNDOC_IMPORT &&
+	       b->doc->kind != WS_RUNDOC_IMPORT;
+}
+
 /* All percentiles of all pairs again, each at a level at which all together are wrong once in 20 times. */
 static void judge_together(struct ws_comparisons *c)
 {
@@ -307,6 +319,12 @@ static void judge_together(struct ws_comparisons *c)
 				tests, c->faster + c->slower,
 				c->faster + c->slower == 1 ? "s" : "");
 		}
+	}
+	if (tests && are_other_things(c->pair[0].a, c->pair[0].b)) {
+		ws_text_add(&t,
+			"; but these are not the same thing: %s measured one way, %s there and back",
+			is_two_way(c->pair[0].a) ? name_b : name_a,
+			is_two_way(c->pair[0].a) ? name_a : name_b);
 	}
 	snprintf(c->sentence, sizeof(c->sentence), "%.*s", (int)sizeof(c->sentence) - 1, t.buf);
 }

@@ -285,39 +285,45 @@ char *ws_format_stamps(char *buf, size_t size, const struct ws_run_result *run)
 	return buf;
 }
 
+static const char *const instants[WS_INSTANTS] = {
+	[WS_INSTANT_INTENDED] = "intended",
+	[WS_INSTANT_APP_TX] = "send call",
+	[WS_INSTANT_SCHED] = "queue",
+	[WS_INSTANT_DRIVER_TX] = "driver",
+	[WS_INSTANT_WIRE_TX] = "wire",
+	[WS_INSTANT_WIRE_RX] = "wire",
+	[WS_INSTANT_KERNEL_RX] = "kernel",
+	[WS_INSTANT_APP_RX] = "program",
+};
+
 char *ws_format_stage(char *buf, size_t size, enum ws_instant from, enum ws_instant to)
 {
-	static const char *const instants[WS_INSTANTS] = {
-		[WS_INSTANT_INTENDED] = "intended",
-		[WS_INSTANT_APP_TX] = "send call",
-		[WS_INSTANT_SCHED] = "queue",
-		[WS_INSTANT_DRIVER_TX] = "driver",
-		[WS_INSTANT_WIRE_TX] = "wire",
-		[WS_INSTANT_WIRE_RX] = "wire",
-		[WS_INSTANT_KERNEL_RX] = "kernel",
-		[WS_INSTANT_APP_RX] = "program",
-	};
-
 	snprintf(buf, size, "%s to %s", instants[from], instants[to]);
 	return buf;
 }
 
-char *ws_format_waterfall(char *buf, size_t size, const struct ws_waterfall *w,
-	const struct ws_waterfall_verdict *v)
+char *ws_format_waterfall(
+	char *buf, size_t size, const struct ws_waterfall *w, const struct ws_waterfall_verdict *v)
 {
-	char stage[48], more[40], share[40];
+	bool one = v->tail.packets == 1, most = v->cause_share > 0.5;
+	char count[40], more[40], share[40];
+	const char *from;
 
 	*buf = '\0';
 	if (v->cause < 0) {
 		return buf;
 	}
+	from = w->from[v->cause] == WS_INSTANT_INTENDED ? "intended time"
+							: instants[w->from[v->cause]];
 	snprintf(buf, size,
-		"The slowest %llu packets lost most of their time from %s: %s more than typical ones, %s of all "
-		"that they took longer.",
-		(unsigned long long)v->tail.packets,
-		ws_format_stage(stage, sizeof(stage), w->from[v->cause], w->to[v->cause]),
+		"The slowest%s%s packet%s lost %s%stime between %s and %s%s: %s more than %s, %s of all "
+		"that %s took longer.",
+		one ? "" : " ", one ? "" : ws_format_count(count, sizeof(count), v->tail.packets),
+		one ? "" : "s", most ? "most of " : "more ", most ? one ? "its " : "their " : "",
+		from, instants[w->to[v->cause]], most ? "" : " than anywhere else",
 		ws_format_ns(more, sizeof(more),
 			v->tail.stage_ns[v->cause] - v->typical.stage_ns[v->cause]),
-		ws_format_share(share, sizeof(share), v->cause_share));
+		one ? "a typical one" : "typical ones",
+		ws_format_share(share, sizeof(share), v->cause_share), one ? "it" : "they");
 	return buf;
 }

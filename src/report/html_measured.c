@@ -178,6 +178,7 @@ static void document(struct ws_html *h, const struct ws_rundoc *d)
 	member(h, "clock source", host, "clocksource");
 	interface(h, "sending", json_object_get(d->json, "tx"));
 	interface(h, "receiving", json_object_get(d->json, "rx"));
+	member(h, "far side", json_object_get(d->json, "peer"), "address");
 	member(h, "sent by", d->json, "io_tx");
 	member(h, "received by", d->json, "io");
 	member(h, "probes", d->json, "carrier");

@@ -86,10 +86,11 @@ void ws_html_summary(struct ws_html *h)
 {
 	static const char *const heads[] = {"run", "accepted rate", "sent", "received", "lost",
 		"p50", "p90", "p99", "p99.9", "p99.99", "max", "error bound"};
-	bool latency = false, gaps = false;
+	bool latency = false, gaps = false, ways = false;
 	unsigned i;
 
 	for (i = 0; i < h->set->count; i++) {
+		ways |= h->set->series[i]->doc->kind == WS_RUNDOC_TWO_WAY;
 		latency |= h->set->series[i]->latency != NULL;
 		gaps |= values(h->set->series[i], true) != NULL;
 	}
@@ -107,7 +108,9 @@ void ws_html_summary(struct ws_html *h)
 	close_table(h);
 	fprintf(h->out,
 		"<p class=\"note\">Percentiles are of %s. A dash: not known, or too few packets to tell.</p>\n",
-		gaps ? "the gaps between packets" : "the latency");
+		gaps	? "the gaps between packets"
+		: !ways ? "the latency"
+			: "the latency: of two-way runs that is the round trip, without the time at the far side");
 	fputs("</section>\n", h->out);
 }
 

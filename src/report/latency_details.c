@@ -76,17 +76,17 @@ static bool two_way(
 	struct ws_text t = {0};
 	int64_t at;
 
-	if (!w) {
-		return false;
+	if (!w || (!w->exchanges && !w->incomplete)) {
+		return false; /* no answer came, which is said */
 	}
-	ws_text_add(&t, "%s round trips without the time at the far side",
-		ws_format_count(buf, sizeof(buf), w->exchanges));
+	ws_text_add(&t, "%s round trip%s, without the time at the far side",
+		ws_format_count(buf, sizeof(buf), w->exchanges), w->exchanges == 1 ? "" : "s");
 	if (ws_hist_quantile(&w->residence, 0.5, &at)) {
 		ws_text_add(&t, " (p50 %s)", ws_format_ns(buf, sizeof(buf), (double)at));
 	}
 	if (w->incomplete) {
-		ws_text_add(
-			&t, ", %s with it only", ws_format_count(buf, sizeof(buf), w->incomplete));
+		ws_text_add(&t, "; %s more lack a stamp of the far side",
+			ws_format_count(buf, sizeof(buf), w->incomplete));
 	}
 	if (w->ways_bound_ns >= 0) {
 		one_way(&t, "there", &w->forward, w->ways_bound_ns);
@@ -163,6 +163,7 @@ static void waterfall(struct ws_page *p, const struct ws_run_result *run, const 
 	if (!v.typical.packets) {
 		return;
 	}
+	fputc('\n', p->out);
 	ws_text_add(&t, "Where the time went, %s", rate);
 	ws_page_wrap(p, WS_INK_BOLD, 0, 2, t.buf);
 	fprintf(p->out, "  %-22s  %10s", "stage", "typical");
@@ -182,7 +183,6 @@ static void waterfall(struct ws_page *p, const struct ws_run_result *run, const 
 	if (*ws_format_waterfall(sentence, sizeof(sentence), w, &v)) {
 		ws_page_wrap(p, NULL, 0, 0, sentence);
 	}
-	fputc('\n', p->out);
 }
 
 void ws_page_latency_details(struct ws_page *p, const struct ws_latency_report *r)
@@ -191,6 +191,7 @@ void ws_page_latency_details(struct ws_page *p, const struct ws_latency_report *
 		const char *) = {two_way, spread, lost};
 	static const char *const labels[] = {"ways", "spread", "losses"};
 	char rate[WS_CELL_SIZE];
+	bool any = false;
 
 	for (unsigned k = 0; k < sizeof(parts) / sizeof(parts[0]); k++) {
 		const char *label = labels[k];
@@ -206,6 +207,8 @@ void ws_page_latency_details(struct ws_page *p, const struct ws_latency_report *
 		if (r->runs[i].waterfall) {
 			ws_page_rate(rate, &r->runs[i]);
 			waterfall(p, &r->runs[i], rate);
+			any = true;
 		}
 	}
+	fputs(any ? "\n" : "", p->out);
 }

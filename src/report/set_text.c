@@ -30,6 +30,7 @@ static void document(struct ws_page *p, const struct ws_rundoc *d)
 	const char *started = ws_get_text(d->json, "started"), *io = ws_get_text(d->json, "io");
 	const char *version = ws_get_text(d->json, "version");
 	const char *mode = ws_get_text(d->json, "mode");
+	const char *far = ws_get_text(json_object_get(d->json, "peer"), "address");
 	struct ws_text t = {0};
 
 	ws_page_print(p, WS_INK_BOLD, d->name);
@@ -38,7 +39,11 @@ static void document(struct ws_page *p, const struct ws_rundoc *d)
 		ws_text_add(&t, " (joined)");
 	}
 	add_endpoint(&t, " from ", json_object_get(d->json, "tx"));
-	add_endpoint(&t, " to ", json_object_get(d->json, "rx"));
+	if (d->kind == WS_RUNDOC_TWO_WAY && far) {
+		ws_text_add(&t, " to %s", far);
+	} else {
+		add_endpoint(&t, " to ", json_object_get(d->json, "rx"));
+	}
 	if (ws_get_bool(d->json, "lab", false)) {
 		ws_text_add(&t, ", the lab's private pair");
 	}

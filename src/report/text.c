@@ -25,7 +25,11 @@ static void header(struct ws_page *p, const struct ws_latency_report *r)
 	}
 
 	ws_text_add(&t, "%s", r->peer.text && r->has_rx ? "round trip from " : "latency from ");
-	ws_page_endpoint(&t, &r->tx);
+	if (r->peer.text && strcmp(r->tx.name, "udp") == 0 && !r->tx.driver[0]) {
+		ws_text_add(&t, "a UDP socket"); /* no interface was named */
+	} else {
+		ws_page_endpoint(&t, &r->tx);
+	}
 	ws_text_add(&t, " to ");
 	if (r->peer.text) {
 		ws_text_add(&t, "%s", r->peer.text);

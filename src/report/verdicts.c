@@ -88,7 +88,7 @@ static void ending(const struct saying *y)
 	struct ws_text t = {0};
 
 	if (!y->s->complete) {
-		ws_text_add(&t, "ended early: %s", why ? why : "it is not known why");
+		ws_text_add(&t, "%s", why ? why : "early, and it is not known why");
 		say_text(y, fault ? WS_TONE_BAD : WS_TONE_CAUTION, "ended", &t);
 	}
 }

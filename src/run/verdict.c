@@ -118,9 +118,9 @@ static void judge_two_way(
 
 	if (l->sent && !ws_ledger_arrived(l)) {
 		ws_warn(w,
-			"%s: no answer came to %s (does wirestamp reflect run at the other end, and does a "
+			"%s: no answer came (does wirestamp reflect run at the other end, and does a "
 			"firewall let UDP port %u through?)",
-			rate, f->setup->end[WS_END_TX].name, WS_UDP_PORT);
+			rate, WS_UDP_PORT);
 		return;
 	}
 	if (gone) {
