@@ -231,6 +231,13 @@ static void warn_run(
 			"known",
 			rate, j->sent - j->rows);
 	}
+	if (j->unlisted > 0) {
+		warn(w,
+			"%s: %" PRIu64
+			" packets came, and are not in the receiver's list: they have no latency, and which of "
+			"those that it lacks were lost is not known",
+			rate, j->unlisted);
+	}
 	if (j->foreign > 0) {
 		warn(w,
 			"%s: %" PRIu64

@@ -373,6 +373,41 @@ out:
 	return r;
 }
 
+/* Rows that the receiver could not keep, or that were cut off later. */
+static uint64_t rows_lacking(const struct ws_end *e)
+{
+	const json_t *packets = json_object_get(e->doc->json, "packets");
+	uint64_t rows = ws_get_count(packets, "rows"), dropped = ws_get_count(packets, "dropped");
+
+	rows = rows != UINT64_MAX && rows > e->packets.rows ? rows - e->packets.rows : 0;
+	return rows + (dropped != UINT64_MAX ? dropped : 0);
+}
+
+/*
+ * What came, and has no row, is not lost. Nobody knows which of those without a row that is, so that
+ * places of losses are not known either.
+ */
+static void take_unlisted(struct ws_joined *j, uint64_t came)
+{
+	unsigned i;
+
+	j->unlisted = came < j->lost ? came : j->lost;
+	if (j->unlisted == 0) {
+		return;
+	}
+	j->lost -= j->unlisted;
+	j->unstamped_rx += j->unlisted;
+	j->received += j->unlisted;
+	ws_losses_init(&j->losses);
+	j->losses.packets = j->lost;
+	for (i = 0; i < j->timeline.used && i < WS_TIMELINE_COLUMNS; i++) {
+		uint64_t *happened = j->timeline.columns[i].happened;
+
+		happened[WS_HAPPENED_UNSTAMPED] += happened[WS_HAPPENED_LOST];
+		happened[WS_HAPPENED_LOST] = 0;
+	}
+}
+
 /* Packets of which the sender has no row: it had no memory for them, or they are not its. */
 static void settle(struct joining *n, const struct ws_end *sender, const struct ws_end *receiver)
 {
@@ -380,7 +415,7 @@ static void settle(struct joining *n, const struct ws_end *sender, const struct 
 	const json_t *rx = j->receiver_run < 0 ? NULL : receiver->doc->series[j->receiver_run].json;
 	uint64_t sent = sender->doc->series[j->sender_run].sent;
 	uint64_t duplicated = ws_get_count(rx, "duplicated");
-	uint64_t received = ws_get_count(rx, "received"), missing, unseen;
+	uint64_t received = ws_get_count(rx, "received"), missing, unseen, lacking;
 
 	j->sent = sent != UINT64_MAX && sent >= j->rows ? sent : j->rows;
 	missing = j->sent - j->rows;
@@ -390,9 +425,16 @@ static void settle(struct joining *n, const struct ws_end *sender, const struct 
 	j->lost += missing - unseen;
 	if (duplicated != UINT64_MAX) {
 		j->duplicated = duplicated;
+		/* The receiver's `received` are first copies. */
+		received += received <= UINT64_MAX - duplicated ? duplicated : 0;
 	}
 	j->received = j->matched + j->unstamped_tx + j->unstamped_rx + j->unstamped_both +
 		      j->duplicated + j->foreign;
+	if (received != UINT64_MAX && received > j->received) {
+		lacking = rows_lacking(receiver);
+		lacking = received - j->received < lacking ? received - j->received : lacking;
+		take_unlisted(j, lacking);
+	}
 	j->balanced = (received == UINT64_MAX || received == j->received) &&
 		      (sent == UINT64_MAX || sent == j->sent);
 }

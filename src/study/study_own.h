@@ -42,6 +42,7 @@ struct ws_joined {
 	uint64_t sent, rows; /* rows: of these, in the sender's list */
 	uint64_t received, matched, unstamped_tx, unstamped_rx, unstamped_both, lost, duplicated,
 		foreign;
+	uint64_t unlisted; /* came, and have no row of the receiver: in unstamped_rx */
 	bool balanced;
 	struct ws_hist latency;
 	struct ws_hist

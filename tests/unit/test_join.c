@@ -159,7 +159,7 @@ static void test_outcomes(void **state)
 		"{'run_id':7,'stream':1,'rate':'1kpps','requested_pps':1000.0,'sent':10,"
 		"'elapsed_ns':10000000,'complete':true}");
 	struct half rx = half_of(false, ONE_HOST,
-		"{'run_id':7,'stream':1,'received':9,'duplicated':1,'malformed':0}");
+		"{'run_id':7,'stream':1,'received':8,'duplicated':1,'malformed':0}");
 	const struct ws_series *s;
 	struct ws_rundoc *d;
 	json_t *run;
@@ -323,6 +323,34 @@ static void test_rows_that_are_missing(void **state)
 	ws_rundoc_free(d);
 }
 
+/* The receiver's disk was full: two of three packets that it has no row of came, by its own count. */
+static void test_rows_that_the_receiver_lacks(void **state)
+{
+	struct half tx = half_of(true, ONE_HOST, "{'run_id':7,'stream':0,'rate':'1kpps','sent':5}");
+	struct half rx =
+		half_of(false, ONE_HOST, "{'run_id':7,'stream':0,'received':4,'duplicated':0}");
+	struct ws_rundoc *d;
+	const char *text;
+
+	(void)state;
+	rx.dropped = 2;
+	for (uint64_t seq = 0; seq < 5; seq++) {
+		add_sent(&tx, 0, seq);
+	}
+	add_received(&rx, 0, 0, 100);
+	add_received(&rx, 0, 4, 100);
+	d = join(&tx, &rx);
+	assert_int_equal(d->series[0].received, 4);
+	assert_int_equal(d->series[0].matched, 2);
+	assert_int_equal(d->series[0].unstamped, 2);
+	assert_int_equal(d->series[0].lost, 1);
+	assert_int_equal(d->series[0].loss_count, 0);
+	assert_true(d->series[0].balanced);
+	text = json_string_value(json_array_get(json_object_get(d->json, "warnings"), 1));
+	assert_has(text, "2 packets came, and are not in the receiver's list");
+	ws_rundoc_free(d);
+}
+
 static void test_refused(void **state)
 {
 	struct half tx = half_of(true, ONE_HOST, RUN_TX);
@@ -412,6 +440,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_runs_by_id, scratch_enter, leave),
 		cmocka_unit_test_setup_teardown(test_clocks, scratch_enter, leave),
 		cmocka_unit_test_setup_teardown(test_rows_that_are_missing, scratch_enter, leave),
+		cmocka_unit_test_setup_teardown(
+			test_rows_that_the_receiver_lacks, scratch_enter, leave),
 		cmocka_unit_test_setup_teardown(test_refused, scratch_enter, leave),
 		cmocka_unit_test_setup_teardown(test_list_that_ends_early, scratch_enter, leave),
 		cmocka_unit_test_setup_teardown(test_nothing_received, scratch_enter, leave),
