@@ -549,6 +549,13 @@ static void fill_result(struct run *r, const struct ws_nic *before, const struct
 	res->wire_known = before->has_counters && after->has_counters;
 	res->wire_packets = after->tx_packets - before->tx_packets;
 	res->error_bound_ns = error_bound(r);
+	if (res->two_way && res->error_bound_ns < 0) {
+		/* Exchanges across the instant at which the clock was set are off by as much. */
+		res->two_way->rtt_bound_ns = -1;
+		res->two_way->ways_bound_ns = res->two_way->same_clock
+						      ? -1
+						      : res->two_way->ways_bound_ns;
+	}
 	res->resolution_ns = resolution(r);
 	ws_verdict(r->warnings, res,
 		&(struct ws_verdict_facts){
