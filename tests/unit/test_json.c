@@ -60,7 +60,7 @@ static void test_keys(void **state)
 	assert_keys_at(o, "runs.0.limit", "cause why try");
 	assert_keys_at(o, "runs.0.stamps", "tx rx tx_clock rx_clock");
 	assert_keys_at(o, "runs.0.latency_ns",
-		"count min mean stddev p50 p90 p99 p99.9 p99.99 p99.999 max error_bound "
+		"count min mean stddev p50 p90 p99 p99.9 p99.99 p99.999 max error_bound resolution "
 		"confidence");
 	assert_keys_at(o, "runs.0.jitter_ns", "rfc3550_mean rfc3550_max rfc3550_last");
 	assert_keys_at(o, "runs.0.reordering", "reordered unknown extent_max extent_mean extents");
