@@ -6,6 +6,16 @@
 
 #include "report/page.h"
 
+static void add_dropped(struct ws_text *t, const struct ws_reflect_result *r)
+{
+	char buf[WS_CELL_SIZE];
+
+	if (r->dropped_rx && r->dropped_rx != UINT64_MAX) {
+		ws_text_add(t, "; our own receive buffer dropped %s",
+			ws_format_count(buf, sizeof(buf), r->dropped_rx));
+	}
+}
+
 static void print_counts(struct ws_page *p, const struct ws_reflect_result *r)
 {
 	static const char *const words[WS_REFLECT_VERDICTS] = {
@@ -32,10 +42,7 @@ static void print_counts(struct ws_page *p, const struct ws_reflect_result *r)
 		ws_text_add(&t, ", %s answers refused by the kernel",
 			ws_format_count(buf, sizeof(buf), r->refused));
 	}
-	if (r->dropped_rx && r->dropped_rx != UINT64_MAX) {
-		ws_text_add(&t, "; our own receive buffer dropped %s",
-			ws_format_count(buf, sizeof(buf), r->dropped_rx));
-	}
+	add_dropped(&t, r);
 	ws_page_entry(p, NULL, "frames", NULL, t.buf);
 }
 
@@ -82,6 +89,10 @@ static void print_stream(struct ws_page *p, const struct ws_reflect_stream *s, c
 		ws_text_add(
 			&t, ", %s out of order", ws_format_count(buf, sizeof(buf), s->reordered));
 	}
+	if (s->unstamped) {
+		ws_text_add(&t, ", %s without a stamp",
+			ws_format_count(buf, sizeof(buf), s->unstamped));
+	}
 	ws_page_entry(p, NULL, label, NULL, t.buf);
 }
 
@@ -106,6 +117,7 @@ int ws_reflect_text(FILE *out, const struct ws_reflect_report *r, const struct w
 		t = (struct ws_text){0};
 		ws_text_add(&t, "%s received", ws_format_count(buf, sizeof(buf), res->received));
 		ws_text_add(&t, ", %s foreign", ws_format_count(buf, sizeof(buf), res->foreign));
+		add_dropped(&t, res);
 		ws_page_entry(&p, NULL, "frames", NULL, t.buf);
 	} else {
 		print_counts(&p, res);
