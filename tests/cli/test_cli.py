@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""The command line: a table of (exit status, what stderr says, arguments). Sends nothing; needs no root.
+"""The command line: a table of (exit status, what stderr says, arguments). Needs no root, and sends in labs alone.
 
     test_cli.py WIRESTAMP
 
