@@ -185,6 +185,7 @@ static void test_receiver(void **state)
 	assert_int_at(o, "runs.0.run_id", 0xbeef);
 	assert_int_at(o, "runs.0.highest_seq", 5003);
 	assert_int_at(o, "runs.0.lasted_ns", 77);
+	assert_int_at(o, "runs.1.received", 12); /* with copies */
 	assert_int_at(o, "runs.1.unstamped", 4);
 	assert_int_at(o, "packets.rows", 5012);
 	assert_text_at(o, "packets.csv", "packets.csv");
