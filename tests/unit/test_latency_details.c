@@ -86,7 +86,8 @@ static void test_round_trips(void **state)
 	(void)state;
 	assert_has(text, "round trip from ws0 (veth) to 192.0.2.7");
 	assert_has(text,
-		"1,990 round trips without the time at the far side (p50 5.00 us), 10 with it only");
+		"1,990 round trips, without the time at the far side (p50 5.00 us); 10 more lack a "
+		"stamp of the far side");
 	/* The plot is of round trips. */
 	assert_has(text, "1,990 packets, sent at");
 	assert_has_not(text, "there p50");
@@ -273,7 +274,8 @@ static void test_waterfall(void **state)
 	assert_has(text, "send call to driver 2.00 us 1.00 ms ████████████████████████████");
 	assert_has(text, "driver to kernel 500 ns 500 ns");
 	assert_has(text,
-		"The slowest 2 packets lost most of their time from send call to driver: 1.00 ms more");
+		"The slowest 2 packets lost most of their time between send call and driver: "
+		"1.00 ms more than typical ones, 100% of all that they took longer.");
 	free(text);
 	o = document(r);
 	assert_keys_at(o, "runs.0.waterfall",
