@@ -124,6 +124,13 @@ static void say_fault(
 			"%s: its MTU is too small for --size %u by now (set the MTU, or give a smaller size)",
 			e->name, ws_traffic_len_max(&s->o.load.traffic) + WS_FCS_LEN);
 		break;
+	case -EADDRINUSE:
+		ws_error("--udp: port %u belongs to another program (give another source port)",
+			s->o.load.traffic.src_port);
+		break;
+	case -EADDRNOTAVAIL:
+		ws_error("--src: is no address of this host (leave it out)");
+		break;
 	case -EOPNOTSUPP:
 		ws_error("%s: this kernel lacks what --io %s needs (--io socket works everywhere)",
 			e->name, s->o.load.backend ? s->o.load.backend : "auto");

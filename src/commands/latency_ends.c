@@ -147,27 +147,34 @@ static void say_peer(struct ws_latency_command *s)
 	r->peer.port = t->ip_version ? t->dst_port : 0;
 }
 
-/* The socket's own address is any, its port any that is free; the peer is what frames go to. */
+/* The socket's own address is any, its port any that is free, unless they are given; the peer is what frames go to. */
 static void fill_udp(struct ws_latency_command *s)
 {
 	struct ws_traffic_spec *t = &s->o.load.traffic;
+	uint16_t own_port = s->o.dst_port_given ? htons(t->src_port) : 0;
 
+	if (!s->o.load.has_src_ip) {
+		memset(t->src_ip, 0, sizeof(t->src_ip));
+	}
 	if (t->ip_version == 6) {
 		struct sockaddr_in6 *local = (struct sockaddr_in6 *)&s->udp_local;
 		struct sockaddr_in6 *peer = (struct sockaddr_in6 *)&s->udp_peer;
 
 		local->sin6_family = peer->sin6_family = AF_INET6;
+		memcpy(&local->sin6_addr, t->src_ip, sizeof(local->sin6_addr));
 		memcpy(&peer->sin6_addr, t->dst_ip, sizeof(peer->sin6_addr));
+		local->sin6_port = own_port;
 		peer->sin6_port = htons(t->dst_port);
 	} else {
 		struct sockaddr_in *local = (struct sockaddr_in *)&s->udp_local;
 		struct sockaddr_in *peer = (struct sockaddr_in *)&s->udp_peer;
 
 		local->sin_family = peer->sin_family = AF_INET;
+		memcpy(&local->sin_addr, t->src_ip, sizeof(local->sin_addr));
 		memcpy(&peer->sin_addr, t->dst_ip, sizeof(peer->sin_addr));
+		local->sin_port = own_port;
 		peer->sin_port = htons(t->dst_port);
 	}
-	memset(t->src_ip, 0, sizeof(t->src_ip));
 	s->o.load.has_src_ip = true;
 	s->o.load.has_dst_mac = true;
 	s->setup.udp_local = &s->udp_local;

@@ -17,6 +17,7 @@
 #define DEFAULT_RATE	 "10kpps"
 #define DEFAULT_DURATION 5000000000LL
 #define DEFAULT_WINDOW	 1000000000LL
+#define DEFAULT_TTL	 64 /* of load_traffic_options.c, and of the kernel */
 #define MAX_WINDOW	 60000000000LL
 #define SHORT_LEN	 16
 #define IMIX_LEAST	 64
@@ -418,6 +419,32 @@ static int check_results(const struct ws_latency_options *o)
 	return 0;
 }
 
+/* Of a routed socket's frames the kernel makes all but ports, addresses and the probe. */
+static int check_routed(const struct ws_latency_options *o)
+{
+	const struct ws_traffic_spec *t = &o->load.traffic;
+	const char *what = NULL;
+
+	if (!o->load.backend || strcmp(o->load.backend, "udp") != 0) {
+		return 0;
+	}
+	what = t->flows > 1 ? "--flows" : what;
+	for (int field = 0; field < WS_FIELD_COUNT; field++) {
+		what = t->vary[field].kind != WS_VARY_NONE ? "--vary" : what;
+	}
+	what = t->tos ? "--tos" : what;
+	what = t->ttl != DEFAULT_TTL ? "--ttl" : what;
+	what = t->vlan_count ? "--vlan" : what;
+	what = o->load.has_src_mac ? "--src-mac" : what;
+	what = o->load.has_dst_mac ? "--dst-mac" : what;
+	what = o->carrier == WS_CARRIER_L2 ? "--carrier l2" : what;
+	if (what) {
+		ws_error("--io udp and %s: the kernel makes these headers (leave one out)", what);
+		return -1;
+	}
+	return 0;
+}
+
 static int finish_frames(struct parse *p)
 {
 	struct ws_latency_options *o = p->o;
@@ -425,6 +452,9 @@ static int finish_frames(struct parse *p)
 	bool l2 = o->carrier == WS_CARRIER_L2 && !o->carrier_auto;
 	uint32_t least, smallest;
 
+	if (check_routed(o) < 0) {
+		return -1;
+	}
 	if (l2 && p->load.ip) {
 		ws_error(
 			"--carrier l2 and %s: there is no IP header in such probes (leave one out)",
