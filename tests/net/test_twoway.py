@@ -17,11 +17,11 @@ import time
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.dirname(HERE)]
-from capture_lab import Cases, LIMIT, PROGRAM, run, wait_until  # noqa: E402
+from capture_lab import Cases, run, wait_until  # noqa: E402
 from relay_lab import Between  # noqa: E402
 from tap import Skip, check, check_equal  # noqa: E402
 from twoway_lab import (  # noqa: E402
-    ANSWER, COLLECT, FAR_IP, FAR_IP6, PORT, REQUEST, Attached, Latency, Reflector, add_ipv6, check_two_way,
+    ANSWER, COLLECT, FAR_IP, FAR_IP6, PORT, REQUEST, Attached, Latency, Reflector, add_ipv6,
     counters, lost_sequences, mac_of, measure,
 )
 
