@@ -103,6 +103,21 @@ static unsigned tell_all(struct ws_html *h, enum ws_tone tone)
 	return t.count;
 }
 
+/* A load, a half of a run and an imported histogram say nothing of what arrived. */
+static bool losses_are_known(const struct ws_html *h)
+{
+	unsigned i;
+
+	for (i = 0; i < h->set->count; i++) {
+		enum ws_rundoc_kind kind = h->set->series[i]->doc->kind;
+
+		if (kind != WS_RUNDOC_LATENCY && kind != WS_RUNDOC_TWO_WAY) {
+			return false;
+		}
+	}
+	return h->set->count > 0;
+}
+
 /* The worst first; what is only good to know can be opened where there is much of it. */
 static void verdicts(struct ws_html *h)
 {
@@ -114,9 +129,8 @@ static void verdicts(struct ws_html *h)
 	count = tell_all(h, WS_TONE_BAD);
 	count += tell_all(h, WS_TONE_CAUTION);
 	if (count == 0) {
-		fputs("<li class=\"good\">Nothing was lost, and nothing stands against these "
-		      "figures.</li>\n",
-			h->out);
+		fprintf(h->out, "<li class=\"good\">%s stands against these figures.</li>\n",
+			losses_are_known(h) ? "Nothing was lost, and nothing" : "Nothing");
 	}
 	fputs("</ul>\n", h->out);
 	fprintf(h->out, "<details%s><summary>Observations</summary>\n<ul class=\"verdicts\">\n",

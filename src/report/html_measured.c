@@ -180,7 +180,7 @@ static void document(struct ws_html *h, const struct ws_rundoc *d)
 	interface(h, "receiving", json_object_get(d->json, "rx"));
 	member(h, "far side", json_object_get(d->json, "peer"), "address");
 	member(h, "sent by", d->json, "io_tx");
-	member(h, "received by", d->json, "io");
+	member(h, d->kind == WS_RUNDOC_LOAD ? "sent by" : "received by", d->json, "io");
 	member(h, "probes", d->json, "carrier");
 	stamps(h, d);
 	error_bound(h, d);
