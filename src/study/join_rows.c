@@ -425,8 +425,6 @@ static void settle(struct joining *n, const struct ws_end *sender, const struct 
 	j->lost += missing - unseen;
 	if (duplicated != UINT64_MAX) {
 		j->duplicated = duplicated;
-		/* The receiver's `received` are first copies. */
-		received += received <= UINT64_MAX - duplicated ? duplicated : 0;
 	}
 	j->received = j->matched + j->unstamped_tx + j->unstamped_rx + j->unstamped_both +
 		      j->duplicated + j->foreign;

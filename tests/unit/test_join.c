@@ -159,7 +159,7 @@ static void test_outcomes(void **state)
 		"{'run_id':7,'stream':1,'rate':'1kpps','requested_pps':1000.0,'sent':10,"
 		"'elapsed_ns':10000000,'complete':true}");
 	struct half rx = half_of(false, ONE_HOST,
-		"{'run_id':7,'stream':1,'received':8,'duplicated':1,'malformed':0}");
+		"{'run_id':7,'stream':1,'received':9,'duplicated':1,'malformed':0}");
 	const struct ws_series *s;
 	struct ws_rundoc *d;
 	json_t *run;
