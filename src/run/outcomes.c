@@ -350,7 +350,8 @@ void ws_outcomes_take(void *arg, const struct ws_outcome *out)
 {
 	struct ws_outcomes *o = arg;
 	struct ws_run_result *result = o->result;
-	bool lost = out->fate == WS_FATE_LOST;
+	/* Whether a late one is closed as lost before it is seen is up to this thread's pace: both count as missed. */
+	bool missed = out->fate == WS_FATE_LOST || out->fate == WS_FATE_LATE;
 
 	if (out->fate == WS_FATE_NOT_SENT) {
 		(void)was_copied(o, out->seq);
@@ -369,11 +370,11 @@ void ws_outcomes_take(void *arg, const struct ws_outcome *out)
 	}
 	record_departure(o, &out->tx);
 	happened(o, out->tx.intended_ns, WS_HAPPENED_SENT);
-	put_row(o, out, !lost);
+	put_row(o, out, out->fate != WS_FATE_LOST);
 	if (!o->c.io) {
 		return;
 	}
-	ws_losses_add(&result->losses, out->seq, out->tx.intended_ns - o->c.start_ns, lost);
+	ws_losses_add(&result->losses, out->seq, out->tx.intended_ns - o->c.start_ns, missed);
 	switch (out->fate) {
 	case WS_FATE_MATCHED:
 		take_matched(o, out);
@@ -382,6 +383,7 @@ void ws_outcomes_take(void *arg, const struct ws_outcome *out)
 		happened(o, out->tx.intended_ns, WS_HAPPENED_LOST);
 		break;
 	case WS_FATE_LATE:
+		happened(o, out->tx.intended_ns, WS_HAPPENED_LOST);
 		happened(o, out->rx.arrival_ns, WS_HAPPENED_LATE);
 		break;
 	default:

@@ -161,6 +161,45 @@ static void test_values(void **state)
 	end(&t);
 }
 
+static uint64_t over_time(const struct table *t, enum ws_happening what)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < t->result->timeline->used; i++) {
+		n += t->result->timeline->columns[i].happened[what];
+	}
+	return n;
+}
+
+/* A late one was missed in its time, whether it was closed as lost before it came or not. */
+static void test_late_ones(void **state)
+{
+	struct ws_outcome after = outcome(2, WS_FATE_LATE);
+	struct ws_timeline *timeline = calloc(1, sizeof(*timeline));
+	struct table t;
+
+	(void)state;
+	assert_non_null(timeline);
+	begin(&t, false, NULL);
+	ws_timeline_init(timeline);
+	t.result->timeline = timeline;
+	take(&t, 0, WS_FATE_MATCHED);
+	take(&t, 1, WS_FATE_LATE);
+	take(&t, 2, WS_FATE_LOST);
+	after.tx = (struct ws_tx_record){.seq = 2, .at = {INT64_MIN, INT64_MIN, INT64_MIN}};
+	ws_outcomes_take(t.outcomes, &after);
+	take(&t, 3, WS_FATE_MATCHED);
+	ws_outcomes_finish(t.outcomes);
+	assert_int_equal(t.result->losses.packets, 2);
+	assert_int_equal(t.result->losses.episodes, 1);
+	assert_int_equal(t.result->losses.list[0].seq, 1);
+	assert_int_equal(over_time(&t, WS_HAPPENED_SENT), 4);
+	assert_int_equal(over_time(&t, WS_HAPPENED_LOST), 2);
+	assert_int_equal(over_time(&t, WS_HAPPENED_LATE), 2);
+	assert_int_equal(t.result->latency.count, 2);
+	end(&t);
+}
+
 /* An answer to `seq`, received at +3 us, that tells of the transmit stamp of another one. */
 static struct ws_probe answer(uint64_t seq, uint64_t tells, bool has)
 {
@@ -294,6 +333,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			test_copies_of_a_refused_one, scratch_enter, scratch_leave),
 		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_late_ones),
 		cmocka_unit_test(test_exchanges),
 		cmocka_unit_test(test_answers_that_lie),
 		cmocka_unit_test(test_unstamped_far_side),
