@@ -13,6 +13,8 @@
 #include "host/netns.h"
 #include "host/port.h"
 
+#define RUN_ROOM (1 << 20) /* bytes: more than what run.json says of one rate */
+
 static void fill_report(struct ws_latency_command *s, int argc, char **argv)
 {
 	struct ws_latency_report *r = &s->report;
@@ -167,7 +169,6 @@ static void take_granted(struct ws_latency_report *r, const struct ws_latency_gr
 static int run_rates(struct ws_latency_command *s)
 {
 	struct ws_latency_report *r = &s->report;
-	int unwritten = 0;
 
 	for (unsigned i = 0; i < s->o.load.rate_count && !atomic_load(s->setup.stop); i++) {
 		struct ws_run_result *result = &r->runs[i];
@@ -196,14 +197,14 @@ static int run_rates(struct ws_latency_command *s)
 		}
 		r->run_count = i + 1;
 		take_granted(r, &granted);
-		unwritten = ws_output_keep(&s->out, print_json, r, unwritten);
+		s->unwritten = ws_output_keep(&s->out, print_json, r, s->unwritten);
 		if (result->failed) {
 			ws_error("%s (what was measured until then is in the result)",
 				result->ended_by);
 			return WS_EXIT_FAIL;
 		}
 	}
-	return unwritten < 0 ? WS_EXIT_FAIL : WS_EXIT_OK;
+	return s->unwritten < 0 ? WS_EXIT_FAIL : WS_EXIT_OK;
 }
 
 /* Rates are of a mean frame, so that frames have to be known. */
@@ -232,6 +233,8 @@ static int open_packets(struct ws_latency_command *s)
 	if (!s->o.packets) {
 		return 0;
 	}
+	/* Packets take what room there is; without run.json they would be worth little. */
+	ws_outdir_keep_room(&s->out, (uint64_t)s->o.load.rate_count * RUN_ROOM + RUN_ROOM);
 	r = ws_packets_writer_new(&s->packets, &config);
 	if (r < 0) {
 		ws_error("%s/packets.npy: %s (make room, or leave out --packets)", s->out.path,
@@ -306,7 +309,7 @@ static int measure(struct ws_latency_command *s, int argc, char **argv)
 		ws_warn(&s->report.warnings, "stopped by the user before anything was measured");
 	}
 	if (s->report.run_count && (s->report.packets.wanted || s->report.remote) &&
-		ws_output_keep(&s->out, print_json, &s->report, 0) < 0) {
+		ws_output_keep(&s->out, print_json, &s->report, s->unwritten) < 0) {
 		status = first_of(status, WS_EXIT_FAIL);
 	}
 	if (s->report.run_count || atomic_load(s->setup.stop)) {

@@ -37,6 +37,7 @@ struct ws_latency_command {
 	struct ws_plan plans[WS_MAX_RATES];
 	struct ws_packets_writer *packets;
 	struct ws_outdir out;
+	int unwritten; /* what ws_output_keep() said last */
 	struct ws_latency_report report;
 	struct ws_latency_setup setup;
 	bool terminal; /* progress is wanted */

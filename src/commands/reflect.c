@@ -25,7 +25,8 @@
 #include "run/reflect.h"
 
 #define SESSIONS   1024
-#define FRAME_ROOM 18 /* header and a VLAN tag, beyond the MTU */
+#define FRAME_ROOM 18	     /* header and a VLAN tag, beyond the MTU */
+#define RUN_ROOM   (1 << 20) /* bytes: more than run.json has; packets take what room there is */
 
 struct options {
 	const char *interface; /* NULL: routed sockets */
@@ -352,6 +353,7 @@ static int open_packets(struct command *s)
 	if (!s->o.packets) {
 		return 0;
 	}
+	ws_outdir_keep_room(&s->out, RUN_ROOM);
 	r = ws_packets_writer_new(&s->packets, &config);
 	if (r < 0) {
 		ws_error("%s/packets.npy: %s (make room, or leave out --packets)", s->out.path,
