@@ -44,6 +44,7 @@ struct ws_series {
 	bool balanced, complete;
 	int64_t elapsed_ns;
 	int64_t error_bound_ns;	 /* of each latency; -1: unknown */
+	int64_t resolution_ns;	 /* of the stamps; 0: unknown */
 	struct ws_hist *latency; /* one way; of a two-way run the exact round trip; NULL: none */
 	struct ws_hist *forward, *backward; /* of a two-way run; NULL: none */
 	int64_t forward_bound_ns;	    /* of each of these; -1: unknown */

@@ -75,6 +75,13 @@ static int64_t bound_of(const json_t *summary)
 	return bound >= 0 ? bound : -1;
 }
 
+static int64_t resolution_of(const json_t *summary)
+{
+	int64_t resolution = ws_get_integer(summary, "resolution", 0);
+
+	return resolution > 0 ? resolution : 0;
+}
+
 static void accounts(struct ws_series *s, struct ws_rundoc *d, unsigned run)
 {
 	const json_t *o = s->json;
@@ -156,9 +163,11 @@ static int latencies(const struct reading *r)
 	if (two_way) {
 		err = hist(r, "rtt_histogram_ns", "rtt_ns", NULL, &s->latency);
 		s->error_bound_ns = bound_of(json_object_get(o, "rtt_ns"));
+		s->resolution_ns = resolution_of(json_object_get(o, "rtt_ns"));
 	} else {
 		err = hist(r, "histogram_ns", "latency_ns", &outside, &s->latency);
 		s->error_bound_ns = bound_of(json_object_get(o, "latency_ns"));
+		s->resolution_ns = resolution_of(json_object_get(o, "latency_ns"));
 	}
 	if (err == 0) {
 		err = hist(r, "forward_histogram_ns", "forward_ns", NULL, &s->forward);

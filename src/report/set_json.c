@@ -87,9 +87,12 @@ static json_t *series(struct ws_doc *d, const struct ws_report_set *set, const s
 	ws_doc_put(d, o, "complete", json_boolean(s->complete));
 	ws_doc_put(d, o, "balanced", json_boolean(s->balanced));
 	ws_doc_put(d, o, "elapsed_ns", time_known(s->elapsed_ns));
-	ws_doc_put(d, o, "latency_ns", ws_doc_latency(d, s->latency, s->error_bound_ns, 0));
-	ws_doc_put(d, o, "forward_ns", ws_doc_latency(d, s->forward, s->forward_bound_ns, 0));
-	ws_doc_put(d, o, "backward_ns", ws_doc_latency(d, s->backward, s->forward_bound_ns, 0));
+	ws_doc_put(d, o, "latency_ns",
+		ws_doc_latency(d, s->latency, s->error_bound_ns, s->resolution_ns));
+	ws_doc_put(d, o, "forward_ns",
+		ws_doc_latency(d, s->forward, s->forward_bound_ns, s->resolution_ns));
+	ws_doc_put(d, o, "backward_ns",
+		ws_doc_latency(d, s->backward, s->forward_bound_ns, s->resolution_ns));
 	ws_doc_put(d, o, "intended_gap_ns", time_known(s->intended_gap_ns));
 	ws_doc_put(d, o, "gaps_ns", ws_doc_latency(d, s->gaps, -1, 0));
 	ws_series_verdicts(s, list_verdict, (void *)(uintptr_t)&verdicts);
