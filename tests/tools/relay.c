@@ -16,6 +16,9 @@
  *
  * The log has a line for each probe that was harmed: lost, duplicated or swapped, forward or backward,
  * its run id, stream, kind and sequence; for swapped ones behind how many it left.
+ *
+ * The times have a line for each probe that had a receive stamp: the way, its run id, stream, kind and sequence, and
+ * in ns of CLOCK_REALTIME the receive stamp, right before the call that sent it, and right after.
  */
 #include <endian.h>
 #include <errno.h>
@@ -240,11 +243,33 @@ static void add_sample(struct samples *s, int64_t v)
 	s->all[s->count++] = v;
 }
 
+static void send_stamped(const struct relay *r, struct way *w, const uint8_t *frame, uint32_t len,
+	int64_t stamp, const struct probe *p, bool in_time)
+{
+	int64_t before = now(), after;
+
+	transmit(w, frame, len);
+	if (!stamp) {
+		return;
+	}
+	after = now();
+	if (in_time) {
+		add_sample(&w->hold, before - stamp);
+		add_sample(&w->passed, after - stamp);
+	}
+	if (r->times) {
+		fprintf(r->times,
+			"%s %" PRIu32 " %u %u %" PRIu64 " %" PRId64 " %" PRId64 " %" PRId64 "\n",
+			w->name, p->run, (unsigned)p->stream, (unsigned)p->kind, p->seq, stamp,
+			before, after);
+	}
+}
+
 static void send_swapped(const struct relay *r, struct way *w, unsigned i)
 {
 	struct swapped *s = &w->swapped[i];
 
-	transmit(w, s->frame, s->len);
+	send_stamped(r, w, s->frame, s->len, s->stamp, &s->probe, false);
 	log_probe(r, w, "swapped", &s->probe);
 	if (r->log) {
 		fprintf(r->log, " %" PRIu32 "\n", s->passed);
@@ -267,17 +292,6 @@ static void pass_swapped(const struct relay *r, struct way *w)
 	}
 }
 
-static void send_stamped(struct way *w, const uint8_t *frame, uint32_t len, int64_t stamp)
-{
-	int64_t before = now();
-
-	transmit(w, frame, len);
-	if (stamp) {
-		add_sample(&w->hold, before - stamp);
-		add_sample(&w->passed, now() - stamp);
-	}
-}
-
 static void pass_probe(const struct relay *r, struct way *w, const uint8_t *frame, uint32_t len,
 	int64_t stamp, const struct probe *p)
 {
@@ -288,6 +302,8 @@ static void pass_probe(const struct relay *r, struct way *w, const uint8_t *fram
 	w->probes++;
 	if (lose) {
 		w->lose.owed--;
+	}
+	if (lose || (w->harm && w->probes - 1 - r->burst_from < r->burst)) {
 		w->lost++;
 		log_probe(r, w, "lost", p);
 		end_line(r);
@@ -301,9 +317,10 @@ static void pass_probe(const struct relay *r, struct way *w, const uint8_t *fram
 		s->len = len;
 		s->passed = 0;
 		s->probe = *p;
+		s->stamp = stamp;
 		return;
 	}
-	send_stamped(w, frame, len, stamp);
+	send_stamped(r, w, frame, len, stamp, p, true);
 	if (duplicate) {
 		w->duplicate.owed--;
 		w->duplicated++;
@@ -495,7 +512,7 @@ int main(int argc, char **argv)
 	printf(", ");
 	print_way(&r.ways[1]);
 	printf("}\n");
-	if (fflush(stdout) || (r.log && fclose(r.log))) {
+	if (fflush(stdout) || (r.log && fclose(r.log)) || (r.times && fclose(r.times))) {
 		relay_die(1, "output", strerror(errno));
 	}
 	for (int i = 0; i < 2; i++) {

@@ -26,6 +26,7 @@ struct swapped {
 	uint8_t frame[FRAME_SIZE];
 	uint32_t len, passed;
 	struct probe probe;
+	int64_t stamp;
 };
 
 struct samples {
@@ -54,8 +55,9 @@ struct relay {
 	uint32_t extent;
 	uint64_t seed;
 	bool seeded, probes_only;
-	bool realtime; /* wanted; then whether it was granted */
-	FILE *log;
+	bool realtime;		    /* wanted; then whether it was granted */
+	uint64_t burst_from, burst; /* that many probes in a row are lost, from that one on */
+	FILE *log, *times;
 };
 
 /* Says why on stderr and exits. */

@@ -15,13 +15,15 @@ static const char help[] =
 	"  --only forward|backward  (default: both ways)\n"
 	"  --harm forward|backward|both  probes to which the next are done (default forward)\n"
 	"  --lose 1/N            one of every N probes\n"
+	"  --lose-burst K@N      K in a row, from the probe on before which there were N\n"
 	"  --duplicate 1/N       one of every N, right behind itself\n"
 	"  --swap 1/N            one of every N, behind --extent others\n"
 	"  --extent K            (default 1)\n"
 	"  --seed N              anywhere among the N (default: the last of them)\n"
 	"  --probes              nothing else is passed on\n"
 	"  --realtime            SCHED_FIFO, where that is granted\n"
-	"  --log FILE            which probes\n";
+	"  --log FILE            which probes\n"
+	"  --times FILE          when each was received and sent\n";
 
 _Noreturn void relay_die(int status, const char *what, const char *why)
 {
@@ -58,6 +60,29 @@ static int64_t duration(const char *name, const char *text)
 		relay_die(2, name, "not like 20us");
 	}
 	return ns;
+}
+
+static FILE *open_log(const char *path)
+{
+	FILE *file = fopen(path, "we");
+
+	if (!file) {
+		relay_die(1, path, strerror(errno));
+	}
+	return file;
+}
+
+static void parse_burst(struct relay *r, const char *text)
+{
+	const char *at = strchr(text, '@');
+	char count[24] = "";
+
+	if (!at || (size_t)(at - text) >= sizeof(count)) {
+		relay_die(2, "--lose-burst", "not like 50@1000");
+	}
+	memcpy(count, text, (size_t)(at - text));
+	r->burst = number("--lose-burst", count, 1, UINT32_MAX);
+	r->burst_from = number("--lose-burst", at + 1, 0, UINT64_MAX);
 }
 
 /* Of both ways, or of the one that is named. */
@@ -113,6 +138,8 @@ void relay_parse(struct relay *r, int argc, char **argv)
 		{"seed", required_argument, NULL, 'r'},
 		{"probes", no_argument, NULL, 'p'},
 		{"realtime", no_argument, NULL, 'R'},
+		{"lose-burst", required_argument, NULL, 'B'},
+		{"times", required_argument, NULL, 'T'},
 		{"log", required_argument, NULL, 'L'},
 		{"help", no_argument, NULL, 'H'},
 		{0},
@@ -141,10 +168,13 @@ void relay_parse(struct relay *r, int argc, char **argv)
 			r->realtime = true;
 			break;
 		case 'L':
-			r->log = fopen(optarg, "we");
-			if (!r->log) {
-				relay_die(1, optarg, strerror(errno));
-			}
+			r->log = open_log(optarg);
+			break;
+		case 'T':
+			r->times = open_log(optarg);
+			break;
+		case 'B':
+			parse_burst(r, optarg);
 			break;
 		case 'H':
 			fputs(help, stdout);
