@@ -178,6 +178,10 @@ class Stage:
             if os.path.isdir(path) and not name.startswith((".", "build")):
                 shutil.copytree(path, os.path.join(self.root, name))
         os.mkdir(os.path.join(self.root, "build"))
+        # Programs that tests find beside the one that they are given.
+        tools = os.path.join(self.build, "tests", "tools")
+        for name in os.listdir(tools) if os.path.isdir(tools) else ():
+            self.place(os.path.join(tools, name))
         self.open_up()
         return self
 
