@@ -168,7 +168,7 @@ def burst(folder, count):
     first = 1100  # next to none of the single ones
     relay_options = ["--lose", "1/1"] if count is None else ["--lose-burst", f"{count}@{first}", "--lose", "1/500"]
     with Between() as between:
-        options = ["--rate", "5kpps", "--count", 2500, "--window", "50ms"]
+        options = ["--rate", "5kpps", "--count", 2500]
         document, rows, done, harms, _ = through(folder, between, options, ["--hold", "50us", *relay_options])
     each = document["runs"][0]
     lost = {h.seq for h in harms}
