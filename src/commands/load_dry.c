@@ -60,7 +60,7 @@ static void fill(struct dry *d, const struct ws_plan *plan, const struct ws_fram
 	struct ws_plan_cursor *c)
 {
 	while (d->built < plan->count && d->used < CHUNK_BYTES) {
-		uint32_t len = source->write(source->arg, d->frame, d->built);
+		uint32_t len = source->write(source->arg, d->frame, d->built, 0);
 		const struct ws_pcapng_packet p = {
 			.ns = c->offset_ns, .data = d->frame, .len = len, .wire_len = len};
 

@@ -190,18 +190,19 @@ void ws_load_traffic_words(char *buf, size_t size, const struct ws_traffic_spec 
 	snprintf(buf, size, "%s%s%s, %s", protos[t->proto], ends, more, text);
 }
 
-static uint32_t write_traffic(const void *arg, uint8_t *buf, uint64_t n)
+static uint32_t write_traffic(const void *arg, uint8_t *buf, uint64_t n, int64_t intended_ns)
 {
-	return ws_traffic_write(arg, buf, n);
+	return ws_traffic_write_at(arg, buf, n, intended_ns);
 }
 
-static uint32_t rewrite_traffic(const void *arg, uint8_t *buf, uint64_t n)
+static uint32_t rewrite_traffic(const void *arg, uint8_t *buf, uint64_t n, int64_t intended_ns)
 {
-	return ws_traffic_rewrite(arg, buf, n);
+	return ws_traffic_rewrite_at(arg, buf, n, intended_ns);
 }
 
-static uint32_t write_replay(const void *arg, uint8_t *buf, uint64_t n)
+static uint32_t write_replay(const void *arg, uint8_t *buf, uint64_t n, int64_t intended_ns)
 {
+	(void)intended_ns;
 	return ws_replay_write(arg, buf, n);
 }
 

@@ -200,6 +200,17 @@ int ws_frame_template_init(struct ws_frame_template *t, const struct ws_frame_sp
 	return 0;
 }
 
+uint32_t ws_full_put(uint8_t *payload, int64_t intended_ns)
+{
+	uint32_t crc;
+
+	put_be64(payload + PROBE_INTENDED_OFF, (uint64_t)intended_ns);
+	put_be32(payload + PROBE_INTENDED_OFF + 8, 0);
+	crc = ws_crc32c(payload, PROBE_CRC_OFF);
+	put_be32(payload + PROBE_CRC_OFF, crc);
+	return sum_value((uint64_t)intended_ns) + sum_value(crc);
+}
+
 void ws_frame_write(
 	const struct ws_frame_template *t, uint8_t *buf, uint64_t seq, int64_t intended_ns)
 {
@@ -211,12 +222,7 @@ void ws_frame_write(
 	put_be64(probe + PROBE_SEQ_OFF, seq);
 	sum += sum_value(seq);
 	if (t->payload == WS_PAYLOAD_FULL) {
-		uint32_t crc;
-
-		put_be64(probe + PROBE_INTENDED_OFF, (uint64_t)intended_ns);
-		crc = ws_crc32c(probe, PROBE_CRC_OFF);
-		put_be32(probe + PROBE_CRC_OFF, crc);
-		sum += sum_value((uint64_t)intended_ns) + sum_value(crc);
+		sum += ws_full_put(probe, intended_ns);
 	}
 	if (t->udp_check_off != 0) {
 		uint16_t check = (uint16_t)~fold(sum);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What frame.c and reflect.c both have to know of headers and of the probes' bytes.
+ * What frame.c, traffic.c and reflect.c have to know of headers and of the probes' bytes.
  */
 #pragma once
 
@@ -93,6 +93,12 @@ static inline uint16_t fold(uint32_t sum)
 	sum = (sum & 0xffff) + (sum >> 16);
 	return (uint16_t)(sum + (sum >> 16));
 }
+
+/*
+ * Writes what stands behind the sequence of a full payload, whose beginning is there, and returns what that
+ * adds to the Internet checksum.
+ */
+uint32_t ws_full_put(uint8_t *payload, int64_t intended_ns);
 
 /*
  * Writes the WS_ANSWER_LEN bytes of an answer to run_id from probe->seq, stream and answer. `clock` is that

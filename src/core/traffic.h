@@ -88,7 +88,8 @@ enum ws_fill {
 	WS_FILL_PROBE, /* a probe (core/frame.h) of the kind that is asked for, with the frame's number,
 			  then zeros; only zeros where it does not fit or the protocol is neither UDP
 			  nor raw 0x88B5 (of given header bytes: right at their end, behind two VLAN
-			  tags at most). Requests and collects always fit. */
+			  tags at most). Requests and collects always fit. Frames that are too short
+			  for a full probe have a short one. */
 	WS_FILL_ZERO,
 	WS_FILL_INCREMENT, /* 0, 1, ... 255, 0, ... */
 	WS_FILL_RANDOM,	   /* from the seed; the same in every frame */
@@ -128,7 +129,7 @@ struct ws_traffic_spec {
 	uint32_t run_id;      /* of the probes */
 	uint16_t stream;
 	enum ws_payload
-		probe; /* SHORT (0 counts as that); REQUEST or COLLECT: where probes are, alone */
+		probe; /* SHORT (0 counts as that) or FULL; REQUEST or COLLECT: where probes are, alone */
 	uint64_t seed;
 };
 
@@ -136,8 +137,11 @@ struct ws_traffic;
 
 /* The headers' length: no frame is shorter. Of any specification, be it one that contradicts. */
 uint32_t ws_traffic_header_len(const struct ws_traffic_spec *spec);
-/* The longest frame that the specification can give. The same. */
+/* The shortest and the longest frame that the specification can give. The same. */
+uint32_t ws_traffic_len_min(const struct ws_traffic_spec *spec);
 uint32_t ws_traffic_len_max(const struct ws_traffic_spec *spec);
+/* What probe a frame of that length holds; 0: none. Of a specification that ws_traffic_new() takes. */
+enum ws_payload ws_traffic_probe_of(const struct ws_traffic_spec *spec, uint32_t len);
 
 /*
  * 0; -EMSGSIZE: a length is below the headers, or beyond 65535, or the shortest frame has no room for the
@@ -151,15 +155,21 @@ void ws_traffic_free(struct ws_traffic *t);
 /*
  * Writes frame n to buf, which has room for the longest, and returns its length. Any number of threads
  * at once. No allocation, no division; the cost is a copy of the frame and tens of instructions, and
- * ten to forty more for each field that varies.
+ * ten to forty more for each field that varies, some hundred for a full probe. Nothing but full probes has
+ * the intended time, and the checksums that cover them: of all other traffic it changes no byte.
  */
+uint32_t ws_traffic_write_at(
+	const struct ws_traffic *t, uint8_t *buf, uint64_t n, int64_t intended_ns);
+
+/* The same with an intended time of 0. */
 uint32_t ws_traffic_write(const struct ws_traffic *t, uint8_t *buf, uint64_t n);
 
 /*
- * The same where buf holds another frame of the same t: the bytes of a fixed size that no frame changes are
- * not written again.
+ * As ws_traffic_write_at() where buf holds another frame of the same t: the bytes of a fixed size that no
+ * frame changes are not written again.
  */
-uint32_t ws_traffic_rewrite(const struct ws_traffic *t, uint8_t *buf, uint64_t n);
+uint32_t ws_traffic_rewrite_at(
+	const struct ws_traffic *t, uint8_t *buf, uint64_t n, int64_t intended_ns);
 
 /*
  * What the sizes mean for a rate: bits of `frames` frames together, in layer 2 (with FCS) and layer 1
@@ -173,7 +183,7 @@ struct ws_frame_sizes ws_traffic_sizes(const struct ws_traffic *t);
 
 /*
  * A 64-bit fingerprint of the bytes: FNV-1a over length (32 bits, little-endian) and contents of frames
- * 0 to min(count, 4096) - 1. The run id does not enter it: contents are those that run id 0 has. Some
- * 10 ms for frames of 1514 bytes.
+ * 0 to min(count, 4096) - 1. Run id and times do not enter it: contents are those that run id 0 and intended
+ * times of 0 have. Some 10 ms for frames of 1514 bytes.
  */
 uint64_t ws_traffic_hash(const struct ws_traffic *t, uint64_t count);

@@ -27,7 +27,6 @@
 #define PROTOCOL_UDP	17
 #define PROTOCOL_ICMP	1
 #define PROTOCOL_ICMPV6 58
-#define IMIX_SMALL	WS_FRAME_MIN
 #define IMIX_MIDDLE	590
 
 static uint64_t get_be(const uint8_t *p, unsigned bytes)
@@ -160,7 +159,8 @@ static void put_payload(struct ws_traffic *t, const struct ws_traffic_spec *spec
  */
 static int make_probe(struct ws_traffic *t, const struct ws_traffic_spec *spec)
 {
-	const enum ws_payload kind = spec->probe != 0 ? spec->probe : WS_PAYLOAD_SHORT;
+	const bool full = spec->probe == WS_PAYLOAD_FULL;
+	const enum ws_payload kind = spec->probe != 0 && !full ? spec->probe : WS_PAYLOAD_SHORT;
 	const struct ws_frame_spec frame = {
 		.carrier = WS_CARRIER_L2,
 		.payload = kind,
@@ -179,6 +179,9 @@ static int make_probe(struct ws_traffic *t, const struct ws_traffic_spec *spec)
 		t->probe_sum += (uint32_t)get_be(t->probe + i, 2);
 	}
 	t->probe_min = t->payload_off + WS_PROBE_LEN;
+	if (full) {
+		t->full_min = t->payload_off + WS_FULL_LEN;
+	}
 	return 0;
 }
 
@@ -373,9 +376,8 @@ static int add_sums(struct ws_traffic *t, const struct ws_traffic_spec *spec)
 	return t->lengths_vary ? add_payload_sums(t) : 0;
 }
 
-static void add_imix(struct ws_traffic *t, uint32_t least)
+static void add_imix(struct ws_traffic *t, uint32_t small)
 {
-	const uint32_t small = least > IMIX_SMALL ? least : IMIX_SMALL;
 	const uint32_t lens[WS_IMIX_LEN] = {small, IMIX_MIDDLE, small, IMIX_MIDDLE, small, small,
 		WS_IMIX_LARGE, small, IMIX_MIDDLE, small, IMIX_MIDDLE, small};
 
@@ -395,8 +397,8 @@ static int build(struct ws_traffic *t, const struct ws_traffic_spec *spec)
 	t->len_min = spec->len_min;
 	t->len_max = ws_traffic_len_max(spec);
 	t->payload_off = t->header_len;
-	t->probe_min = UINT32_MAX;
-	add_imix(t, t->header_len + ws_traffic_least_payload(spec));
+	t->probe_min = t->full_min = UINT32_MAX;
+	add_imix(t, ws_traffic_len_min(spec));
 	t->image = calloc(1, t->len_max);
 	if (!t->image) {
 		return -ENOMEM;

@@ -57,6 +57,16 @@ uint32_t ws_traffic_len_max(const struct ws_traffic_spec *spec)
 	return len < WS_FRAME_MIN ? WS_FRAME_MIN : len;
 }
 
+uint32_t ws_traffic_len_min(const struct ws_traffic_spec *spec)
+{
+	uint32_t len = spec->len_min;
+
+	if (spec->size == WS_SIZE_IMIX) {
+		len = ws_traffic_header_len(spec) + ws_traffic_least_payload(spec);
+	}
+	return len < WS_FRAME_MIN ? WS_FRAME_MIN : len;
+}
+
 static bool has_field(const struct ws_traffic_spec *spec, enum ws_field field)
 {
 	switch (field) {
@@ -174,11 +184,25 @@ uint32_t ws_traffic_least_payload(const struct ws_traffic_spec *spec)
 		       : 0;
 }
 
+enum ws_payload ws_traffic_probe_of(const struct ws_traffic_spec *spec, uint32_t len)
+{
+	uint32_t header_len = ws_traffic_header_len(spec);
+
+	if (!ws_traffic_holds_probe(spec) || len < header_len + WS_PROBE_LEN) {
+		return 0;
+	}
+	if (spec->probe == WS_PAYLOAD_FULL) {
+		return len < header_len + WS_FULL_LEN ? WS_PAYLOAD_SHORT : WS_PAYLOAD_FULL;
+	}
+	return spec->probe != 0 ? spec->probe : WS_PAYLOAD_SHORT;
+}
+
 static bool probe_is_good(const struct ws_traffic_spec *spec)
 {
 	switch ((unsigned)spec->probe) {
 	case 0:
 	case WS_PAYLOAD_SHORT:
+	case WS_PAYLOAD_FULL:
 		return true;
 	case WS_PAYLOAD_REQUEST:
 	case WS_PAYLOAD_COLLECT:

@@ -12,6 +12,7 @@
 #define WS_VLAN_TAG_LEN 4
 #define WS_HEADER_MAX	256
 #define WS_PROBE_LEN	16
+#define WS_FULL_LEN	32
 #define WS_FLOW_BITS	14 /* of a flow's number: in the source port */
 #define WS_VLAN_ID_MAX	4094
 #define WS_MAC_BITS	40 /* that count on: the first octet tells groups from stations */
@@ -57,7 +58,9 @@ struct ws_traffic {
 	uint32_t ip_off, l4_off, payload_off, check_off; /* check_off 0: no checksum */
 	uint32_t length_weight; /* how often the length of layer 4 counts in its checksum */
 	uint32_t probe_min;	/* frames of this length on hold a probe; UINT32_MAX: none */
-	uint8_t probe[WS_PROBE_LEN / 2]; /* what stands before its sequence, and its sum */
+	uint32_t full_min;	/* and of this one on a full one; the same */
+	/* What stands before its sequence, and the sum of that; in a full one the kind is another. */
+	uint8_t probe[WS_PROBE_LEN / 2];
 	uint32_t probe_sum;
 	enum ws_size_kind size;
 	uint32_t header_len, len_min, len_max;

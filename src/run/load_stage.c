@@ -4,17 +4,18 @@
 /* A packet that the kernel has no room for is offered for so long, and then given up. */
 #define PATIENCE_NS 10000000
 
-static uint32_t write_frame(struct ws_load_worker *w, const struct ws_io_slot *slot, uint64_t seq)
+static uint32_t write_frame(
+	struct ws_load_worker *w, const struct ws_io_slot *slot, uint64_t seq, int64_t intended_ns)
 {
 	const struct ws_frame_source *source = w->c.source;
 
 	if (w->written) {
 		if (w->written[slot->number]) {
-			return source->rewrite(source->arg, slot->data, seq);
+			return source->rewrite(source->arg, slot->data, seq, intended_ns);
 		}
 		w->written[slot->number] = true;
 	}
-	return source->write(source->arg, slot->data, seq);
+	return source->write(source->arg, slot->data, seq, intended_ns);
 }
 
 /* Builds packet seq in the first slot that has no frame. */
@@ -23,7 +24,7 @@ static void build(struct ws_load_worker *w, uint64_t seq, int64_t intended_ns)
 	unsigned i = w->staged_count++;
 
 	w->frames[i] = (struct ws_io_tx){
-		.len = write_frame(w, &w->slots[i], seq),
+		.len = write_frame(w, &w->slots[i], seq, intended_ns),
 		.launch_ns = w->c.launch ? intended_ns + w->c.launch_offset_ns : 0,
 	};
 	w->staged[i] = (struct staged){.seq = seq, .intended_ns = intended_ns};
@@ -188,7 +189,7 @@ void ws_load_stage_give_up_unbuilt(struct ws_load_worker *w, int64_t now_ns)
 		w->stats.due++;
 		w->stats.given_up++;
 		w->stats.failed_bytes +=
-			w->c.source->write(w->c.source->arg, w->scratch, w->cursor.n);
+			w->c.source->write(w->c.source->arg, w->scratch, w->cursor.n, 0);
 		ws_plan_cursor_next(&w->cursor);
 	}
 }

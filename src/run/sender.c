@@ -174,11 +174,12 @@ static void stage_due(struct ws_sender *s, int64_t now_ns)
 	for (int i = 0; i < n; i++) {
 		int64_t intended = s->c.start_ns + s->cursor.offset_ns;
 		uint32_t cookie = s->free_cookies[--s->free_count];
-		uint32_t len = s->c.source->write(s->c.source->arg, slots[i].data, s->cursor.n);
+		uint32_t len;
 
 		if (ws_plan_is_max(s->c.plan)) {
 			intended = now_ns;
 		}
+		len = s->c.source->write(s->c.source->arg, slots[i].data, s->cursor.n, intended);
 		s->flight[cookie] = (struct ws_tx_record){
 			.seq = s->cursor.n,
 			.intended_ns = intended,
@@ -412,7 +413,7 @@ static void send_collect(struct ws_sender *s)
 	if (!s->slot_count) {
 		return;
 	}
-	frame.len = s->c.collect->write(s->c.collect->arg, s->slots[0].data, s->collect_seq++);
+	frame.len = s->c.collect->write(s->c.collect->arg, s->slots[0].data, s->collect_seq++, 0);
 	if (ws_io_tx_submit(s->c.io, &frame, 1) == 1) {
 		drop_slots(s, 1);
 		s->stats.collects += frame.status == 0;

@@ -26,12 +26,28 @@ const struct wants usual = {
 
 static const uint8_t near_mac[6] = {2, 0, 0, 0, 0, 1}, far_mac[6] = {2, 0, 0, 0, 0, 2};
 
-static uint32_t write_frame(const void *arg, uint8_t *buf, uint64_t n)
+/* Frames get the time that they are intended for: the plan's, or of a run without gaps that of their turn. */
+static uint32_t write_frame(const void *arg, uint8_t *buf, uint64_t n, int64_t intended_ns)
 {
-	const struct ws_frame_template *frame = arg;
+	const struct bench *b = arg;
 
-	ws_frame_write(frame, buf, n, 0);
-	return frame->len;
+	if (b->pps) {
+		assert_true(intended_ns == b->start_ns + (int64_t)(n * 1000000000 / b->pps));
+	} else {
+		assert_true(intended_ns >= b->start_ns && intended_ns <= *sys_fake_clock());
+	}
+	ws_frame_write(&b->frame, buf, n, intended_ns);
+	return b->frame.len;
+}
+
+/* Those that fetch the last stamps are of no plan. */
+static uint32_t write_collect(const void *arg, uint8_t *buf, uint64_t n, int64_t intended_ns)
+{
+	const struct bench *b = arg;
+
+	assert_true(intended_ns == 0);
+	ws_frame_write(&b->collect, buf, n, 0);
+	return b->collect.len;
 }
 
 /* Requests come to it and answers leave it, with its own clock's stamps. */
@@ -75,13 +91,14 @@ static void make_frames(struct bench *b, const struct wants *w)
 	memcpy(spec.src, near_mac, sizeof(spec.src));
 	memcpy(spec.dst, far_mac, sizeof(spec.dst));
 	assert_int_equal(ws_frame_template_init(&b->frame, &spec), 0);
-	b->source = (struct ws_frame_source){
-		.write = write_frame, .arg = &b->frame, .len_max = b->frame.len};
+	b->source =
+		(struct ws_frame_source){.write = write_frame, .arg = b, .len_max = b->frame.len};
+	b->pps = w->pps;
 	if (w->two_way) {
 		spec.payload = WS_PAYLOAD_COLLECT;
 		assert_int_equal(ws_frame_template_init(&b->collect, &spec), 0);
 		b->collects = b->source;
-		b->collects.arg = &b->collect;
+		b->collects.write = write_collect;
 	}
 }
 

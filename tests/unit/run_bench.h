@@ -29,6 +29,7 @@ struct bench {
 	struct ws_plan plan;
 	struct ws_frame_template frame, collect;
 	struct ws_frame_source source, collects;
+	uint64_t pps;
 	int64_t start_ns;
 	/* two-way */
 	struct ws_io *far;

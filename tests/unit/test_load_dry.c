@@ -50,10 +50,11 @@ static void build(uint8_t *buf, uint64_t n)
 	buf[13] = 0xb5;
 }
 
-static uint32_t fake_write(const void *arg, uint8_t *buf, uint64_t n)
+static uint32_t fake_write(const void *arg, uint8_t *buf, uint64_t n, int64_t intended_ns)
 {
 	struct fake *f = (struct fake *)(uintptr_t)arg;
 
+	assert_true(intended_ns == 0); /* nobody sends */
 	f->wrong += n != f->next++;
 	if (f->raise_at && n == f->raise_at) {
 		raise(SIGTERM);

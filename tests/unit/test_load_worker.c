@@ -26,18 +26,20 @@
 #define WRITTEN	    0xee
 
 /* Frames carry their number. */
-static uint32_t write_number(const void *arg, uint8_t *buf, uint64_t n)
+static uint32_t write_number(const void *arg, uint8_t *buf, uint64_t n, int64_t intended_ns)
 {
 	(void)arg;
+	(void)intended_ns;
 	memset(buf, WRITTEN, LEN);
 	memcpy(buf, &n, sizeof(n));
 	return LEN;
 }
 
 /* Only where a frame is already. */
-static uint32_t rewrite_number(const void *arg, uint8_t *buf, uint64_t n)
+static uint32_t rewrite_number(const void *arg, uint8_t *buf, uint64_t n, int64_t intended_ns)
 {
 	(void)arg;
+	(void)intended_ns;
 	for (unsigned i = sizeof(n); i < LEN; i++) {
 		assert_int_equal(buf[i], WRITTEN);
 	}

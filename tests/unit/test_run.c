@@ -398,8 +398,9 @@ static void test_foreign_traffic(void **state)
 
 #define COLLECT_LEN 98
 
-static uint32_t write_collect(const void *arg, uint8_t *buf, uint64_t n)
+static uint32_t write_collect(const void *arg, uint8_t *buf, uint64_t n, int64_t intended_ns)
 {
+	(void)intended_ns;
 	(void)arg;
 	(void)n;
 	memset(buf, 0x55, COLLECT_LEN);

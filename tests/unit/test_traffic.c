@@ -86,6 +86,11 @@ static uint64_t any_number(struct dice *d)
 	}
 }
 
+static int64_t any_time(struct dice *d)
+{
+	return (int64_t)(any_number(d) >> 1);
+}
+
 static void any_bytes(struct dice *d, uint8_t *p, size_t len)
 {
 	/* Many ones, so that carries carry. */
@@ -226,21 +231,26 @@ static void any_sample(struct dice *d, struct sample *s)
 		spec->fill = WS_FILL_PROBE;
 		spec->len_min += spec->len_min + 312 < 65535 ? 56 : 0;
 		spec->len_max += spec->len_max + 312 < 65535 ? 56 : 0;
+	} else if (below(d, 2)) {
+		spec->probe = 1 + below(d, 2);
+		spec->fill = below(d, 2) ? WS_FILL_PROBE : spec->fill;
 	}
 }
 
 /* Writes to a dirty buffer of exactly that length, and compares with the model. */
-static void check_frame(
-	const struct ws_traffic *t, const struct ws_traffic_spec *spec, uint64_t n, uint8_t dirt)
+static void check_frame_at(const struct ws_traffic *t, const struct ws_traffic_spec *spec,
+	uint64_t n, int64_t intended_ns, uint8_t dirt)
 {
 	static uint8_t want[65536], room[65535 + CANARY];
-	uint32_t most = ws_traffic_len_max(spec), want_len = traffic_model(spec, n, want), len;
+	uint32_t most = ws_traffic_len_max(spec), len;
+	uint32_t want_len = traffic_model_at(spec, n, intended_ns, want);
 
 	assert_true(most <= 65535);
 	memset(room, dirt, most + CANARY);
-	len = ws_traffic_write(t, room, n);
+	len = ws_traffic_write_at(t, room, n, intended_ns);
 	assert_int_equal(len, want_len);
 	assert_true(len <= most && len >= WS_FRAME_MIN && len >= ws_traffic_header_len(spec));
+	assert_true(len >= ws_traffic_len_min(spec));
 	if (memcmp(room, want, len) != 0) {
 		uint32_t at = 0;
 
@@ -255,9 +265,15 @@ static void check_frame(
 		assert_int_equal(room[i], dirt);
 	}
 	/* Over another frame: the same as on clean memory. */
-	want_len = traffic_model(spec, n + 12345, want);
-	assert_int_equal(ws_traffic_rewrite(t, room, n + 12345), want_len);
+	want_len = traffic_model_at(spec, n + 12345, -intended_ns, want);
+	assert_int_equal(ws_traffic_rewrite_at(t, room, n + 12345, -intended_ns), want_len);
 	assert_memory_equal(room, want, want_len);
+}
+
+static void check_frame(
+	const struct ws_traffic *t, const struct ws_traffic_spec *spec, uint64_t n, uint8_t dirt)
+{
+	check_frame_at(t, spec, n, 0, dirt);
 }
 
 static void test_every_byte(void **state)
@@ -286,8 +302,8 @@ static void test_every_byte(void **state)
 		for (int i = 0; i < 12; i++) {
 			uint64_t n = i < 4 ? (uint64_t)i : any_number(&d);
 
-			check_frame(t, &kept.spec, n, (uint8_t)roll(&d));
-			check_frame(t, &kept.spec, last, (uint8_t)roll(&d));
+			check_frame_at(t, &kept.spec, n, any_time(&d), (uint8_t)roll(&d));
+			check_frame_at(t, &kept.spec, last, any_time(&d), (uint8_t)roll(&d));
 			last = n;
 		}
 		ws_traffic_free(t);

@@ -139,7 +139,10 @@ static void test_refused_probes(void **state)
 	EXPECT(0, s.probe = WS_PAYLOAD_SHORT);
 	EXPECT(0, s.probe = WS_PAYLOAD_SHORT; s.proto = WS_PROTO_TCP_SYN);
 	EXPECT(0, s.probe = WS_PAYLOAD_SHORT; s.fill = WS_FILL_ZERO);
-	EXPECT(-EINVAL, s.probe = WS_PAYLOAD_FULL; s.len_min = s.len_max = 200);
+	EXPECT(0, s.probe = WS_PAYLOAD_FULL);
+	EXPECT(0, s.probe = WS_PAYLOAD_FULL; s.len_min = s.len_max = 42);
+	EXPECT(0, s.probe = WS_PAYLOAD_FULL; s.proto = WS_PROTO_TCP_SYN);
+	EXPECT(0, s.probe = WS_PAYLOAD_FULL; s.fill = WS_FILL_ZERO);
 	EXPECT(-EINVAL, s.probe = WS_PAYLOAD_ANSWER; s.len_min = s.len_max = 200);
 	EXPECT(-EINVAL, s.probe = (enum ws_payload)6; s.len_min = s.len_max = 200);
 	EXPECT(-EINVAL, s.probe = (enum ws_payload) - 1; s.len_min = s.len_max = 200);

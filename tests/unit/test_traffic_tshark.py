@@ -37,7 +37,7 @@ NOTE = 0x400000
 
 UDP, SYN, ECHO, RAW = range(4)
 FIXED, RANGE, IMIX = range(3)
-PROBE, ZERO, INCREMENT, RANDOM, BYTES = range(5)
+PROBE, ZERO, INCREMENT, RANDOM, BYTES, FULL = range(6)  # FULL: PROBE, of the full kind
 SRC_MAC, DST_MAC, VLAN, VLAN2, SRC_IP, DST_IP, SRC_PORT, DST_PORT = range(8)
 NONE, UP, CHANCE, LIST = range(4)
 BITS = {SRC_MAC: 48, DST_MAC: 48, VLAN: 16, VLAN2: 16, SRC_PORT: 16, DST_PORT: 16}
@@ -62,11 +62,21 @@ def below(bits, limit):
     return bits * limit >> 64
 
 
+def crc32c(data):
+    crc = 0xFFFFFFFF
+    for octet in data:
+        crc ^= octet
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
 class Spec:
     """A specification, and what follows from it for each frame."""
 
     def __init__(self, proto, version, tags, size, fill, vary, flows=0, ethertype=0x88B5, given=False):
-        self.proto, self.version, self.size, self.fill = proto, version, size[0], fill
+        self.proto, self.version, self.size, self.fill = proto, version, size[0], fill % FULL
+        self.full, self.intended = fill == FULL, 0x1122334455667788
         self.vary, self.flows, self.ethertype, self.given = vary, flows, ethertype, given
         self.tags = [(1000, 5), (4090, 2)][:tags]
         self.seed = 12345 + fill
@@ -99,7 +109,8 @@ class Spec:
             "src_port": self.src_port, "dst_port": self.dst_port, "ethertype": self.ethertype,
             "flows": self.flows, "size": self.size, "len_min": self.len_min, "len_max": self.len_max,
             "fill": self.fill, "run_id": self.run_id, "stream": self.stream, "seed": self.seed,
-            "count": self.count, "bytes": self.bytes.hex(),
+            "count": self.count, "bytes": self.bytes.hex(), "probe": 2 if self.full else 1,
+            "intended": self.intended,
         }
         if self.given:
             words = [f"{key}={value}" for key, value in pairs.items()]
@@ -152,8 +163,13 @@ class Spec:
     def payload(self, n, length):
         probes = self.proto == UDP or self.proto == RAW and self.ethertype == 0x88B5
         if self.fill == PROBE and length >= 16 and probes:
-            probe = struct.pack(">BBIHQ", ord("W"), 0x11, self.run_id, self.stream, n)
-            return probe + bytes(length - 16)
+            full = self.full and length >= 32
+            kind = 0x12 if full else 0x11
+            probe = struct.pack(">BBIHQ", ord("W"), kind, self.run_id, self.stream, n)
+            if full:
+                probe += struct.pack(">QI", self.intended + n, 0)
+                probe += struct.pack(">I", crc32c(probe))
+            return probe + bytes(length - len(probe))
         if self.fill == INCREMENT:
             return bytes(i & 0xFF for i in range(length))
         if self.fill == RANDOM:
@@ -337,7 +353,8 @@ def variations(proto, version, tags):
 def matrix(proto, version):
     # The headers of others are longer than 61; 99 is as odd.
     sizes = SIZES if version else RAW_SIZES
-    for tags, size, fill in itertools.product(range(3), sizes, range(5)):
+    fills = range(6) if proto in (UDP, RAW) else range(5)
+    for tags, size, fill in itertools.product(range(3), sizes, fills):
         if version == 4 and size[1] == 99 and not (proto == SYN and tags == 2):
             size = (FIXED, 61, 61)
         for vary, flows in variations(proto, version, tags):
@@ -346,7 +363,7 @@ def matrix(proto, version):
 
 def given_headers():
     """Header bytes, of which only the MAC addresses can vary: of probes, and of another ethertype."""
-    for tags, ethertype, fill in itertools.product(range(3), (0x88B5, 0x88B6), range(5)):
+    for tags, ethertype, fill in itertools.product(range(3), (0x88B5, 0x88B6), range(6)):
         for vary, flows in variations(RAW, 0, 0):
             yield Spec(RAW, 0, tags, (RANGE, 60, 100), fill, vary, flows, ethertype, given=True)
 

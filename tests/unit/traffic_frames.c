@@ -3,7 +3,7 @@
  * Writes traffic to stdout as pcapng. Each line of stdin is a specification, of KEY=VALUE as they stand in
  * struct ws_traffic_spec: numbers are decimal, bytes hexadecimal, "vlan=ID:PRIO" is there for each tag, and
  * so is "vary=FIELD:KIND:COUNT" (or FIELD:3:VALUE,VALUE... with hexadecimal values). "count" is that of
- * frames.
+ * frames; frame n is intended for "intended" + n ns.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@ struct line {
 	struct ws_traffic_spec spec;
 	struct ws_field_value lists[WS_FIELD_COUNT][LIST_MAX];
 	uint8_t header[256], bytes[1024];
-	uint64_t count;
+	uint64_t count, intended;
 };
 
 static size_t hex(const char *text, uint8_t *ret, size_t max)
@@ -128,7 +128,9 @@ static bool read_pair(struct line *l, const char *key, const char *text)
 	NUMBER("run_id", s->run_id)
 	NUMBER("stream", s->stream)
 	NUMBER("seed", s->seed)
+	NUMBER("probe", s->probe)
 	NUMBER("count", l->count)
+	NUMBER("intended", l->intended)
 #undef NUMBER
 	return false;
 }
@@ -163,7 +165,7 @@ static int write_frames(const struct line *l)
 		return err;
 	}
 	for (uint64_t n = 0; n < l->count; n++) {
-		uint32_t len = ws_traffic_write(t, frame, n);
+		uint32_t len = ws_traffic_write_at(t, frame, n, (int64_t)(l->intended + n));
 		struct ws_pcapng_packet p = {
 			.ns = (int64_t)n, .data = frame, .len = len, .wire_len = len};
 

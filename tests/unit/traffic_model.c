@@ -137,7 +137,7 @@ static uint32_t length(const struct ws_traffic_spec *spec, uint64_t n, uint32_t 
 
 	if (spec->size == WS_SIZE_IMIX) {
 		len = imix[n % 12];
-		header_len += spec->probe > 1 ? 56 : 0;
+		header_len += spec->probe > 2 ? 56 : 0;
 		return len < header_len ? header_len : len;
 	}
 	if (spec->size == WS_SIZE_RANGE) {
@@ -166,16 +166,36 @@ static bool carries_probes(const struct ws_traffic_spec *spec)
 	return off + 2 == spec->header_len && h[off] == 0x88 && h[off + 1] == 0xb5;
 }
 
-static void add_payload(
-	struct bytes *b, const struct ws_traffic_spec *spec, uint64_t n, uint32_t len)
+/* CRC-32C, bit by bit. */
+static uint32_t crc_of(const uint8_t *p, uint32_t len)
+{
+	uint32_t crc = 0xffffffff;
+
+	for (uint32_t i = 0; i < 8 * len; i++) {
+		crc ^= p[i / 8] >> i % 8 & 1;
+		crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78 : 0);
+	}
+	return ~crc;
+}
+
+static void add_payload(struct bytes *b, const struct ws_traffic_spec *spec, uint64_t n,
+	int64_t intended_ns, uint32_t len)
 {
 	if (spec->fill == WS_FILL_PROBE && len >= 16 && carries_probes(spec)) {
+		bool full = spec->probe == 2 && len >= 32;
+
 		add(b, 'W', 1);
-		add(b, 0x10 + (spec->probe ? spec->probe : 1), 1);
+		add(b, 0x10 + (full ? 2 : spec->probe > 2 ? spec->probe : 1), 1);
 		add(b, spec->run_id, 4);
 		add(b, spec->stream, 2);
 		add(b, n, 8);
 		len -= 16;
+		if (full) {
+			add(b, (uint64_t)intended_ns, 8);
+			add(b, 0, 4);
+			add(b, crc_of(b->data + b->len - 28, 28), 4);
+			len -= 16;
+		}
 	}
 	for (uint32_t i = 0; i < len; i++) {
 		uint64_t random = ws_random_at(spec->seed, WS_RANDOM_PAYLOAD, i / 8);
@@ -285,7 +305,8 @@ static void put_check(
 	l4[check_off + 1] = (uint8_t)sum;
 }
 
-uint32_t traffic_model(const struct ws_traffic_spec *spec, uint64_t n, uint8_t *buf)
+uint32_t traffic_model_at(
+	const struct ws_traffic_spec *spec, uint64_t n, int64_t intended_ns, uint8_t *buf)
 {
 	static const uint8_t l4_header[] = {
 		[WS_PROTO_UDP] = 8, [WS_PROTO_TCP_SYN] = 20, [WS_PROTO_ICMP_ECHO] = 8};
@@ -304,7 +325,7 @@ uint32_t traffic_model(const struct ws_traffic_spec *spec, uint64_t n, uint8_t *
 	if (spec->header) {
 		memcpy(buf + 12, spec->header + 12, header_len - 12);
 		b.len = header_len;
-		add_payload(&b, spec, n, len - header_len);
+		add_payload(&b, spec, n, intended_ns, len - header_len);
 		return len;
 	}
 	for (unsigned tag = 0; tag < spec->vlan_count; tag++) {
@@ -313,13 +334,18 @@ uint32_t traffic_model(const struct ws_traffic_spec *spec, uint64_t n, uint8_t *
 	}
 	if (spec->proto == WS_PROTO_RAW) {
 		add(&b, spec->ethertype, 2);
-		add_payload(&b, spec, n, len - header_len);
+		add_payload(&b, spec, n, intended_ns, len - header_len);
 		return len;
 	}
 	add(&b, spec->ip_version == 4 ? 0x0800 : 0x86dd, 2);
 	add_ip(&b, spec, n, len - l4_off);
 	check_off = add_l4(&b, spec, n, len - l4_off);
-	add_payload(&b, spec, n, len - header_len);
+	add_payload(&b, spec, n, intended_ns, len - header_len);
 	put_check(spec, buf + l4_off, len - l4_off, check_off);
 	return b.len;
+}
+
+uint32_t traffic_model(const struct ws_traffic_spec *spec, uint64_t n, uint8_t *buf)
+{
+	return traffic_model_at(spec, n, 0, buf);
 }
