@@ -40,6 +40,14 @@ static void fill_report(struct ws_latency_command *s, int argc, char **argv)
 	r->packets.csv = s->o.csv;
 }
 
+static const char *payload_name(const struct ws_traffic_spec *t)
+{
+	enum ws_payload shortest = ws_traffic_probe_of(t, ws_traffic_len_min(t));
+	enum ws_payload longest = ws_traffic_probe_of(t, ws_traffic_len_max(t));
+
+	return shortest == longest ? ws_payload_name(shortest) : "mixed";
+}
+
 /* What is known once frames and stamps are chosen. */
 static void complete_report(struct ws_latency_command *s)
 {
@@ -52,7 +60,7 @@ static void complete_report(struct ws_latency_command *s)
 
 	r->mode = modes[s->setup.mode];
 	r->carrier = ws_carrier_name(s->o.carrier);
-	r->payload = ws_payload_name(s->o.load.traffic.probe);
+	r->payload = payload_name(&s->o.load.traffic);
 	r->run_id = s->setup.run_id;
 }
 

@@ -244,7 +244,7 @@ int ws_latency_prepare(struct ws_latency_command *s)
 	if (getentropy(&t->run_id, sizeof(t->run_id)) < 0) {
 		t->run_id = (uint32_t)getpid() ^ (uint32_t)time(NULL);
 	}
-	t->probe = s->setup.mode == WS_LATENCY_TWO_WAY ? WS_PAYLOAD_REQUEST : WS_PAYLOAD_SHORT;
+	t->probe = s->setup.mode == WS_LATENCY_TWO_WAY ? WS_PAYLOAD_REQUEST : WS_PAYLOAD_FULL;
 	s->setup.run_id = t->run_id;
 	/* Answers come back to where probes come from. */
 	s->setup.port = s->setup.mode == WS_LATENCY_TWO_WAY ? t->src_port : t->dst_port;

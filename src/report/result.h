@@ -155,7 +155,7 @@ struct ws_latency_report {
 	const char *io;	     /* backend in use, of the receiving end */
 	const char *io_tx;   /* of the sending end */
 	const char *carrier; /* "udp", "l2" */
-	const char *payload; /* "short", "full" */
+	const char *payload; /* "short", "full", "mixed", "request" */
 	uint32_t run_id;
 	int64_t window_ns;
 	uint64_t rx_buffer, stamp_buffer;

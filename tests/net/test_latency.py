@@ -485,13 +485,16 @@ def first_probe(sniffer):
         if frame[12:14] == b"\x08\x00" and frame[23] == 17:
             if struct.unpack_from("!H", frame, 36)[0] == PROBE_PORT and frame[42:43] == b"W":
                 return frame, 42
+        if frame[12:15] == b"\x88\xb5W":
+            return frame, 14
     raise AssertionError("no probe was sent")
 
 
 def forged(frame, at, **change):
     """The frame with fields of its probe changed, and the checks made right again (or not)."""
     copy = bytearray(frame)
-    struct.pack_into("!H", copy, 40, 0)  # UDP without checksum
+    if at == 42:
+        struct.pack_into("!H", copy, 40, 0)  # UDP without checksum
     if "run_id" in change:
         struct.pack_into("!I", copy, at + 2, change["run_id"])
     if "seq" in change:
@@ -505,14 +508,15 @@ def forged(frame, at, **change):
     return bytes(copy)
 
 
-def injected(octets):
+def injected(octets, carrier, full):
     """Copies and forgeries of a probe, sent into the run: each is told apart, none is matched."""
     copies = 20
     protocol = socket.htons(3)  # ETH_P_ALL
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, protocol) as wire:
         wire.bind(("ws0", 3))
         wire.settimeout(LIMIT)
-        process = start("--lab", "--json", "--rate", "5kpps", "--count", "10000", "--size", str(octets))
+        arguments = ["--rate", "5kpps", "--count", "10000", "--size", str(octets)]
+        process = start("--lab", "--json", "--carrier", carrier, *arguments)
         frame, at = first_probe(wire)
         run_id = struct.unpack_from("!I", frame, at + 2)[0]
         foreign = [
@@ -532,10 +536,43 @@ def injected(octets):
     check_document(document, 1)
     result = document["runs"][0]
     check_equal(document["run_id"], run_id, "run_id")
+    check_equal(frame[at + 1], 0x12 if full else 0x11, "version and kind of the probe")
+    check_equal(document["payload"], "full" if full else "short", "payload")
     for name, most in (("duplicated", copies), ("malformed", copies * len(malformed))):
         check(0 < result[name] <= most, f"{name}: {result[name]} of {most} that were sent")
     # The kernel itself sends some on a new link: listeners' reports, solicitations.
     check(result["foreign"] > copies, f"foreign: {result['foreign']}")
+
+
+def corrupted():
+    """A full probe of which one bit flipped on the way: malformed, and nothing else."""
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)) as wire:
+        wire.bind(("ws0", 3))
+        wire.settimeout(LIMIT)
+        process = start("--lab", "--json", "--carrier", "l2", "--rate", "5kpps", "--count", "10000")
+        frame, at = first_probe(wire)
+        # From the stream on to the end of the check; the run id decides whose it is.
+        places = range(at + 6, at + 32)
+        for place in places:
+            copy = bytearray(frame)
+            copy[place] ^= 1 << place % 8
+            wire.send(copy)
+    done = finish(process)
+    check_status(done, 0)
+    document = json.loads(done.stdout)
+    check_document(document, 1)
+    result = document["runs"][0]
+    check(0 < result["malformed"] <= len(places), f"malformed: {result['malformed']}")
+    check_equal(result["duplicated"], 0, "duplicated")
+
+
+def payload(size, carrier, name):
+    done = run("latency", "--lab", "--json", *SMALL, "--size", size, "--carrier", carrier)
+    check_status(done, 0)
+    document = json.loads(done.stdout)
+    check_equal(document["payload"], name, "payload")
+    check_equal(document["runs"][0]["malformed"], 0, "malformed")
+    check(document["runs"][0]["matched"] > 0, "nothing was matched")
 
 
 def two_at_once():
@@ -606,8 +643,10 @@ INSIDE = {
     "sigint": lambda: ended_by_signal(signal.SIGINT),
     "sigterm": lambda: ended_by_signal(signal.SIGTERM),
     "removed": interface_removed,
-    "injected-64": lambda: injected(64),
-    "injected-128": lambda: injected(128),
+    "injected-64": lambda: injected(64, "udp", full=False),
+    "injected-128": lambda: injected(128, "udp", full=True),
+    "injected-l2": lambda: injected(64, "l2", full=True),
+    "corrupted": corrupted,
     "two": two_at_once,
 }
 
@@ -656,6 +695,9 @@ def main():
         tap.case(f"carrier {name}", carrier, name)
     for octets in (64, 128, 1518):
         tap.case(f"size {octets}", size, octets)
+    payloads = (("77", "udp", "short"), ("78", "udp", "full"), ("64-200", "udp", "mixed"))
+    for octets, carrier_, name in (*payloads, ("imix", "l2", "full")):
+        tap.case(f"{name} payload, {carrier_}", payload, octets, carrier_, name)
     for name in ("software", "user"):
         tap.case(f"{name} stamps", stamps, name)
     tap.case("pinned to a CPU", pinned)
@@ -684,6 +726,8 @@ def main():
     tap.case("the interface is removed", inside, "removed")
     tap.case("copies and forgeries, 64 octets", inside, "injected-64")
     tap.case("copies and forgeries, 128 octets", inside, "injected-128")
+    tap.case("copies and forgeries, layer 2", inside, "injected-l2")
+    tap.case("a probe that is damaged on the way", inside, "corrupted")
     tap.case("two runs at once", inside, "two")
     tap.case("memory does not grow with the run", memory_is_bounded)
     tap.end()
