@@ -248,6 +248,7 @@ int ws_latency_prepare(struct ws_latency_command *s)
 	s->setup.run_id = t->run_id;
 	/* Answers come back to where probes come from. */
 	s->setup.port = s->setup.mode == WS_LATENCY_TWO_WAY ? t->src_port : t->dst_port;
+	s->setup.far_port = t->ip_version ? t->dst_port : 0;
 	s->setup.len = t->size == WS_SIZE_FIXED ? t->len_min : 0;
 	say_peer(s);
 	ws_load_traffic_words(s->report.traffic, sizeof(s->report.traffic), t);

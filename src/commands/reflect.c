@@ -143,7 +143,8 @@ static const struct ws_option options[] = {
 		"answer nothing; with --packets and --out keep each packet's times,\n"
 		"for report --join",
 		take_receive_only},
-	{"max-rate", 0, "RATE", "answer at most so many probes a second: 10kpps (default: no limit)",
+	{"max-rate", 0, "RATE",
+		"answer at most so many probes a second: 10kpps (default: no limit)",
 		take_max_rate},
 	{"port", 'p', "N", "UDP port (default 8620)", take_port},
 	{"io", 0, "BACKEND",

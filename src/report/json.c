@@ -45,7 +45,8 @@ static void put_load(struct ws_doc *d, json_t *o, const struct ws_run_result *ru
 	ws_doc_put(d, o, "requested_bps", ws_doc_real(requested * frame_bits));
 	ws_doc_put(d, o, "accepted_bps", ws_doc_real(accepted * frame_bits));
 	ws_doc_put(d, o, "len", run->len ? ws_doc_integer(run->len) : json_null());
-	ws_doc_put(d, o, "size", run->len ? ws_doc_integer((int64_t)run->len + FCS_LEN) : json_null());
+	ws_doc_put(
+		d, o, "size", run->len ? ws_doc_integer((int64_t)run->len + FCS_LEN) : json_null());
 	ws_doc_put(d, o, "frame_bits", ws_doc_real(frame_bits));
 	ws_doc_put(d, o, "pattern", ws_doc_string(run->pattern));
 	ws_doc_put(d, o, "planned", ws_doc_count(run->planned));

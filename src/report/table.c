@@ -3,7 +3,6 @@
 
 #include "report/grid.h"
 
-
 enum {
 	COL_RATE,
 	COL_SENT,

@@ -552,9 +552,8 @@ static void fill_result(struct run *r, const struct ws_nic *before, const struct
 	if (res->two_way && res->error_bound_ns < 0) {
 		/* Exchanges across the instant at which the clock was set are off by as much. */
 		res->two_way->rtt_bound_ns = -1;
-		res->two_way->ways_bound_ns = res->two_way->same_clock
-						      ? -1
-						      : res->two_way->ways_bound_ns;
+		res->two_way->ways_bound_ns =
+			res->two_way->same_clock ? -1 : res->two_way->ways_bound_ns;
 	}
 	res->resolution_ns = resolution(r);
 	ws_verdict(r->warnings, res,

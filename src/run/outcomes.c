@@ -452,7 +452,9 @@ void ws_outcomes_answer(struct ws_outcomes *o, const struct ws_probe *probe)
 	struct open_exchange *x = &o->open[place(o, probe->seq)];
 	struct ws_two_way *t = o->result->two_way;
 
-	if (!o->exchanges && start_exchanges(o, probe) < 0) {
+	/* The first that was stamped over there: it says whose clock that is. */
+	if (!o->exchanges &&
+		(probe->answer.rx.origin == WS_ORIGIN_NONE || start_exchanges(o, probe) < 0)) {
 		return;
 	}
 	t->answered = t->answered == UINT64_MAX ||

@@ -121,6 +121,16 @@ static void settle(struct reflector *r, unsigned n, int64_t before_ns)
 	memmove(r->frames, r->frames + n, r->staged * sizeof(r->frames[0]));
 }
 
+/* What is staged will not be sent. Its slots stay ours. */
+static void drop_staged(struct reflector *r)
+{
+	for (unsigned i = 0; i < r->staged; i++) {
+		ws_reflect_stamped(r->core, r->frames[i].cookie, NULL);
+	}
+	r->result->refused += r->staged;
+	r->staged = 0;
+}
+
 /* Sends what is staged. What the kernel has no room for is offered for a while, then given up: its slots stay. */
 static void submit(struct reflector *r)
 {
@@ -140,11 +150,7 @@ static void submit(struct reflector *r)
 		}
 		give_up = give_up ? give_up : before + GIVE_UP_NS;
 		if (before >= give_up) {
-			for (unsigned i = 0; i < r->staged; i++) {
-				ws_reflect_stamped(r->core, r->frames[i].cookie, NULL);
-			}
-			r->result->refused += r->staged;
-			r->staged = 0;
+			drop_staged(r);
 			return;
 		}
 		(void)ws_sys_sleep_until(before + AGAIN_NS);
@@ -223,13 +229,12 @@ static int take(struct reflector *r)
 			ws_arrivals_take(r->arrivals, &r->views[i], &rx, at);
 		}
 	}
-	if (n > 0) {
-		r->result->received += (unsigned)n;
-		if (r->core) {
-			submit(r);
-		}
-		ws_io_rx_release(r->io, (unsigned)n);
+	r->result->received += (unsigned)n;
+	if (r->core) {
+		/* Also what could not be sent before, as the interface was down. */
+		submit(r);
 	}
+	ws_io_rx_release(r->io, (unsigned)n);
 	return n;
 }
 
@@ -264,8 +269,9 @@ static bool over(struct reflector *r, int64_t start_ns, int64_t now)
 	case 0:
 		break;
 	case -ENETDOWN:
-		/* It may come back; requests are just not here meanwhile. */
+		/* It may come back; requests are just not here meanwhile, and what was to answer them is late. */
 		r->fault = 0;
+		drop_staged(r);
 		break;
 	case -ENODEV:
 		ended_by(r->result, true, s->name, "was removed");
@@ -294,7 +300,7 @@ static void serve(struct reflector *r)
 		int64_t now = ws_clock_now();
 		int n;
 
-		if (now >= look) {
+		if (now >= look || r->fault) {
 			look = now + LOOK_NS;
 			if (over(r, start, now)) {
 				break;

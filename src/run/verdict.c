@@ -115,12 +115,16 @@ static void judge_two_way(
 	const struct ws_two_way *t = r->two_way;
 	const struct ws_loss *gone = silence(r);
 	const char *rate = f->setup->label;
+	char port[8] = "";
 
+	if (f->setup->far_port) {
+		(void)snprintf(port, sizeof(port), "%u", f->setup->far_port);
+	}
 	if (l->sent && !ws_ledger_arrived(l)) {
-		ws_warn(w,
-			"%s: no answer came (does wirestamp reflect run at the other end, and does a "
-			"firewall let UDP port %u through?)",
-			rate, WS_UDP_PORT);
+		ws_warn(w, "%s: no answer came (does wirestamp reflect run at the other end%s%s?)",
+			rate,
+			f->setup->far_port ? ", and does a firewall let through UDP port " : "",
+			port);
 		return;
 	}
 	if (gone) {
