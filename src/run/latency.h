@@ -52,7 +52,7 @@ struct ws_latency_setup {
 	uint32_t len;			/* of all frames; 0: they differ */
 	uint32_t run_id;
 	uint16_t stream;
-	uint16_t port;	/* that what is received comes to */
+	uint16_t port;	   /* that what is received comes to */
 	uint16_t far_port; /* that probes go to; 0: none, layer 2 */
 	uint32_t boot;	/* of this machine: whether the far side has the same clock; 0: unknown */
 	bool waterfall; /* the kernel's stamp before the queueing discipline is wanted, too */

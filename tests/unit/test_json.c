@@ -43,7 +43,8 @@ static void test_keys(void **state)
 		"format version command argv started host mode tx rx peer remote clock packets "
 		"traffic seed lab io io_tx carrier payload run_id window_ns buffers warnings runs");
 	assert_keys_at(o, "host", "hostname kernel arch cpu cpus governor clocksource");
-	assert_keys_at(o, "tx", "name driver mac mtu link_bps qdisc queues rings coalescing offloads");
+	assert_keys_at(
+		o, "tx", "name driver mac mtu link_bps qdisc queues rings coalescing offloads");
 	assert_keys_at(o, "clock", "synchronised max_error_ns boot_id");
 	assert_keys_at(o, "buffers", "rx_bytes stamp_bytes stamps_outstanding stamp_keys_explicit");
 	assert_keys_at(o, "runs.0",

@@ -46,7 +46,8 @@ static void test_keys(void **state)
 		"format version command argv started host tx link_real bus lab io io_why qdisc_bypass "
 		"bypass_why pacing late workers cpus governors realtime clock_read_ns traffic "
 		"run_id replay warnings runs");
-	assert_keys_at(o, "tx", "name driver mac mtu link_bps qdisc queues rings coalescing offloads");
+	assert_keys_at(
+		o, "tx", "name driver mac mtu link_bps qdisc queues rings coalescing offloads");
 	assert_keys_at(o, "replay", "file frames too_long too_short truncated speed");
 	assert_keys_at(o, "runs.0",
 		"rate pattern burst requested_pps planned_pps attempted_pps accepted_pps wire_pps "
