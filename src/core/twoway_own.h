@@ -65,12 +65,24 @@ struct ws_twoway_entry {
 	uint8_t doubt;	    /* of twoway.c */
 };
 
+/* later - earlier + error. INT64_MAX, a limit that says nothing, where that does not fit: of stamps that are nonsense. */
+static inline int64_t ws_limit_of(int64_t later, int64_t earlier, int64_t error)
+{
+	int64_t most;
+
+	if (__builtin_sub_overflow(later, earlier, &most) ||
+		__builtin_add_overflow(most, error, &most)) {
+		return INT64_MAX;
+	}
+	return most;
+}
+
 /* What the exchange itself says; error: of a difference of two stamps. */
 static inline struct ws_limit ws_entry_limit(
 	const struct ws_twoway_entry *e, int side, int64_t error)
 {
-	return side ? (struct ws_limit){e->x.t3, e->x.t4 - e->x.t3 + error}
-		    : (struct ws_limit){e->x.t2, e->x.t2 - e->x.t1 + error};
+	return side ? (struct ws_limit){e->x.t3, ws_limit_of(e->x.t4, e->x.t3, error)}
+		    : (struct ws_limit){e->x.t2, ws_limit_of(e->x.t2, e->x.t1, error)};
 }
 
 /* --- twoway_drift.c --- */
