@@ -9,11 +9,10 @@
 #include "commands/facts.h"
 #include "commands/latency_own.h"
 #include "commands/output.h"
+#include "commands/packets_file.h"
 #include "commands/stop.h"
 #include "host/netns.h"
 #include "host/port.h"
-
-#define RUN_ROOM (1 << 20) /* bytes: more than what run.json says of one rate */
 
 static void fill_report(struct ws_latency_command *s, int argc, char **argv)
 {
@@ -233,53 +232,6 @@ static int make_plans(struct ws_latency_command *s)
 	return status;
 }
 
-static int open_packets(struct ws_latency_command *s)
-{
-	const struct ws_packets_config config = {.dirfd = s->out.fd, .csv = s->o.csv};
-	int r;
-
-	if (!s->o.packets) {
-		return 0;
-	}
-	/* Packets take what room there is; without run.json they would be worth little. */
-	ws_outdir_keep_room(&s->out, (uint64_t)s->o.load.rate_count * RUN_ROOM + RUN_ROOM);
-	r = ws_packets_writer_new(&s->packets, &config);
-	if (r < 0) {
-		ws_error("%s/packets.npy: %s (make room, or leave out --packets)", s->out.path,
-			strerror(-r));
-		return WS_EXIT_FAIL;
-	}
-	return 0;
-}
-
-static int close_packets(struct ws_latency_command *s)
-{
-	struct ws_packets_facts *facts = &s->report.packets;
-	struct ws_packets_counts counts;
-
-	if (!s->packets) {
-		return 0;
-	}
-	ws_packets_writer_close(s->packets, &counts);
-	s->packets = NULL;
-	facts->rows = counts.rows;
-	facts->dropped = counts.dropped;
-	facts->cpu_ns = counts.cpu_ns;
-	if (counts.fault < 0) {
-		ws_error("%s/packets.npy: %s (%llu packets are in it, %llu are not)", s->out.path,
-			strerror(-counts.fault), (unsigned long long)counts.rows,
-			(unsigned long long)counts.dropped);
-		return WS_EXIT_FAIL;
-	}
-	if (counts.dropped) {
-		ws_warn(&s->report.warnings,
-			"%llu packets are not in packets.npy: the disk was too slow for them (a faster one, a "
-			"lower rate)",
-			(unsigned long long)counts.dropped);
-	}
-	return 0;
-}
-
 static int first_of(int status, int other)
 {
 	return status ? status : other;
@@ -297,7 +249,10 @@ static int measure(struct ws_latency_command *s, int argc, char **argv)
 	status = ws_latency_far_start(s);
 	status = status ? status : ws_latency_prepare(s);
 	status = status ? status : make_plans(s);
-	status = status ? status : open_packets(s);
+	if (!status && ws_packets_file_open(&s->packets, &s->out, &s->report.packets,
+			       s->o.load.rate_count) < 0) {
+		status = WS_EXIT_FAIL;
+	}
 	if (status && atomic_load(s->setup.stop)) {
 		ws_error("latency: stopped by the user before anything was measured");
 		return WS_EXIT_OK;
@@ -311,7 +266,10 @@ static int measure(struct ws_latency_command *s, int argc, char **argv)
 	s->report.runs = ws_need(calloc(s->o.load.rate_count, sizeof(*s->report.runs)));
 	own_port(s);
 	status = run_rates(s);
-	status = first_of(status, close_packets(s));
+	if (ws_packets_file_close(&s->packets, &s->out, &s->report.packets, &s->report.warnings) <
+		0) {
+		status = first_of(status, WS_EXIT_FAIL);
+	}
 	status = first_of(status, ws_latency_far_finish(s));
 	if (!s->report.run_count && atomic_load(s->setup.stop)) {
 		ws_warn(&s->report.warnings, "stopped by the user before anything was measured");
@@ -329,16 +287,9 @@ static int measure(struct ws_latency_command *s, int argc, char **argv)
 
 static void free_command(struct ws_latency_command *s)
 {
-	struct ws_packets_counts counts;
-
 	ws_latency_far_free(s);
-	if (s->packets) {
-		ws_packets_writer_close(s->packets, &counts);
-	}
-	if (s->o.packets && !s->report.run_count && s->out.fd >= 0) {
-		/* Nothing was measured: nothing is kept. */
-		(void)unlinkat(s->out.fd, "packets.npy", 0);
-		(void)unlinkat(s->out.fd, "packets.csv", 0);
+	if (!s->report.run_count) {
+		ws_packets_file_discard(&s->packets, &s->out);
 	}
 	if (s->port >= 0) {
 		close(s->port);

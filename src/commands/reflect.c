@@ -12,6 +12,7 @@
 #include "commands/options.h"
 #include "commands/options_common.h"
 #include "commands/output.h"
+#include "commands/packets_file.h"
 #include "commands/stop.h"
 #include "core/frame.h"
 #include "host/clock_sync.h"
@@ -25,8 +26,7 @@
 #include "run/reflect.h"
 
 #define SESSIONS   1024
-#define FRAME_ROOM 18	     /* header and a VLAN tag, beyond the MTU */
-#define RUN_ROOM   (1 << 20) /* bytes: more than run.json has; packets take what room there is */
+#define FRAME_ROOM 18 /* header and a VLAN tag, beyond the MTU */
 
 struct options {
 	const char *interface; /* NULL: routed sockets */
@@ -346,24 +346,6 @@ static int give_up_rights(struct command *s)
 	return r;
 }
 
-static int open_packets(struct command *s)
-{
-	const struct ws_packets_config config = {.dirfd = s->out.fd, .csv = s->o.csv};
-	int r;
-
-	if (!s->o.packets) {
-		return 0;
-	}
-	ws_outdir_keep_room(&s->out, RUN_ROOM);
-	r = ws_packets_writer_new(&s->packets, &config);
-	if (r < 0) {
-		ws_error("%s/packets.npy: %s (make room, or leave out --packets)", s->out.path,
-			strerror(-r));
-	}
-	s->setup.packets = s->packets;
-	return r;
-}
-
 static void say_ready(const struct command *s)
 {
 	const struct ws_nic *nic = &s->end.nic;
@@ -412,9 +394,11 @@ static int ready(void *arg, const struct ws_reflect_granted *granted)
 		s->report.port = granted->udp_port;
 	}
 	s->said = true;
-	if (give_up_rights(s) < 0 || open_packets(s) < 0) {
+	if (give_up_rights(s) < 0 ||
+		ws_packets_file_open(&s->packets, &s->out, &s->report.packets, 1) < 0) {
 		return -ECANCELED;
 	}
+	s->setup.packets = s->packets;
 	s->said = false;
 	say_ready(s);
 	return 0;
@@ -461,27 +445,6 @@ static void say_fault(const struct command *s, int r)
 		ws_error(
 			"%s: cannot be opened: %s (dmesg may say more)", s->end.text, strerror(-r));
 	}
-}
-
-static int close_packets(struct command *s)
-{
-	struct ws_packets_counts counts;
-
-	if (!s->packets) {
-		return 0;
-	}
-	ws_packets_writer_close(s->packets, &counts);
-	s->packets = NULL;
-	s->report.packets.rows = counts.rows;
-	s->report.packets.dropped = counts.dropped;
-	s->report.packets.cpu_ns = counts.cpu_ns;
-	if (counts.fault < 0) {
-		ws_error("%s/packets.npy: %s (%llu packets are in it, %llu are not)", s->out.path,
-			strerror(-counts.fault), (unsigned long long)counts.rows,
-			(unsigned long long)counts.dropped);
-		return WS_EXIT_FAIL;
-	}
-	return 0;
 }
 
 static void prepare(struct command *s, int argc, char **argv)
@@ -549,7 +512,10 @@ static int serve(struct command *s, int argc, char **argv)
 		}
 		return WS_EXIT_FAIL;
 	}
-	status = close_packets(s);
+	if (ws_packets_file_close(&s->packets, &s->out, &s->report.packets, &s->report.warnings) <
+		0) {
+		status = WS_EXIT_FAIL;
+	}
 	unwritten = ws_output_keep(&s->out, print_json, &s->report, 0);
 	if (s->report.result.failed) {
 		ws_error("%s (what was seen until then is in the result)",
@@ -569,7 +535,6 @@ int ws_cmd_reflect(int argc, char **argv)
 		.port = -1,
 		.out = {.fd = -1},
 	};
-	struct ws_packets_counts counts;
 	int r, status;
 
 	r = parse(&s.o, argc, argv);
@@ -580,9 +545,7 @@ int ws_cmd_reflect(int argc, char **argv)
 	status = serve(&s, argc, argv);
 	if (s.packets) {
 		/* It could not begin. */
-		ws_packets_writer_close(s.packets, &counts);
-		(void)unlinkat(s.out.fd, "packets.npy", 0);
-		(void)unlinkat(s.out.fd, "packets.csv", 0);
+		ws_packets_file_discard(&s.packets, &s.out);
 	}
 	if (s.port >= 0) {
 		close(s.port);

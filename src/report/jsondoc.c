@@ -376,6 +376,7 @@ json_t *ws_doc_packets(struct ws_doc *d, const struct ws_packets_facts *p)
 	ws_doc_put(d, o, "csv", p->csv ? ws_doc_string("packets.csv") : json_null());
 	ws_doc_put(d, o, "rows", ws_doc_count(p->rows));
 	ws_doc_put(d, o, "dropped", ws_doc_count(p->dropped));
+	ws_doc_put(d, o, "unamended", ws_doc_count(p->unamended));
 	ws_doc_put(d, o, "cpu_ns", ws_doc_integer(p->cpu_ns));
 	ws_doc_put(d, o, "columns", clocks);
 	return o;

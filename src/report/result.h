@@ -107,6 +107,7 @@ struct ws_clock_facts {
 struct ws_packets_facts {
 	bool wanted, csv;
 	uint64_t rows, dropped;
+	uint64_t unamended; /* copies and late arrivals that their rows do not tell of */
 	int64_t cpu_ns;
 };
 

@@ -524,10 +524,13 @@ static void fill_result(struct run *r, const struct ws_nic *before, const struct
 	const struct ws_sender_stats *s = ws_sender_stats(r->sender);
 	const struct ws_latency_setup *setup = r->setup;
 	struct ws_run_result *res = r->result;
-	struct ws_io_stats tx;
+	struct ws_io_stats tx, rx = {0};
 	int64_t end = s->end_ns;
 
 	ws_io_stats(r->io[WS_END_TX], &tx);
+	if (r->io[WS_END_RX]) {
+		ws_io_stats(r->io[WS_END_RX], &rx);
+	}
 	if (s->overran) {
 		set_ended(r, false, "",
 			"stopped, its time being over: this rate is out of reach here");
@@ -561,6 +564,7 @@ static void fill_result(struct run *r, const struct ws_nic *before, const struct
 			.sender = s,
 			.setup = setup,
 			.capacity = r->capacity,
+			.refused = tx.udp_refused + rx.udp_refused,
 		});
 }
 

@@ -120,11 +120,21 @@ static void judge_two_way(
 	if (f->setup->far_port) {
 		(void)snprintf(port, sizeof(port), "%u", f->setup->far_port);
 	}
+	if (f->refused) {
+		ws_warn(w,
+			"%s: the far side's host said %llu times that nobody listens at UDP port %s (start "
+			"wirestamp reflect --io udp there, with this port)",
+			rate, (unsigned long long)f->refused, port);
+	}
 	if (l->sent && !ws_ledger_arrived(l)) {
-		ws_warn(w, "%s: no answer came (does wirestamp reflect run at the other end%s%s?)",
-			rate,
-			f->setup->far_port ? ", and does a firewall let through UDP port " : "",
-			port);
+		if (!f->refused) {
+			ws_warn(w,
+				"%s: no answer came (does wirestamp reflect run at the other end%s%s?)",
+				rate,
+				f->setup->far_port ? ", and does a firewall let through UDP port "
+						   : "",
+				port);
+		}
 		return;
 	}
 	if (gone) {

@@ -10,6 +10,7 @@ struct ws_verdict_facts {
 	const struct ws_sender_stats *sender;
 	const struct ws_latency_setup *setup;
 	uint32_t capacity;
+	uint64_t refused; /* ICMP messages that nobody is there; of ordinary sockets */
 };
 
 /* Sets result->limit and adds warnings. The rest of the result is complete. */

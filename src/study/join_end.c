@@ -42,6 +42,13 @@ void ws_end_get(const struct ws_end *e, uint64_t i, struct ws_packet_row *ret)
 	ws_packets_get(&e->packets, e->order ? e->order[i] : i, ret);
 }
 
+void ws_end_forget(const struct ws_end *e, uint64_t before)
+{
+	if (!e->order) {
+		ws_packets_forget(&e->packets, before);
+	}
+}
+
 struct key {
 	uint32_t run;
 	uint64_t seq;
@@ -96,6 +103,9 @@ int ws_end_open(struct ws_end *e, char *why, size_t why_size)
 	for (i = 0; i < p->rows; i++) {
 		struct key key = key_of(p, i);
 
+		if (i % WS_STUDY_FORGET == 0) {
+			ws_packets_forget(p, i);
+		}
 		if (i > 0 && key_compare(last, key) > 0) {
 			break;
 		}

@@ -145,6 +145,10 @@ static bool walk_next(struct walk *w)
 	if (has_tx) {
 		ws_end_get(w->tx.end_of, w->i, &tx);
 	}
+	if (w->i % WS_STUDY_FORGET == 0) {
+		ws_end_forget(w->tx.end_of, w->i);
+		ws_end_forget(w->rx.end_of, w->k);
+	}
 	w->sent = w->came = false;
 	w->copies = 0;
 	if (has_tx && (!look_ahead(w) || tx.seq <= w->next.seq)) {

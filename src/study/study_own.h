@@ -24,6 +24,10 @@ struct ws_end {
 };
 /* The i-th row in order of (run, seq). */
 void ws_end_get(const struct ws_end *e, uint64_t i, struct ws_packet_row *ret);
+/* Rows that are walked over before their memory is given back. */
+#define WS_STUDY_FORGET 65536
+/* Rows before it, in that order, are not looked at soon: their memory may go. */
+void ws_end_forget(const struct ws_end *e, uint64_t before);
 /* Opens the list and finds out its order. 0, or -errno and why. */
 int ws_end_open(struct ws_end *e, char *why, size_t why_size);
 void ws_end_close(struct ws_end *e); /* frees the document, too */
