@@ -159,7 +159,8 @@ static int compile_filter(struct ws_capture_ends *s, unsigned i)
 static int ask_for_hardware(struct ws_capture_ends *s, unsigned i)
 {
 	struct ws_capture_end *f = &s->ifaces[i];
-	enum ws_clock clock = WS_CLOCK_NONE;
+	const struct ws_hwtstamp_want want = {.rx = WS_HW_RX_ALL};
+	struct ws_hwtstamp_granted granted = {0};
 	char why[256];
 	int saved, r;
 
@@ -172,14 +173,14 @@ static int ask_for_hardware(struct ws_capture_ends *s, unsigned i)
 			strerror(-saved));
 		return -1;
 	}
-	r = ws_hwtstamp_open(&f->hwtstamp, f->end.nic.name, &clock, why, sizeof(why));
+	r = ws_hwtstamp_open(&f->hwtstamp, f->end.nic.name, &want, &granted, why, sizeof(why));
 	ws_netns_leave(saved);
 	if (r < 0) {
 		ws_error("%s: no hardware stamps: %s (--stamp software works everywhere)",
 			f->end.text, why);
 		return -1;
 	}
-	s->interfaces[i].hw_clock = clock;
+	s->interfaces[i].hw_clock = granted.clock;
 	return 0;
 }
 

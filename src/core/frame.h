@@ -40,7 +40,30 @@
 #define WS_PROBE_VERSION   1
 #define WS_ANSWER_LEN	   56 /* payload of requests, collects and answers */
 
-enum ws_carrier { WS_CARRIER_UDP, WS_CARRIER_L2, WS_CARRIER_COUNT };
+/*
+ * The last two are PTP event messages (IEEE 1588-2008), for cards that stamp nothing else on receive. Behind the layer 2
+ * header with ethertype 0x88F7, or the UDP header with destination port 319, stand 44 bytes: 0 message type (transport
+ * specific 0), 1 version 2 (minor version 0), 2-3 message length, 4 domain WS_PTP_DOMAIN, 5 zero, 6-7 flags 0x0400 (unicast),
+ * 8-15 correction 0, 16-19 zero, 20-29 source port identity (the source MAC address, 0xfffe in its middle; port 1), 30-31 sequence
+ * modulo 2^16, 32 control field by the message type, 33 0x7f, 34-43 origin timestamp 0; then a TLV: 44-45 type 0x2004
+ * (experimental), 46-47 length, and from 48 on the payload as in all carriers, filled up with zeros to the end.
+ */
+enum ws_carrier {
+	WS_CARRIER_UDP,
+	WS_CARRIER_L2,
+	WS_CARRIER_PTP_L2,
+	WS_CARRIER_PTP_UDP,
+	WS_CARRIER_COUNT,
+};
+#define WS_ETHERTYPE_PTP 0x88F7
+#define WS_PTP_PORT	 319
+#define WS_PTP_HEAD_LEN	 48 /* everything before the payload */
+#define WS_PTP_DOMAIN	 87 /* not one that PTP profiles use: a ptp4l on the way ignores it */
+enum ws_ptp_message {
+	WS_PTP_NONE = 0,  /* no PTP */
+	WS_PTP_SYNC,	  /* message type 0: what the pickiest cards stamp */
+	WS_PTP_DELAY_REQ, /* message type 1 */
+};
 /* The kind nibble. */
 enum ws_payload {
 	WS_PAYLOAD_SHORT = 1,
@@ -52,7 +75,7 @@ enum ws_payload {
 /* "short", "full", "request", "answer", "collect" */
 const char *ws_payload_name(enum ws_payload payload);
 
-const char *ws_carrier_name(enum ws_carrier carrier); /* "udp", "l2" */
+const char *ws_carrier_name(enum ws_carrier carrier); /* "udp", "l2", "ptp-l2", "ptp-udp" */
 
 struct ws_frame_spec {
 	uint8_t dst[6], src[6];

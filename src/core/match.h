@@ -49,9 +49,11 @@ struct ws_tx_record {
 	uint64_t seq;
 	int64_t intended_ns;   /* by the plan */
 	int64_t app_ns;	       /* just before the send call */
+	int64_t read_ns;       /* when the stamp was read; 0: there is none */
 	struct ws_stamp stamp; /* origin NONE: no stamp came */
 	/* ns, each of its own clock; INT64_MIN: unknown. Kept for the outcome, never looked at. */
 	int64_t at[WS_TX_INSTANTS];
+	bool unsampled; /* its stamp was not asked for: the card holds fewer than there are packets */
 	bool failed;	/* the kernel refused the frame: it was never sent */
 	bool withdrawn; /* it was built but never handed over: it was not even attempted */
 };

@@ -110,6 +110,8 @@ struct ws_traffic_spec {
 	uint8_t tos;			/* and traffic class */
 	uint16_t src_port, dst_port;	/* ICMP: identifier; unused */
 	uint16_t ethertype;		/* WS_PROTO_RAW without header; 0x0600 at least */
+	/* A PTP message stands before the payload: with UDP, or with RAW without header and ethertype 0x88F7. */
+	enum ws_ptp_message ptp;
 	const uint8_t *header; /* WS_PROTO_RAW: everything before the payload, from the destination
 				  address on, in place of what is above; NULL: not; copied */
 	uint32_t header_len;   /* 14 to 256; no VLANs then */
@@ -170,6 +172,13 @@ uint32_t ws_traffic_write(const struct ws_traffic *t, uint8_t *buf, uint64_t n);
  */
 uint32_t ws_traffic_rewrite_at(
 	const struct ws_traffic *t, uint8_t *buf, uint64_t n, int64_t intended_ns);
+
+/*
+ * Makes of a PTP event message in buf, which frame n was written to, one that no card stamps on receive (message type
+ * Signaling, 0xC; checksums follow), so that it takes no room in a card that can hold few stamps. The next
+ * ws_traffic_rewrite_at() on buf writes an event again. Of other traffic it changes nothing.
+ */
+void ws_traffic_mute(const struct ws_traffic *t, uint8_t *buf, uint32_t len);
 
 /*
  * What the sizes mean for a rate: bits of `frames` frames together, in layer 2 (with FCS) and layer 1

@@ -48,7 +48,7 @@ static const char *const filter_names[] = {
 	[HWTSTAMP_FILTER_NTP_ALL] = "ntp-all",
 };
 
-const char *ws_hwtstamp_filter_name(unsigned n)
+static const char *ws_hwtstamp_filter_name(unsigned n)
 {
 	return n < COUNT(filter_names) ? filter_names[n] : NULL;
 }
@@ -226,8 +226,9 @@ static int start(const struct look *l, struct ws_restore **ret, enum ws_clock *r
 	return 0;
 }
 
-int ws_hwtstamp_open(struct ws_hwtstamp **ret, const char *name, enum ws_clock *ret_clock,
-	char *why, size_t why_size)
+int ws_hwtstamp_open(struct ws_hwtstamp **ret, const char *name,
+	const struct ws_hwtstamp_want *want, struct ws_hwtstamp_granted *ret_granted, char *why,
+	size_t why_size)
 {
 	struct look l = {.name = name, .why = why, .why_size = why_size};
 	struct ws_hwtstamp *h;
@@ -259,7 +260,8 @@ int ws_hwtstamp_open(struct ws_hwtstamp **ret, const char *name, enum ws_clock *
 		return err;
 	}
 	*ret = h;
-	*ret_clock = clock;
+	*ret_granted = (struct ws_hwtstamp_granted){.clock = clock};
+	(void)want;
 	return 0;
 }
 

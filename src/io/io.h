@@ -159,6 +159,8 @@ struct ws_io_view {
 				 missing immediately before this view */
 	uint8_t pkttype;  /* PACKET_HOST, PACKET_OUTGOING, ... of <linux/if_packet.h> */
 	struct ws_stamp stamp;
+	/* The kernel's own beside a hardware stamp, where a backend has both (`socket`, `udp`); else origin NONE. */
+	struct ws_stamp software;
 };
 
 /* Where to build a frame. */
@@ -173,7 +175,8 @@ struct ws_io_slot {
 /* One frame to send: the oldest reserved slots are submitted first. */
 struct ws_io_tx {
 	uint32_t len;
-	bool want_stamp;   /* the stages of the configuration, for this frame */
+	bool want_stamp;   /* stages of the configuration, for this frame */
+	uint8_t stages;	   /* which of them, a set of ws_stage; 0: all */
 	uint64_t cookie;   /* comes back with the stamps */
 	int64_t launch_ns; /* of config.launch_clock, with caps.launch_time; else ignored */
 	int status;	   /* out: 0 accepted; -ENOBUFS and the like: refused for good, gone */

@@ -12,6 +12,9 @@ struct ws_frame_source {
 	uint32_t (*write)(const void *arg, uint8_t *buf, uint64_t n, int64_t intended_ns);
 	/* The same where buf holds another frame of this source, to save time; NULL: it would save none. */
 	uint32_t (*rewrite)(const void *arg, uint8_t *buf, uint64_t n, int64_t intended_ns);
+	/* Makes the frame one that a card which stamps PTP events alone does not stamp on receive; NULL: it makes no
+	 * difference. */
+	void (*mute)(const void *arg, uint8_t *buf, uint32_t len);
 	const void *arg;
 	uint32_t len_max;
 	double frame_bits, l1_bits; /* of a mean frame: with FCS; at layer 1 */

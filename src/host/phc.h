@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * PTP hardware clocks: /dev/ptpN, read together with the system's. Source: linux/Documentation/driver-api/ptp.rst,
+ * <linux/ptp_clock.h>.
+ */
+#pragma once
+
+#include <stddef.h>
+
+#include "core/clockfit.h"
+#include "core/time.h"
+
+struct ws_phc;
+
+/* How it is compared; the best that the driver and the kernel have. */
+enum ws_phc_method {
+	WS_PHC_PRECISE, /* PTP_SYS_OFFSET_PRECISE: cross-stamped by hardware; its error is not told */
+	WS_PHC_EXTENDED, /* PTP_SYS_OFFSET_EXTENDED: the system clock right before and after */
+	WS_PHC_BASIC,	 /* PTP_SYS_OFFSET: the whole call is in between */
+	WS_PHC_METHODS,
+};
+const char *ws_phc_method_name(enum ws_phc_method method); /* "precise", "extended", "basic" */
+
+struct ws_phc_info {
+	enum ws_phc_method method; /* of the samples */
+	int64_t read_ns; /* what one comparison (one sample of several readings) took, measured at open */
+	int64_t every_ns; /* so often it may be sampled without taking more than 1 % of the time, at least 1 ms */
+	bool hardware_error_unknown; /* PRECISE alone: no window */
+	char name[32]; /* of the driver, /sys/class/ptp/ptpN/clock_name; empty: unknown */
+};
+
+/*
+ * Opens clock `index` for reading. 0; -EACCES: the device may not be opened (by root, or a udev rule), -ENOENT: no such
+ * clock, -EOPNOTSUPP: it cannot be compared; other errors. Before rights are given up.
+ */
+int ws_phc_open(struct ws_phc **ret, int index);
+void ws_phc_close(struct ws_phc *p);
+const struct ws_phc_info *ws_phc_info(const struct ws_phc *p);
+/*
+ * One sample: several readings, of which that with the shortest window is kept. The reference is CLOCK_REALTIME.
+ * 0 or -errno (-ENODEV: the card is gone).
+ */
+int ws_phc_sample(struct ws_phc *p, struct ws_clock_sample *ret);
