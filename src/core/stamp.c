@@ -349,6 +349,10 @@ int ws_stamp_from_rx_control(
 
 	if (times.hardware != 0) {
 		result.stamp = stamp(WS_ORIGIN_HARDWARE, hw_clock, times.hardware);
+		if (times.software != 0) {
+			result.software =
+				stamp(WS_ORIGIN_SOFTWARE, WS_CLOCK_REALTIME, times.software);
+		}
 	} else if (times.software != 0) {
 		result.stamp = stamp(WS_ORIGIN_SOFTWARE, WS_CLOCK_REALTIME, times.software);
 	}

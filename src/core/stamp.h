@@ -72,6 +72,7 @@ bool ws_stamp_errqueue_other(const void *control, size_t len, bool *ret_unreacha
 /* What the control messages of one received packet say. */
 struct ws_rx_control {
 	struct ws_stamp stamp;	      /* hardware if present, else software, else NONE */
+	struct ws_stamp software;     /* beside a hardware one; else NONE */
 	bool has_aux;		      /* PACKET_AUXDATA was there; the next four are valid */
 	uint32_t aux_status;	      /* TP_STATUS_* */
 	uint32_t aux_len;	      /* the packet's length on the wire, before truncation */

@@ -16,6 +16,7 @@ typedef bool (*ws_judge_convert)(
 struct ws_stampjudge_config {
 	bool tx, rx;	/* whose stamps are hardware's; others are not judged */
 	bool ordered;	/* one flow: neither sent nor received out of order by what is between */
+	bool coarse;	/* the card's clock ticks so slowly that two packets may have one stamp */
 	unsigned ahead; /* outcomes that wait at most for the next stamp; at least 2 */
 	ws_judge_convert convert; /* NULL: only the order is judged */
 	/* Each outcome once, in the order in which they came, with its fate corrected: a rejected stamp is none. */

@@ -93,13 +93,14 @@ uint32_t ws_txkeys_next(const struct ws_txkeys *k)
 	return k->next;
 }
 
-void ws_txkeys_sent(struct ws_txkeys *k, uint64_t cookie, int64_t now_ns)
+void ws_txkeys_sent(struct ws_txkeys *k, uint64_t cookie, int64_t now_ns, unsigned stages)
 {
+	stages &= k->stages;
 	k->entries[k->next & k->mask] = (struct entry){
 		.cookie = cookie,
 		.sent_ns = now_ns,
 		.key = k->next,
-		.pending = k->stages,
+		.pending = stages ? stages : k->stages,
 	};
 	k->next++;
 	k->outstanding++;

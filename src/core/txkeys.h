@@ -15,7 +15,7 @@
 struct ws_txkeys;
 
 /*
- * max: frames under way at most, 1 to 2^24. stages: the set of ws_stage that each frame gets, not
+ * max: frames under way at most, 1 to 2^24. stages: the set of ws_stage that frames get, not
  * empty. 0, -EINVAL or -ENOMEM.
  */
 int ws_txkeys_new(struct ws_txkeys **ret, uint32_t max, unsigned stages);
@@ -37,8 +37,8 @@ void ws_txkeys_restart(struct ws_txkeys *k);
 /* The key of the next stamped frame; +1, +2... of those after it. */
 uint32_t ws_txkeys_next(const struct ws_txkeys *k);
 /* The next frame was taken: its stamps will come back under ws_txkeys_next() with this cookie.
- * There must be room. */
-void ws_txkeys_sent(struct ws_txkeys *k, uint64_t cookie, int64_t now_ns);
+ * stages: those that it gets, of the table's; 0: all of them. There must be room. */
+void ws_txkeys_sent(struct ws_txkeys *k, uint64_t cookie, int64_t now_ns, unsigned stages);
 /* The next frame was taken and dropped: its key is used up, no stamp will come. There must be room. */
 void ws_txkeys_refused(struct ws_txkeys *k);
 

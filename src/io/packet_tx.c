@@ -373,6 +373,23 @@ static uint8_t *put_control(uint8_t *at, int type, const void *value, size_t len
 	return at + CMSG_SPACE(len);
 }
 
+/* The stages of one frame; a set without any of the configuration's counts as all, as for the keys. */
+static uint32_t record_flags(const struct packet_tx *tx, const struct ws_io_tx *frame)
+{
+	uint32_t flags = tx->record_flags;
+
+	if (!(frame->stages & WS_STAGE_SCHED)) {
+		flags &= ~(uint32_t)SOF_TIMESTAMPING_TX_SCHED;
+	}
+	if (!(frame->stages & WS_STAGE_DRIVER)) {
+		flags &= ~(uint32_t)SOF_TIMESTAMPING_TX_SOFTWARE;
+	}
+	if (!(frame->stages & WS_STAGE_WIRE)) {
+		flags &= ~(uint32_t)SOF_TIMESTAMPING_TX_HARDWARE;
+	}
+	return flags ? flags : tx->record_flags;
+}
+
 size_t packet_tx_control(
 	const struct packet_tx *tx, uint8_t *control, const struct ws_io_tx *frame, uint32_t key)
 {
@@ -382,8 +399,9 @@ size_t packet_tx_control(
 		end = put_control(end, SCM_TXTIME, &frame->launch_ns, sizeof(frame->launch_ns));
 	}
 	if (frame->want_stamp && tx->keys) {
-		end = put_control(
-			end, SO_TIMESTAMPING, &tx->record_flags, sizeof(tx->record_flags));
+		uint32_t flags = record_flags(tx, frame);
+
+		end = put_control(end, SO_TIMESTAMPING, &flags, sizeof(flags));
 		if (tx->keys_explicit) {
 			end = put_control(end, WS_SCM_TS_OPT_ID, &key, sizeof(key));
 		}
@@ -466,7 +484,7 @@ static void accepted(struct packet_tx *tx, struct ws_io_tx *frames, unsigned n)
 		frames[i].status = 0;
 		if (frames[i].want_stamp && tx->keys) {
 			now = now ? now : ws_sys_clock(CLOCK_MONOTONIC);
-			ws_txkeys_sent(tx->keys, frames[i].cookie, now);
+			ws_txkeys_sent(tx->keys, frames[i].cookie, now, frames[i].stages);
 			tx->keys_proven = true;
 		}
 	}

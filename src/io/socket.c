@@ -141,6 +141,7 @@ static void make_view(struct socket_io *s, int i, struct ws_io_view *v)
 		.wire_len = p.wire_len,
 		.pkttype = s->addresses[i].sll_pkttype,
 		.stamp = c.stamp,
+		.software = c.software,
 	};
 	if (c.has_drops) {
 		v->lost_before = c.drops - s->last_drops;

@@ -308,6 +308,7 @@ static void make_view(struct udp_io *u, int i, struct ws_io_view *v)
 			   : (payload - headers)[0] & 1 ? PACKET_MULTICAST
 							: PACKET_HOST,
 		.stamp = c.stamp,
+		.software = c.software,
 	};
 	tell_lost(u, &c, v);
 }

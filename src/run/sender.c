@@ -45,6 +45,7 @@ struct ws_sender {
 	uint32_t *free_cookies;
 	uint32_t free_count;
 	uint32_t bound;
+	unsigned card_holds; /* stamps of stage WIRE that are under way */
 	bool drained;
 	bool waited; /* for the next deadline */
 	bool started;
@@ -150,6 +151,25 @@ static bool want_stamp(struct ws_sender *s, int64_t now_ns)
 	return true;
 }
 
+/*
+ * Which stages to ask for; 0: none. Where the card holds few stamps at a time, a further request gets no answer and no
+ * error, so that it is not made.
+ */
+static unsigned stages_for(struct ws_sender *s, int64_t now_ns)
+{
+	if (!want_stamp(s, now_ns)) {
+		return 0;
+	}
+	if (s->c.stage != WS_STAGE_WIRE) {
+		return s->c.stages;
+	}
+	if (s->c.in_flight && s->card_holds >= s->c.in_flight) {
+		return s->c.stages & ~(unsigned)WS_STAGE_WIRE;
+	}
+	s->card_holds++;
+	return s->c.stages;
+}
+
 /* Builds the frames that are due, at most as many as there is room for everywhere. */
 static void stage_due(struct ws_sender *s, int64_t now_ns)
 {
@@ -174,6 +194,8 @@ static void stage_due(struct ws_sender *s, int64_t now_ns)
 	for (int i = 0; i < n; i++) {
 		int64_t intended = s->c.start_ns + s->cursor.offset_ns;
 		uint32_t cookie = s->free_cookies[--s->free_count];
+		unsigned stages = stages_for(s, now_ns);
+		bool unsampled = s->c.in_flight && !(stages & WS_STAGE_WIRE);
 		uint32_t len;
 
 		if (ws_plan_is_max(s->c.plan)) {
@@ -184,11 +206,16 @@ static void stage_due(struct ws_sender *s, int64_t now_ns)
 			.seq = s->cursor.n,
 			.intended_ns = intended,
 			.at = {INT64_MIN, INT64_MIN, INT64_MIN},
+			.unsampled = unsampled,
 		};
-		s->pending[cookie] = (uint8_t)s->c.stages;
+		if (unsampled && s->c.source->mute) {
+			s->c.source->mute(s->c.source->arg, slots[i].data, len);
+		}
+		s->pending[cookie] = (uint8_t)stages;
 		s->staged[s->staged_count++] = (struct ws_io_tx){
 			.len = len,
-			.want_stamp = want_stamp(s, now_ns),
+			.want_stamp = stages != 0,
+			.stages = (uint8_t)stages,
 			.cookie = cookie,
 		};
 		ws_plan_cursor_next(&s->cursor);
@@ -209,12 +236,14 @@ static void settle(struct ws_sender *s, const struct ws_io_tx *frame)
 	struct ws_tx_record *r = &s->flight[frame->cookie];
 
 	if (frame->status < 0) {
+		s->card_holds -= s->pending[frame->cookie] & WS_STAGE_WIRE ? 1 : 0;
 		s->stats.refusal = frame->status;
 		r->failed = true;
 		tell(s, (uint32_t)frame->cookie);
 		return;
 	}
 	s->accepted++;
+	s->stats.unsampled += r->unsampled;
 	if (r->app_ns - r->intended_ns > gap_ns(s)) {
 		s->stats.late++;
 	}
@@ -293,7 +322,7 @@ static void follow_cost(struct ws_sender *s, int64_t seen_ns)
 	}
 }
 
-static void take_stamp(struct ws_sender *s, const struct ws_io_tx_stamp *stamp)
+static void take_stamp(struct ws_sender *s, const struct ws_io_tx_stamp *stamp, int64_t now_ns)
 {
 	struct ws_tx_record *r = &s->flight[stamp->cookie];
 	bool came = stamp->status == 0;
@@ -308,10 +337,12 @@ static void take_stamp(struct ws_sender *s, const struct ws_io_tx_stamp *stamp)
 	if (stamp->stage == s->c.stage) {
 		if (came) {
 			r->stamp = stamp->stamp;
+			r->read_ns = now_ns;
 		}
 		s->stats.any_stamp |= came;
 		s->missing = came ? 0 : s->missing + 1;
 	}
+	s->card_holds -= stamp->stage == WS_STAGE_WIRE ? 1 : 0;
 	s->pending[stamp->cookie] &= (uint8_t)~stamp->stage;
 	if (!s->pending[stamp->cookie]) {
 		tell(s, (uint32_t)stamp->cookie);
@@ -322,7 +353,7 @@ static void take_stamp(struct ws_sender *s, const struct ws_io_tx_stamp *stamp)
 static bool drain(struct ws_sender *s, unsigned max)
 {
 	struct ws_io_tx_stamp stamps[STAMP_BATCH];
-	int64_t before = ws_clock_now();
+	int64_t before = ws_clock_now(), seen;
 	int n;
 
 	n = ws_io_tx_stamps(s->c.io, stamps, max < STAMP_BATCH ? max : STAMP_BATCH);
@@ -331,8 +362,10 @@ static bool drain(struct ws_sender *s, unsigned max)
 		s->stamps_broken = true;
 		return false;
 	}
+	/* For the limits of hardware stamps: they were taken before now. */
+	seen = n > 0 && s->c.stage == WS_STAGE_WIRE ? ws_clock_now() : before;
 	for (int i = 0; i < n; i++) {
-		take_stamp(s, &stamps[i]);
+		take_stamp(s, &stamps[i], seen);
 	}
 	s->drained = n == 0;
 	before = ws_clock_now() - before;

@@ -30,6 +30,11 @@ struct ws_sender_config {
 	/* The set of ws_stage that the instance was opened with; the stamp is the one of `stage`. */
 	unsigned stages;
 	enum ws_stage stage;
+	/*
+	 * Of stage WIRE: stamps that the card holds at a time; 0: as many as there are packets. While that many are under
+	 * way, packets go without (ws_tx_record.unsampled), in a shape that no card stamps on receive.
+	 */
+	unsigned in_flight;
 	struct ws_pace_config pace;
 };
 
@@ -46,6 +51,7 @@ struct ws_sender_stats {
 	bool overran;		   /* stop_ns came before the end of the plan */
 	int refusal;		   /* -errno of the last frame that the kernel refused; 0: none */
 	uint64_t collects;	   /* sent */
+	uint64_t unsampled;	   /* sent without asking for the stamp, as the card holds no more */
 	bool any_stamp;		   /* at least one transmit stamp came */
 	bool stamps_paused;	   /* for some time no stamp came, and few were asked for */
 };

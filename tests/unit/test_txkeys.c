@@ -38,9 +38,9 @@ static void test_stamps_find_their_frames(void **state)
 
 	(void)state;
 	assert_int_equal(ws_txkeys_next(k), 0);
-	ws_txkeys_sent(k, 100, 1);
-	ws_txkeys_sent(k, 101, 1);
-	ws_txkeys_sent(k, 102, 1);
+	ws_txkeys_sent(k, 100, 1, 0);
+	ws_txkeys_sent(k, 101, 1, 0);
+	ws_txkeys_sent(k, 102, 1, 0);
 	assert_int_equal(ws_txkeys_outstanding(k), 3);
 	assert_int_equal(ws_txkeys_room(k), 1);
 	/* In any order, each once. */
@@ -66,9 +66,9 @@ static void test_refused_uses_a_key_up(void **state)
 	uint64_t cookie = 0;
 
 	(void)state;
-	ws_txkeys_sent(k, 7, 1);
+	ws_txkeys_sent(k, 7, 1, 0);
 	ws_txkeys_refused(k);
-	ws_txkeys_sent(k, 8, 1);
+	ws_txkeys_sent(k, 8, 1, 0);
 	assert_int_equal(ws_txkeys_next(k), 3);
 	assert_int_equal(ws_txkeys_outstanding(k), 2);
 	assert_false(ws_txkeys_take(k, 1, WS_STAGE_DRIVER, &cookie));
@@ -86,7 +86,7 @@ static void test_refused_behind_a_lost_stamp(void **state)
 	unsigned n = 0;
 
 	(void)state;
-	ws_txkeys_sent(k, 7, 1);
+	ws_txkeys_sent(k, 7, 1, 0);
 	while (ws_txkeys_room(k)) {
 		ws_txkeys_refused(k);
 		assert_true(++n < 1000);
@@ -106,7 +106,7 @@ static void test_each_stage_once(void **state)
 	unsigned stage = 0;
 
 	(void)state;
-	ws_txkeys_sent(k, 5, 10);
+	ws_txkeys_sent(k, 5, 10, 0);
 	assert_true(ws_txkeys_take(k, 0, WS_STAGE_DRIVER, &cookie));
 	assert_int_equal(ws_txkeys_outstanding(k), 1);
 	assert_false(ws_txkeys_take(k, 0, WS_STAGE_DRIVER, &cookie));
@@ -128,7 +128,7 @@ static void test_overdue_in_order(void **state)
 
 	(void)state;
 	for (uint64_t i = 0; i < 5; i++) {
-		ws_txkeys_sent(k, i, (int64_t)i * 100);
+		ws_txkeys_sent(k, i, (int64_t)i * 100, 0);
 	}
 	assert_true(ws_txkeys_take(k, 1, WS_STAGE_DRIVER, &cookie));
 	assert_true(ws_txkeys_overdue(k, 200, &cookie, &stage));
@@ -149,9 +149,9 @@ static void test_lost_stamp_holds_up_only_after_a_while(void **state)
 	uint32_t sent = 1;
 
 	(void)state;
-	ws_txkeys_sent(k, 0, 0);
+	ws_txkeys_sent(k, 0, 0, 0);
 	while (ws_txkeys_room(k)) {
-		ws_txkeys_sent(k, sent, 0);
+		ws_txkeys_sent(k, sent, 0, 0);
 		assert_true(ws_txkeys_take(k, sent, WS_STAGE_DRIVER, &cookie));
 		sent++;
 		assert_true(sent < 1000);
@@ -171,8 +171,8 @@ static void test_full_is_not_blocked(void **state)
 	struct ws_txkeys *k = make(2, WS_STAGE_DRIVER);
 
 	(void)state;
-	ws_txkeys_sent(k, 0, 0);
-	ws_txkeys_sent(k, 1, 0);
+	ws_txkeys_sent(k, 0, 0, 0);
+	ws_txkeys_sent(k, 1, 0, 0);
 	assert_int_equal(ws_txkeys_room(k), 0);
 	assert_false(ws_txkeys_blocked(k));
 	ws_txkeys_free(k);
@@ -185,13 +185,13 @@ static void test_restart(void **state)
 
 	(void)state;
 	for (uint32_t i = 0; i < 5; i++) {
-		ws_txkeys_sent(k, i, 0);
+		ws_txkeys_sent(k, i, 0, 0);
 		assert_true(ws_txkeys_take(k, i, WS_STAGE_DRIVER, &cookie));
 	}
 	ws_txkeys_restart(k);
 	assert_int_equal(ws_txkeys_next(k), 0);
 	assert_false(ws_txkeys_take(k, 0, WS_STAGE_DRIVER, &cookie));
-	ws_txkeys_sent(k, 42, 0);
+	ws_txkeys_sent(k, 42, 0, 0);
 	assert_true(ws_txkeys_take(k, 0, WS_STAGE_DRIVER, &cookie));
 	assert_int_equal(cookie, 42);
 	ws_txkeys_free(k);
@@ -208,7 +208,7 @@ static void test_many_with_wrap_of_the_ring(void **state)
 	while (taken < 200000) {
 		seed = seed * 1103515245 + 12345;
 		for (unsigned i = 0; i < (seed >> 16) % 17 && ws_txkeys_room(k); i++) {
-			ws_txkeys_sent(k, sent++, 0);
+			ws_txkeys_sent(k, sent++, 0, 0);
 		}
 		for (unsigned i = 0; i < (seed >> 8) % 17 && taken < sent; i++) {
 			assert_true(ws_txkeys_take(k, (uint32_t)taken, WS_STAGE_DRIVER, &cookie));

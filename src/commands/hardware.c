@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "commands/hardware.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/netns.h"
+#include "host/tsinfo.h"
+
+#define ALL_CARRIERS  ((1u << WS_CARRIER_COUNT) - 1)
+#define PTP_CARRIERS  (1u << WS_CARRIER_PTP_L2 | 1u << WS_CARRIER_PTP_UDP)
+#define BURST	      16
+#define SINGLE	      10
+#define SINGLE_GAP_NS 5000000
+#define WAIT_NS	      200000000
+/* Two of the shortest frames at 10 Gbit/s are 67 ns apart. */
+#define COARSE_NS 64
+
+__attribute__((format(printf, 4, 5))) static int fail(
+	int err, char *why, size_t size, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(why, size, format, args);
+	va_end(args);
+	return err;
+}
+
+static void look(struct ws_hardware_end *end, const struct ws_end_nic *nic)
+{
+	int saved;
+
+	end->nic = nic;
+	if (!nic) {
+		return;
+	}
+	saved = ws_netns_enter(nic->netns);
+	if (saved < 0) {
+		end->caps.error = saved;
+		return;
+	}
+	(void)ws_tsinfo_get(nic->nic.name, &end->caps);
+	ws_netns_leave(saved);
+}
+
+void ws_hardware_init(
+	struct ws_hardware *h, const struct ws_end_nic *tx, const struct ws_end_nic *rx)
+{
+	*h = (struct ws_hardware){.one_interface = tx && rx && ws_end_nic_same(tx, rx)};
+	look(&h->end[WS_HARDWARE_TX], tx);
+	look(&h->end[WS_HARDWARE_RX], rx);
+}
+
+unsigned ws_hardware_carriers(const struct ws_hardware *h)
+{
+	const struct ws_hardware_end *tx = &h->end[WS_HARDWARE_TX], *rx = &h->end[WS_HARDWARE_RX];
+	unsigned carriers = ALL_CARRIERS;
+
+	carriers &= tx->nic ? ws_ts_carriers_tx(&tx->caps) : ALL_CARRIERS;
+	carriers &= rx->nic ? ws_ts_carriers_rx(&rx->caps) : ALL_CARRIERS;
+	return carriers;
+}
+
+bool ws_hardware_refusal(
+	const struct ws_hardware *h, enum ws_carrier carrier, char *why, size_t size)
+{
+	for (int i = 0; i < WS_HARDWARE_ENDS; i++) {
+		const struct ws_hardware_end *end = &h->end[i];
+		char clause[256];
+
+		if (end->nic && !ws_ts_hardware_claimed(&end->caps, i == WS_HARDWARE_TX, carrier,
+					clause, sizeof(clause))) {
+			snprintf(why, size, "%s: %s", end->nic->text, clause);
+			return true;
+		}
+	}
+	return false;
+}
+
+static int open_end(
+	struct ws_hardware_end *end, const struct ws_hwtstamp_want *want, char *why, size_t size)
+{
+	char clause[256] = "";
+	int saved = ws_netns_enter(end->nic->netns), r;
+
+	if (saved < 0) {
+		return fail(saved, why, size, "%s: its network namespace cannot be entered: %s",
+			end->nic->text, strerror(-saved));
+	}
+	r = ws_hwtstamp_open(
+		&end->held, end->nic->nic.name, want, &end->granted, clause, sizeof(clause));
+	ws_netns_leave(saved);
+	return r < 0 ? fail(r, why, size, "%s: %s", end->nic->text, clause) : 0;
+}
+
+int ws_hardware_open(struct ws_hardware *h, enum ws_carrier carrier, char *why, size_t size)
+{
+	struct ws_hardware_end *tx = &h->end[WS_HARDWARE_TX], *rx = &h->end[WS_HARDWARE_RX];
+	const enum ws_hw_rx filter = 1u << carrier & PTP_CARRIERS ? WS_HW_RX_PTP : WS_HW_RX_ALL;
+	struct ws_hwtstamp_want want = {.tx = true};
+	char undone[64];
+	int r = 0;
+
+	if (tx->nic) {
+		want.rx = h->one_interface ? filter : WS_HW_RX_KEEP;
+		r = open_end(tx, &want, why, size);
+	}
+	if (!r && rx->nic && h->one_interface) {
+		rx->granted = tx->granted;
+	} else if (!r && rx->nic) {
+		want = (struct ws_hwtstamp_want){.rx = filter};
+		r = open_end(rx, &want, why, size);
+	}
+	if (r < 0) {
+		(void)ws_hardware_close(h, undone, sizeof(undone));
+	}
+	return r;
+}
+
+int ws_hardware_close(struct ws_hardware *h, char *why, size_t size)
+{
+	int first = 0;
+
+	for (int i = 0; i < WS_HARDWARE_ENDS; i++) {
+		struct ws_hardware_end *end = &h->end[i];
+		int r = ws_hwtstamp_close(end->held);
+
+		if (r < 0 && !first) {
+			first = fail(r, why, size,
+				"%s: its stamping configuration could not be put back: %s",
+				end->nic->text, strerror(-r));
+		}
+		end->held = NULL;
+		end->granted = (struct ws_hwtstamp_granted){0};
+	}
+	return first;
+}
+
+enum ws_clock ws_hardware_clock(const struct ws_hardware *h, int end)
+{
+	return h->end[end].nic ? h->end[end].granted.clock : WS_CLOCK_NONE;
+}
+
+static struct ws_deliver_end deliver_end(const struct ws_hardware *h, int end)
+{
+	const struct ws_end_nic *nic = h->end[end].nic;
+
+	return (struct ws_deliver_end){
+		.netns = nic ? nic->netns : -1,
+		.ifindex = nic ? nic->nic.ifindex : 0,
+		.hw_clock = ws_hardware_clock(h, end),
+		.software = true,
+	};
+}
+
+/* What a person reads when the stamps do not come. */
+static int judge(
+	const struct ws_hardware *h, const struct ws_deliver_result *r, char *why, size_t size)
+{
+	const struct ws_end_nic *tx = h->end[WS_HARDWARE_TX].nic, *rx = h->end[WS_HARDWARE_RX].nic;
+
+	if (!r->sent) {
+		return fail(-ENODATA, why, size,
+			"%s: none of the %d frames of a trial could be sent", tx->text, SINGLE);
+	}
+	if (tx && !r->tx_hardware) {
+		return fail(-ENODATA, why, size,
+			"%s: claims hardware stamps on transmit, but delivered none for %llu frames (use "
+			"--stamp software; wirestamp probe --deliver shows more)",
+			tx->text, (unsigned long long)r->sent);
+	}
+	if (!rx) {
+		return 0;
+	}
+	if (!r->received) {
+		return fail(-ENODATA, why, size,
+			"%s: none of the %llu frames of a trial arrived, so that it is not known whether its "
+			"hardware stamps them (are the two connected?)",
+			rx->text, (unsigned long long)r->sent);
+	}
+	if (r->rx_hardware <= 1) {
+		return fail(-ENODATA, why, size,
+			r->rx_hardware
+				? "%s: stuck latch: its hardware stamped one of %llu received frames "
+				  "and then no more (use --stamp software, or load its driver anew)"
+				: "%s: claims hardware stamps on receive, but delivered none for %llu "
+				  "frames (use --stamp software; wirestamp probe --deliver shows more)",
+			rx->text, (unsigned long long)r->received);
+	}
+	return 0;
+}
+
+int ws_hardware_try(
+	struct ws_hardware *h, const struct ws_hardware_trial *trial, char *why, size_t size)
+{
+	struct ws_deliver_setup setup = {
+		.tx = deliver_end(h, WS_HARDWARE_TX),
+		.rx = deliver_end(h, WS_HARDWARE_RX),
+		.has_rx = h->end[WS_HARDWARE_RX].nic != NULL,
+		.source = trial->source,
+		.run_id = trial->run_id,
+		.stream = trial->stream,
+		.udp_port = trial->udp_port,
+		.answers = trial->answers,
+		.count = SINGLE,
+		.gap_ns = SINGLE_GAP_NS,
+		.wait_ns = WAIT_NS,
+		.stop = trial->stop,
+	};
+	struct ws_deliver_result *result = malloc(sizeof(*result));
+	int r = result ? ws_deliver(&setup, result) : -ENOMEM;
+
+	if (r < 0) {
+		free(result);
+		return fail(r, why, size, "%s: the trial of its hardware stamps failed: %s",
+			h->end[WS_HARDWARE_TX].nic->text, strerror(-r));
+	}
+	r = judge(h, result, why, size);
+	h->coarse =
+		result->tx_granularity_ns >= COARSE_NS || result->rx_granularity_ns >= COARSE_NS;
+	if (!r) {
+		/* What stamps one at a time may hold a single one: a burst shows it. */
+		setup.count = BURST;
+		setup.gap_ns = 0;
+		setup.has_rx = false;
+		r = ws_deliver(&setup, result);
+		h->burst = BURST;
+		if (!r && result->sent && result->tx_hardware < result->sent) {
+			h->in_flight = 1;
+			snprintf(h->in_flight_why, sizeof(h->in_flight_why),
+				"%s holds few transmit stamps at a time: of a burst of %llu frames it "
+				"stamped %llu",
+				h->end[WS_HARDWARE_TX].nic->text, (unsigned long long)result->sent,
+				(unsigned long long)result->tx_hardware);
+		}
+		r = r < 0 ? fail(r, why, size, "%s: the trial of its hardware stamps failed: %s",
+				    h->end[WS_HARDWARE_TX].nic->text, strerror(-r))
+			  : 0;
+	}
+	free(result);
+	return r;
+}
