@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/tsverdict.h"
 #include "host/netns.h"
 #include "host/tsinfo.h"
 
@@ -222,6 +223,8 @@ int ws_hardware_try(
 	r = judge(h, result, why, size);
 	h->coarse =
 		result->tx_granularity_ns >= COARSE_NS || result->rx_granularity_ns >= COARSE_NS;
+	h->step_ns[WS_HARDWARE_TX] = result->tx_granularity_ns;
+	h->step_ns[WS_HARDWARE_RX] = result->rx_granularity_ns;
 	if (!r) {
 		/* What stamps one at a time may hold a single one: a burst shows it. */
 		setup.count = BURST;

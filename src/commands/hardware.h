@@ -29,8 +29,9 @@ struct ws_hardware {
 	/* after the trial */
 	unsigned
 		in_flight; /* transmit stamps that the card holds at a time; 0: as many as there are packets */
-	unsigned burst; /* of so many at once */
-	bool coarse;	/* its clock ticks in steps in which two packets may leave */
+	unsigned burst;			   /* of so many at once */
+	int64_t step_ns[WS_HARDWARE_ENDS]; /* that stamps were multiples of; 0: not known */
+	bool coarse; /* its clock ticks in steps in which two packets may leave */
 	char in_flight_why[200];
 };
 

@@ -287,6 +287,7 @@ static int measure(struct ws_latency_command *s, int argc, char **argv)
 
 static void free_command(struct ws_latency_command *s)
 {
+	ws_latency_hardware_free(s);
 	ws_latency_far_free(s);
 	if (!s->report.run_count) {
 		ws_packets_file_discard(&s->packets, &s->out);

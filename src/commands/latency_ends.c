@@ -72,21 +72,13 @@ int ws_latency_find_ends(struct ws_latency_command *s)
 }
 
 /* Chooses the stamps of one end by what its driver claims. */
-static int choose_stamp(struct ws_latency_command *s, enum ws_end end)
+int ws_latency_choose_stamp(struct ws_latency_command *s, enum ws_end end)
 {
 	const struct ws_nic *nic = &s->end[end].nic;
 	const char *name = s->end[end].text;
 	bool can = !nic->ts_known || (end == WS_END_TX ? nic->ts_tx_software : nic->ts_rx_software);
 	enum ws_origin origin = s->o.load.stamp;
 
-	if (origin == WS_ORIGIN_HARDWARE) {
-		bool has = end == WS_END_TX ? nic->ts_tx_hardware : nic->ts_rx_hardware;
-
-		ws_error("%s: %s (use --stamp software or auto)", name,
-			has ? "this version of wirestamp does not use its hardware stamps yet"
-			    : "has no hardware stamps");
-		return -1;
-	}
 	if (origin == WS_ORIGIN_SOFTWARE && !can) {
 		ws_error("%s: its driver (%s) gives no software stamps on %s (use --stamp auto or "
 			 "user)",
@@ -114,16 +106,19 @@ static void put_ipv4(uint8_t ip[16], uint32_t address)
 	memcpy(ip, &address, sizeof(address));
 }
 
-/* Probes over UDP need an address at the far side; where it has none they are layer 2's. */
+/* Probes over UDP need an address at the far side; where it has none they are layer 2's: a packet for an address that
+ * the far side does not have is no business of its IP stack. */
+enum ws_carrier ws_latency_plain_carrier(const struct ws_latency_command *s)
+{
+	bool address = s->udp || s->o.load.has_dst_ip || (s->has_far && s->far.nic.has_ipv4);
+
+	return address ? WS_CARRIER_UDP : WS_CARRIER_L2;
+}
+
 static void choose_carrier(struct ws_latency_command *s)
 {
-	struct ws_load_options *o = &s->o.load;
-
-	if (!s->o.carrier_auto) {
-		return;
-	}
-	/* A packet for an address that the far side does not have is no business of its IP stack. */
-	if (!s->udp && !o->has_dst_ip && !(s->has_far && s->far.nic.has_ipv4)) {
+	if (s->o.carrier_auto && !s->hardware_used &&
+		ws_latency_plain_carrier(s) == WS_CARRIER_L2) {
 		ws_latency_options_l2(&s->o);
 	}
 }
@@ -210,6 +205,9 @@ int ws_latency_prepare(struct ws_latency_command *s)
 	struct ws_traffic_spec *t = &s->o.load.traffic;
 	int status;
 
+	if (ws_latency_hardware_choose(s) < 0) {
+		return WS_EXIT_FAIL;
+	}
 	for (int i = 0; i < WS_ENDS; i++) {
 		struct ws_latency_end *e = &s->setup.end[i];
 
@@ -217,7 +215,7 @@ int ws_latency_prepare(struct ws_latency_command *s)
 		e->netns = s->end[i].netns;
 		e->ifindex = s->has_end[i] ? s->end[i].nic.ifindex : 0;
 		e->cpu = s->o.cpu[i];
-		if (choose_stamp(s, (enum ws_end)i) < 0) {
+		if (!s->hardware_used && ws_latency_choose_stamp(s, (enum ws_end)i) < 0) {
 			return WS_EXIT_FAIL;
 		}
 	}
@@ -250,6 +248,9 @@ int ws_latency_prepare(struct ws_latency_command *s)
 	s->setup.port = s->setup.mode == WS_LATENCY_TWO_WAY ? t->src_port : t->dst_port;
 	s->setup.far_port = t->ip_version ? t->dst_port : 0;
 	s->setup.len = t->size == WS_SIZE_FIXED ? t->len_min : 0;
+	if (ws_latency_hardware_try(s) < 0) {
+		return WS_EXIT_FAIL;
+	}
 	say_peer(s);
 	ws_load_traffic_words(s->report.traffic, sizeof(s->report.traffic), t);
 	return 0;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "commands/endpoint.h"
+#include "commands/hardware.h"
 #include "commands/latency_options.h"
 #include "commands/load_frames.h"
 #include "commands/load_plan.h"
@@ -35,6 +36,9 @@ struct ws_latency_command {
 	int port;			       /* owned at the receiving end, -1: not */
 	struct ws_load_frames frames, collect; /* of the current rate */
 	struct ws_plan plans[WS_MAX_RATES];
+	struct ws_hardware hardware;
+	bool hardware_used;
+	struct ws_clock_watch *watch;
 	struct ws_packets_writer *packets;
 	struct ws_outdir out;
 	int unwritten; /* what ws_output_keep() said last */
@@ -47,6 +51,16 @@ struct ws_latency_command {
 int ws_latency_find_ends(struct ws_latency_command *s);
 /* Stamps, backend, addresses; needs the far side's. 0, or an exit status after one line was printed. */
 int ws_latency_prepare(struct ws_latency_command *s);
+/* Hardware stamps (latency_hardware.c), in two steps: which carrier they need, before frames are known; and whether they
+ * come. 0, or -1 after one line was printed; s->hardware_used says whether they are used. */
+int ws_latency_hardware_choose(struct ws_latency_command *s);
+int ws_latency_hardware_try(struct ws_latency_command *s);
+/* Puts everything back. */
+void ws_latency_hardware_free(struct ws_latency_command *s);
+/* The stamps of an end without hardware. 0, or -1 after one line was printed. */
+int ws_latency_choose_stamp(struct ws_latency_command *s, enum ws_end end);
+/* The carrier that `auto` stands for where any would do. */
+enum ws_carrier ws_latency_plain_carrier(const struct ws_latency_command *s);
 /* The frames of a rate. The same. */
 int ws_latency_make_frames(struct ws_latency_command *s, uint16_t stream);
 

@@ -111,6 +111,7 @@ static json_t *run_object(
 	ws_doc_put(d, o, "limit", ws_doc_limit(d, &run->limit));
 	put_ledger(d, o, run, r->has_rx);
 	ws_doc_put(d, o, "stamps", stamps(d, run));
+	ws_doc_put(d, o, "hardware", ws_latency_json_hardware(d, run));
 	ws_latency_json_values(d, o, run, r->has_rx);
 	return o;
 }

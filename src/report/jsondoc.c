@@ -372,6 +372,8 @@ json_t *ws_doc_packets(struct ws_doc *d, const struct ws_packets_facts *p)
 	for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++) {
 		ws_doc_put(d, clocks, columns[i][0], ws_doc_string(columns[i][1]));
 	}
+	ws_doc_put(d, clocks, "wire_tx", ws_doc_clock(p->wire_clock[0]));
+	ws_doc_put(d, clocks, "wire_rx", ws_doc_clock(p->wire_clock[1]));
 	ws_doc_put(d, o, "file", ws_doc_string("packets.npy"));
 	ws_doc_put(d, o, "csv", p->csv ? ws_doc_string("packets.csv") : json_null());
 	ws_doc_put(d, o, "rows", ws_doc_count(p->rows));

@@ -105,6 +105,57 @@ static json_t *known(json_t *value, bool is)
 	return json_null();
 }
 
+static json_t *compared(struct ws_doc *d, const struct ws_clock_compared *c)
+{
+	json_t *o;
+
+	if (c->clock == WS_CLOCK_NONE) {
+		return json_null();
+	}
+	o = json_object();
+	ws_doc_put(d, o, "clock", ws_doc_clock(c->clock));
+	ws_doc_put(d, o, "driver", ws_doc_known(c->name));
+	ws_doc_put(d, o, "method", ws_doc_string(c->method));
+	ws_doc_put(d, o, "samples", ws_doc_count(c->samples));
+	ws_doc_put(d, o, "window_ns", c->window_ns ? ws_doc_integer(c->window_ns) : json_null());
+	ws_doc_put(d, o, "scatter_ns", ws_doc_real(c->samples ? c->scatter_ns : NAN));
+	ws_doc_put(d, o, "drift_ppb", ws_doc_real(c->samples ? c->rate_ppb : NAN));
+	ws_doc_put(d, o, "jumps", ws_doc_count(c->jumps));
+	return o;
+}
+
+json_t *ws_latency_json_hardware(struct ws_doc *d, const struct ws_run_result *run)
+{
+	const struct ws_hardware_facts *h = run->hardware;
+	json_t *o, *sampling;
+	uint64_t all;
+
+	if (!h) {
+		return json_null();
+	}
+	o = json_object();
+	sampling = json_object();
+	all = h->sampled + h->unsampled;
+	ws_doc_put(d, sampling, "asked", ws_doc_count(h->sampled));
+	ws_doc_put(d, sampling, "not_asked", ws_doc_count(h->unsampled));
+	ws_doc_put(d, sampling, "share", ws_doc_real(all ? (double)h->sampled / (double)all : NAN));
+	ws_doc_put(
+		d, sampling, "in_flight", h->in_flight ? ws_doc_count(h->in_flight) : json_null());
+	ws_doc_put(d, sampling, "why", ws_doc_known(h->why));
+	ws_doc_put(d, o, "sampling", sampling);
+	ws_doc_put(d, o, "misplaced_tx", ws_doc_count(h->tx_misplaced));
+	ws_doc_put(d, o, "misplaced_rx", ws_doc_count(h->rx_misplaced));
+	ws_doc_put(d, o, "unconverted", ws_doc_count(h->unconverted));
+	ws_doc_put(d, o, "one_clock", json_boolean(h->one_clock));
+	ws_doc_put(d, o, "tx", compared(d, &h->clock[0]));
+	ws_doc_put(d, o, "rx", compared(d, &h->clock[1]));
+	ws_doc_put(d, o, "offset_ns", h->offset_known ? ws_doc_integer(h->offset_ns) : json_null());
+	ws_doc_put(d, o, "drift_ppb", ws_doc_real(h->offset_known ? h->rate_ppb : NAN));
+	ws_doc_put(d, o, "window_bound_ns",
+		h->limit_ns >= 0 ? ws_doc_integer(h->limit_ns) : json_null());
+	return o;
+}
+
 static void put_two_way(struct ws_doc *d, json_t *o, const struct ws_run_result *run)
 {
 	const struct ws_two_way *t = run->two_way;

@@ -13,7 +13,9 @@ void ws_run_result_free(struct ws_run_result *r)
 	free(r->timeline);
 	free(r->waterfall);
 	free(r->two_way);
+	free(r->hardware);
 	r->timeline = NULL;
 	r->waterfall = NULL;
 	r->two_way = NULL;
+	r->hardware = NULL;
 }

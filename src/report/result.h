@@ -40,6 +40,34 @@ struct ws_two_way {
 	int64_t ways_bound_ns; /* of forward and backward, the worst; -1: not known */
 };
 
+/* One clock of hardware stamps against the system's, over the run. */
+struct ws_clock_compared {
+	enum ws_clock clock; /* WS_CLOCK_NONE: that end has none */
+	char name[32];	     /* of its driver; empty: unknown */
+	const char *method;  /* "precise", "extended", "basic" */
+	uint64_t samples;
+	unsigned jumps;
+	int64_t window_ns; /* the shortest; 0: the hardware does not tell */
+	double rate_ppb, scatter_ns;
+};
+
+/* What hardware stamps add. */
+struct ws_hardware_facts {
+	unsigned
+		in_flight; /* transmit stamps that the card holds at a time; 0: no limit was found */
+	char why[200];	   /* of the limit: a clause with the evidence; empty: none */
+	uint64_t sampled, unsampled;	     /* packets sent with and without asking for a stamp */
+	uint64_t tx_misplaced, rx_misplaced; /* stamps that belong to other packets: rejected */
+	uint64_t
+		unconverted; /* stamped at both ends, but a clock jumped: they have no latency, and count as unstamped */
+	bool one_clock;			   /* both ends' stamps are of one clock */
+	struct ws_clock_compared clock[2]; /* transmitting, receiving */
+	int64_t limit_ns; /* the bound of latencies, whatever lies asymmetrically in the readings; -1: not known */
+	bool offset_known;
+	int64_t offset_ns; /* receiving clock minus transmitting clock, at the end */
+	double rate_ppb;
+};
+
 /* One rate. */
 struct ws_run_result {
 	struct ws_rate rate; /* as asked for */
@@ -70,6 +98,7 @@ struct ws_run_result {
 	struct ws_timeline *timeline;
 	struct ws_waterfall *waterfall;
 	struct ws_two_way *two_way;
+	struct ws_hardware_facts *hardware;
 	struct ws_gaps gaps;
 	struct ws_limit limit;
 	int64_t error_bound_ns; /* of every latency; -1: unknown */
@@ -109,6 +138,8 @@ struct ws_packets_facts {
 	uint64_t rows, dropped;
 	uint64_t unamended; /* copies and late arrivals that their rows do not tell of */
 	int64_t cpu_ns;
+	enum ws_clock wire_clock
+		[2]; /* of the columns wire_tx and wire_rx; WS_CLOCK_NONE: they hold nothing */
 };
 
 /* Where it was measured. */

@@ -291,6 +291,65 @@ static void stamps(struct ws_page *p, const struct ws_latency_report *r)
 	}
 }
 
+/* What hardware stamps add: who was asked for one, what was rejected, how the clocks were related. */
+static bool hardware(struct ws_text *t, const struct ws_run_result *run)
+{
+	const struct ws_hardware_facts *h = run->hardware;
+	char a[WS_CELL_SIZE], b[WS_CELL_SIZE];
+	uint64_t all;
+
+	if (!h) {
+		return false;
+	}
+	all = h->sampled + h->unsampled;
+	if (h->unsampled) {
+		ws_text_add(t, "%s of %s packets (%.3g %%) were asked for a stamp, as %s; ",
+			ws_format_count(a, sizeof(a), h->sampled),
+			ws_format_count(b, sizeof(b), all),
+			100.0 * (double)h->sampled / (double)all, h->why);
+	} else {
+		ws_text_add(t, "every packet was asked for a stamp; ");
+	}
+	if (h->tx_misplaced || h->rx_misplaced) {
+		ws_text_add(t,
+			"%s transmit and %s receive stamps sat on the wrong packet and were rejected; ",
+			ws_format_count(a, sizeof(a), h->tx_misplaced),
+			ws_format_count(b, sizeof(b), h->rx_misplaced));
+	}
+	if (h->unconverted) {
+		ws_text_add(t, "%s packets have no latency, as a clock jumped; ",
+			ws_format_count(a, sizeof(a), h->unconverted));
+	}
+	if (h->one_clock) {
+		ws_text_add(t, "both stamps are of one clock");
+	} else if (h->offset_known) {
+		ws_text_add(t,
+			"the receiving clock was %s ahead of the transmitting one, drifting %.3f ppm (by %s "
+			"comparisons with the system's)",
+			ws_format_ns_fine(a, sizeof(a), (double)h->offset_ns), h->rate_ppb / 1e3,
+			ws_format_count(b, sizeof(b), h->clock[0].samples + h->clock[1].samples));
+	} else {
+		ws_text_add(t, "how the two clocks are related is not known");
+	}
+	return true;
+}
+
+static void hardware_lines(struct ws_page *p, const struct ws_latency_report *r)
+{
+	const char *label = "hardware";
+	char rate[WS_CELL_SIZE];
+
+	for (size_t i = 0; i < r->run_count; i++) {
+		struct ws_text t = {0};
+
+		if (hardware(&t, &r->runs[i])) {
+			ws_page_rate(rate, &r->runs[i]);
+			ws_page_entry(p, NULL, label, rate, t.buf);
+			label = "";
+		}
+	}
+}
+
 static void limits(struct ws_page *p, const struct ws_latency_report *r)
 {
 	const char *label = "limit";
@@ -350,6 +409,7 @@ int ws_report_text(FILE *out, const struct ws_latency_report *r, const struct ws
 		ws_page_latency_details(&p, r);
 	}
 	stamps(&p, r);
+	hardware_lines(&p, r);
 	limits(&p, r);
 	endings(&p, r);
 	if (!r->has_rx && r->run_count) {

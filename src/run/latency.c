@@ -25,6 +25,8 @@
 #define START_DELAY_NS	 50000000
 #define LOOK_NS		 100000000
 #define STAMP_TIMEOUT_NS 1000000000LL
+/* A card that holds one stamp has it read within milliseconds; until it is given up no other is asked for. */
+#define HELD_TIMEOUT_NS 200000000LL
 /* A run that was to last a given time ends a little later at the most, however late its packets
  * are. */
 #define OVERTIME_NS  1000000000LL
@@ -48,6 +50,8 @@ struct run {
 	struct ws_io *io[WS_ENDS];
 	struct sockaddr_storage udp_local;
 	struct ws_receiver_two_way two_way;
+	struct ws_receiver_hardware hardware;
+	struct ws_clock_watch_result watched;
 	struct ws_spsc *records;
 	struct ws_sender *sender;
 	struct ws_receiver *receiver;
@@ -91,10 +95,19 @@ static uint64_t rx_buffer_for(const struct ws_latency_setup *setup)
 
 static unsigned tx_stages(const struct ws_latency_setup *setup)
 {
-	if (setup->end[WS_END_TX].origin != WS_ORIGIN_SOFTWARE) {
+	switch (setup->end[WS_END_TX].origin) {
+	case WS_ORIGIN_HARDWARE:
+		return WS_STAGE_WIRE | (setup->waterfall ? WS_STAGE_SCHED | WS_STAGE_DRIVER : 0);
+	case WS_ORIGIN_SOFTWARE:
+		return WS_STAGE_DRIVER | (setup->waterfall ? WS_STAGE_SCHED : 0);
+	default:
 		return 0;
 	}
-	return WS_STAGE_DRIVER | (setup->waterfall ? WS_STAGE_SCHED : 0);
+}
+
+static bool is_hardware(const struct ws_latency_setup *setup, enum ws_end end)
+{
+	return setup->end[end].origin == WS_ORIGIN_HARDWARE;
 }
 
 static bool has_receiver(const struct ws_latency_setup *setup)
@@ -126,11 +139,13 @@ static int open_end(struct run *r, enum ws_end end, struct ws_latency_granted *g
 		config.dirs = WS_IO_RX;
 		config.rx_stamps = true; /* with USER too: arrival is judged by the kernel's time */
 		config.rx_buffer = rx_buffer_for(r->setup);
+		config.rx_hw_clock = is_hardware(r->setup, end) ? e->hw_clock : WS_CLOCK_NONE;
 	} else {
 		config.dirs = WS_IO_TX;
 		config.frame_max = r->setup->source.len_max;
 		config.tx_stages = tx_stages(r->setup);
-		config.stamp_timeout_ns = STAMP_TIMEOUT_NS;
+		config.tx_hw_clock = is_hardware(r->setup, end) ? e->hw_clock : WS_CLOCK_NONE;
+		config.stamp_timeout_ns = r->setup->in_flight ? HELD_TIMEOUT_NS : STAMP_TIMEOUT_NS;
 	}
 	if (r->setup->udp_peer) {
 		config.udp_local = &r->udp_local;
@@ -321,15 +336,23 @@ static void check_fault(struct run *r, int fault, enum ws_end end)
 static void watch(struct run *r, pthread_t receiver)
 {
 	const struct ws_latency_setup *setup = r->setup;
-	int64_t second = r->start_ns + WS_NSEC_PER_SEC;
+	int64_t second = r->start_ns + WS_NSEC_PER_SEC, look = 0, sample = INT64_MAX;
 
 	for (;;) {
-		int64_t now = ws_clock_now();
-		struct timespec until = {
-			.tv_sec = (now + LOOK_NS) / WS_NSEC_PER_SEC,
-			.tv_nsec = (now + LOOK_NS) % WS_NSEC_PER_SEC,
+		int64_t now = ws_clock_now(), wake;
+		struct timespec until;
+		bool over;
+
+		if (setup->watch) {
+			sample = ws_clock_watch_sample(setup->watch);
+		}
+		look = now >= look ? now + LOOK_NS : look;
+		wake = look < sample ? look : sample;
+		until = (struct timespec){
+			.tv_sec = wake / WS_NSEC_PER_SEC,
+			.tv_nsec = wake % WS_NSEC_PER_SEC,
 		};
-		bool over = pthread_clockjoin_np(receiver, NULL, CLOCK_MONOTONIC, &until) == 0;
+		over = pthread_clockjoin_np(receiver, NULL, CLOCK_MONOTONIC, &until) == 0;
 
 		check_fault(r, atomic_load(&r->shared.sender_fault), WS_END_TX);
 		check_fault(r, atomic_load(&r->shared.receiver_fault), WS_END_RX);
@@ -371,11 +394,24 @@ static int64_t stop_ns(const struct run *r)
 	return end;
 }
 
-/* The kernel's clocks have one resolution. */
+static int64_t resolution_of(const struct run *r, enum ws_end end)
+{
+	const struct ws_latency_end *e = &r->setup->end[end];
+
+	if (is_hardware(r->setup, end)) {
+		return e->hw_step_ns > 0 ? e->hw_step_ns : 1;
+	}
+	/* The kernel's clocks have one resolution. */
+	return ws_sys_clock_resolution(
+		e->origin == WS_ORIGIN_SOFTWARE ? CLOCK_REALTIME : CLOCK_MONOTONIC);
+}
+
+/* Of the coarser end. */
 static int64_t resolution(const struct run *r)
 {
-	return ws_sys_clock_resolution(
-		r->result->tx_clock == WS_CLOCK_REALTIME ? CLOCK_REALTIME : CLOCK_MONOTONIC);
+	int64_t tx = resolution_of(r, WS_END_TX), rx = resolution_of(r, WS_END_RX);
+
+	return tx > rx || !has_receiver(r->setup) ? tx : rx;
 }
 
 static int64_t error_bound(const struct run *r)
@@ -384,6 +420,11 @@ static int64_t error_bound(const struct run *r)
 
 	if (r->stepped && (tx == WS_CLOCK_REALTIME || rx == WS_CLOCK_REALTIME)) {
 		return -1;
+	}
+	if (tx != rx && is_hardware(r->setup, WS_END_TX) && is_hardware(r->setup, WS_END_RX)) {
+		int64_t error = r->watched.error_ns;
+
+		return error < 0 ? -1 : error + resolution(r);
 	}
 	return tx == rx ? resolution(r) : resolution(r) + r->relation_error_ns;
 }
@@ -425,6 +466,21 @@ static int prepare(
 		return rc;
 	}
 	r->capacity = capacity_for(setup);
+	if (setup->watch) {
+		fault->step = "clocks";
+		rc = ws_clock_watch_begin(setup->watch, setup->stop);
+		if (rc < 0) {
+			return rc;
+		}
+		fault->step = "memory";
+	}
+	r->hardware = (struct ws_receiver_hardware){
+		.tx = is_hardware(setup, WS_END_TX),
+		.rx = is_hardware(setup, WS_END_RX),
+		.ordered = setup->ordered,
+		.coarse = setup->coarse,
+		.watch = setup->watch,
+	};
 	r->start_ns = ws_clock_now() + START_DELAY_NS;
 	r->two_way = (struct ws_receiver_two_way){
 		.boot = setup->boot,
@@ -444,6 +500,7 @@ static int prepare(
 		.paced = !ws_plan_is_max(&setup->plan),
 		.start_ns = r->start_ns,
 		.stages = tx_stages(setup),
+		.hardware = r->result->hardware ? &r->hardware : NULL,
 		.two_way = setup->mode == WS_LATENCY_TWO_WAY ? &r->two_way : NULL,
 		.packets = setup->packets,
 		.packets_run = setup->packets_run,
@@ -461,12 +518,13 @@ static int prepare(
 		.collect_ns = setup->window_ns + WS_NSEC_PER_SEC,
 		.records = r->records,
 		.shared = &r->shared,
-		.capacity = r->capacity,
+		.capacity = r->capacity - (r->result->hardware ? WS_RECEIVER_JUDGED : 0),
 		.start_ns = r->start_ns,
 		.stop_ns = setup->timed ? stop_ns(r) : INT64_MAX,
 		.kernel_stamps = tx->origin != WS_ORIGIN_USER,
 		.stages = tx_stages(setup),
-		.stage = WS_STAGE_DRIVER,
+		.stage = is_hardware(setup, WS_END_TX) ? WS_STAGE_WIRE : WS_STAGE_DRIVER,
+		.in_flight = is_hardware(setup, WS_END_TX) ? setup->in_flight : 0,
 		.pace = ws_pace_default,
 	};
 	return ws_sender_new(&r->sender, &sender);
@@ -519,6 +577,65 @@ static int start_thread(pthread_t *thread, void *(*body)(void *), struct run *r,
 	return rc;
 }
 
+static void fill_clock(struct run *r, int end)
+{
+	const struct ws_clock_watched *w = &r->watched.end[end];
+	struct ws_clock_compared *c = &r->result->hardware->clock[end];
+
+	*c = (struct ws_clock_compared){
+		.clock = w->clock,
+		.method = ws_phc_method_name(w->method),
+		.samples = w->samples,
+		.jumps = w->jumps,
+		.window_ns = w->window_ns,
+		.rate_ppb = w->rate_ppb,
+		.scatter_ns = w->scatter_ns,
+	};
+	memcpy(c->name, w->name, sizeof(c->name));
+	if (w->clock == WS_CLOCK_NONE || (end == WS_END_RX && r->watched.one_clock)) {
+		return;
+	}
+	if (w->jumps) {
+		ws_warn(r->warnings,
+			"%s: phc%d, which %s stamps with, jumped by %+lld ns during the run%s (who sets it? see "
+			"wirestamp probe): packets around that instant have no latency",
+			r->setup->label, (int)(w->clock - WS_CLOCK_PHC), r->setup->end[end].name,
+			(long long)w->jump_ns, w->jumps > 1 ? ", and more than once" : "");
+	}
+	if (w->error) {
+		ws_warn(r->warnings, "%s: phc%d could not be read any more during the run: %s",
+			r->setup->label, (int)(w->clock - WS_CLOCK_PHC), strerror(-w->error));
+	}
+}
+
+/* What hardware stamps brought. */
+static void fill_hardware(struct run *r)
+{
+	struct ws_hardware_facts *h = r->result->hardware;
+	const struct ws_latency_setup *setup = r->setup;
+
+	r->watched.error_ns = -1;
+	if (!h) {
+		return;
+	}
+	h->in_flight = setup->in_flight;
+	h->limit_ns = -1;
+	h->one_clock = r->result->tx_clock == r->result->rx_clock;
+	if (setup->in_flight_why) {
+		(void)snprintf(h->why, sizeof(h->why), "%s", setup->in_flight_why);
+	}
+	if (!setup->watch) {
+		return;
+	}
+	ws_clock_watch_result(setup->watch, &r->watched);
+	fill_clock(r, WS_END_TX);
+	fill_clock(r, WS_END_RX);
+	h->limit_ns = r->watched.limit_ns < 0 ? -1 : r->watched.limit_ns + resolution(r);
+	h->offset_known = !h->one_clock && r->watched.error_ns >= 0;
+	h->offset_ns = r->watched.offset_ns;
+	h->rate_ppb = r->watched.rate_ppb;
+}
+
 static void fill_result(struct run *r, const struct ws_nic *before, const struct ws_nic *after)
 {
 	const struct ws_sender_stats *s = ws_sender_stats(r->sender);
@@ -527,6 +644,7 @@ static void fill_result(struct run *r, const struct ws_nic *before, const struct
 	struct ws_io_stats tx, rx = {0};
 	int64_t end = s->end_ns;
 
+	fill_hardware(r);
 	ws_io_stats(r->io[WS_END_TX], &tx);
 	if (r->io[WS_END_RX]) {
 		ws_io_stats(r->io[WS_END_RX], &rx);
@@ -568,6 +686,18 @@ static void fill_result(struct run *r, const struct ws_nic *before, const struct
 		});
 }
 
+static enum ws_clock clock_of(const struct ws_latency_setup *setup, enum ws_end end)
+{
+	switch (setup->end[end].origin) {
+	case WS_ORIGIN_HARDWARE:
+		return setup->end[end].hw_clock;
+	case WS_ORIGIN_USER:
+		return WS_CLOCK_MONOTONIC;
+	default:
+		return WS_CLOCK_REALTIME;
+	}
+}
+
 static int init_result(struct run *r)
 {
 	const struct ws_latency_setup *setup = r->setup;
@@ -587,8 +717,14 @@ static int init_result(struct run *r)
 		.tx_origin = setup->end[WS_END_TX].origin,
 		.rx_origin = setup->end[WS_END_RX].origin,
 	};
-	res->tx_clock = res->tx_origin == WS_ORIGIN_USER ? WS_CLOCK_MONOTONIC : WS_CLOCK_REALTIME;
-	res->rx_clock = res->rx_origin == WS_ORIGIN_USER ? WS_CLOCK_MONOTONIC : WS_CLOCK_REALTIME;
+	res->tx_clock = clock_of(setup, WS_END_TX);
+	res->rx_clock = clock_of(setup, WS_END_RX);
+	if (is_hardware(setup, WS_END_TX) || is_hardware(setup, WS_END_RX)) {
+		res->hardware = calloc(1, sizeof(*res->hardware));
+		if (!res->hardware) {
+			return -ENOMEM;
+		}
+	}
 	if (has_receiver(setup)) {
 		res->timeline = malloc(sizeof(*res->timeline));
 		res->two_way =

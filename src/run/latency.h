@@ -13,6 +13,7 @@
 #include "file/packets.h"
 #include "io/io.h"
 #include "report/result.h"
+#include "run/clock_watch.h"
 #include "run/source.h"
 
 enum ws_end { WS_END_TX, WS_END_RX, WS_ENDS };
@@ -27,8 +28,10 @@ struct ws_latency_end {
 	const char *name; /* for messages */
 	int netns;	  /* descriptor, -1: the current one */
 	int ifindex;
-	enum ws_origin origin; /* SOFTWARE or USER */
-	int cpu;	       /* pin its thread there; -1: anywhere */
+	enum ws_origin origin;	/* HARDWARE, SOFTWARE or USER */
+	enum ws_clock hw_clock; /* of HARDWARE */
+	int64_t hw_step_ns;	/* that its stamps are multiples of; 0: not known */
+	int cpu;		/* pin its thread there; -1: anywhere */
 };
 
 struct ws_progress {
@@ -56,6 +59,12 @@ struct ws_latency_setup {
 	uint16_t far_port; /* that probes go to; 0: none, layer 2 */
 	uint32_t boot;	/* of this machine: whether the far side has the same clock; 0: unknown */
 	bool waterfall; /* the kernel's stamp before the queueing discipline is wanted, too */
+	/* With hardware stamps. */
+	struct ws_clock_watch *watch; /* of both ends' clocks; NULL: they cannot be read */
+	unsigned in_flight;	   /* transmit stamps that the card holds at a time; 0: no limit */
+	const char *in_flight_why; /* a clause; NULL: none */
+	bool coarse;		   /* two packets may have one stamp */
+	bool ordered;		   /* all packets are of one flow */
 	struct ws_packets_writer *packets; /* NULL: rows are not wanted */
 	uint32_t packets_run;
 	int64_t window_ns;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/stampjudge.h"
+
 /* An exchange that is not complete yet, in the place of its sequence. */
 struct open_exchange {
 	uint64_t seq; /* UINT64_MAX: nothing is known yet */
@@ -24,9 +26,17 @@ struct ws_outcomes {
 	uint64_t *copied;
 	/* two-way */
 	struct open_exchange *open;
+	enum ws_clock ours;	     /* that exchanges are reckoned on */
 	struct ws_twoway *exchanges; /* made at the first answer, which says whose clock it is */
 	uint64_t waiting;
+	/* hardware stamps */
+	struct ws_stampjudge *judge; /* NULL: there are none */
+	struct ws_clock_watch *watch;
 };
+
+static void take_judged(void *arg, const struct ws_outcome *out);
+static void take_pair(void *arg, const struct ws_clock_pair *pair, bool known, int64_t latency_ns,
+	int64_t error_ns);
 
 static uint64_t place(const struct ws_outcomes *o, uint64_t seq)
 {
@@ -38,17 +48,31 @@ static int64_t realtime_offset(const struct ws_outcomes *o)
 	return atomic_load_explicit(&o->c.shared->realtime_offset_ns, memory_order_relaxed);
 }
 
-/* Of a time that stands on CLOCK_MONOTONIC or CLOCK_REALTIME; UNKNOWN of any other. */
+/* UNKNOWN of a clock that cannot be related. */
 static int64_t on_monotonic(const struct ws_outcomes *o, struct ws_time t)
 {
+	int64_t ns, error;
+
 	switch (t.clock) {
 	case WS_CLOCK_MONOTONIC:
 		return t.ns;
 	case WS_CLOCK_REALTIME:
 		return t.ns - realtime_offset(o);
 	default:
-		return WS_INSTANT_UNKNOWN;
+		break;
 	}
+	if (o->watch && ws_clock_watch_to_monotonic(o->watch, t, realtime_offset(o), &ns, &error)) {
+		return ns;
+	}
+	return WS_INSTANT_UNKNOWN;
+}
+
+/* For the judge of hardware stamps. */
+static bool convert(void *arg, struct ws_time t, int64_t *ret_ns, int64_t *ret_error_ns)
+{
+	const struct ws_outcomes *o = arg;
+
+	return ws_clock_watch_to_monotonic(o->watch, t, realtime_offset(o), ret_ns, ret_error_ns);
 }
 
 /* Which instants packets of this run have. */
@@ -59,11 +83,25 @@ static unsigned known_instants(const struct ws_receiver_config *c)
 	known |= c->paced ? 1u << WS_INSTANT_INTENDED : 0;
 	known |= c->stages & WS_STAGE_SCHED ? 1u << WS_INSTANT_SCHED : 0;
 	known |= c->stages & WS_STAGE_DRIVER ? 1u << WS_INSTANT_DRIVER_TX : 0;
+	known |= c->stages & WS_STAGE_WIRE && c->hardware && c->hardware->watch
+			 ? 1u << WS_INSTANT_WIRE_TX
+			 : 0;
 	if (c->io) {
 		known |= 1u << WS_INSTANT_APP_RX;
 		known |= c->kernel_stamps ? 1u << WS_INSTANT_KERNEL_RX : 0;
+		known |= c->hardware && c->hardware->rx && c->hardware->watch
+				 ? 1u << WS_INSTANT_WIRE_RX
+				 : 0;
 	}
 	return known;
+}
+
+/* That both of our ends' stamps are of; CLOCK_MONOTONIC if they are of two. */
+static enum ws_clock our_clock(const struct ws_receiver_config *c)
+{
+	const struct ws_run_result *r = c->result;
+
+	return r->tx_clock == r->rx_clock ? r->tx_clock : WS_CLOCK_MONOTONIC;
 }
 
 static void empty_two_way(struct ws_two_way *t)
@@ -73,6 +111,31 @@ static void empty_two_way(struct ws_two_way *t)
 	ws_hist_init(&t->residence);
 	ws_hist_init(&t->forward);
 	ws_hist_init(&t->backward);
+}
+
+/* Between the matcher and what is made of its outcomes. */
+static int start_judging(struct ws_outcomes *o)
+{
+	const struct ws_receiver_hardware *h = o->c.hardware;
+	struct ws_stampjudge_config config = {
+		.ahead = WS_RECEIVER_JUDGED,
+		.sink = take_judged,
+		.arg = o,
+	};
+
+	if (!h) {
+		return 0;
+	}
+	config.tx = h->tx;
+	config.rx = h->rx;
+	config.ordered = h->ordered;
+	config.coarse = h->coarse;
+	config.convert = h->watch ? convert : NULL;
+	o->watch = h->watch;
+	if (o->watch) {
+		ws_clock_watch_use(o->watch, take_pair, o);
+	}
+	return ws_stampjudge_new(&o->judge, &config);
 }
 
 int ws_outcomes_new(struct ws_outcomes **ret, const struct ws_receiver_config *config)
@@ -89,13 +152,14 @@ int ws_outcomes_new(struct ws_outcomes **ret, const struct ws_receiver_config *c
 	if (config->two_way) {
 		o->open = malloc(config->capacity * sizeof(*o->open));
 	}
-	if (!o->copied || (config->two_way && !o->open)) {
+	if (!o->copied || (config->two_way && !o->open) || start_judging(o) < 0) {
 		ws_outcomes_free(o);
 		return -ENOMEM;
 	}
 	for (uint32_t i = 0; config->two_way && i < config->capacity; i++) {
 		o->open[i] = (struct open_exchange){.seq = UINT64_MAX};
 	}
+	o->ours = our_clock(config);
 	ws_hist_init(&result->latency);
 	ws_hist_init(&result->lateness);
 	ws_hist_init(&result->from_intended);
@@ -118,6 +182,7 @@ int ws_outcomes_new(struct ws_outcomes **ret, const struct ws_receiver_config *c
 void ws_outcomes_free(struct ws_outcomes *o)
 {
 	if (o) {
+		ws_stampjudge_free(o->judge);
 		ws_twoway_free(o->exchanges);
 		free(o->open);
 		free(o->copied);
@@ -239,13 +304,21 @@ static void fall(struct ws_outcomes *o, const struct ws_outcome *out)
 			[WS_INSTANT_KERNEL_RX] = out->rx.kernel_ns,
 			[WS_INSTANT_APP_RX] = out->rx.app_ns},
 	};
+	static const enum ws_instant kernels[] = {
+		WS_INSTANT_SCHED, WS_INSTANT_DRIVER_TX, WS_INSTANT_KERNEL_RX};
 	int64_t offset = realtime_offset(o);
 
 	/* The kernel's own stamps are of CLOCK_REALTIME. */
-	for (unsigned i = WS_INSTANT_SCHED; i <= WS_INSTANT_KERNEL_RX; i++) {
-		if (p.at[i] != WS_INSTANT_UNKNOWN) {
-			p.at[i] -= offset;
+	for (size_t i = 0; i < sizeof(kernels) / sizeof(kernels[0]); i++) {
+		if (p.at[kernels[i]] != WS_INSTANT_UNKNOWN) {
+			p.at[kernels[i]] -= offset;
 		}
+	}
+	if (out->tx.stamp.origin == WS_ORIGIN_HARDWARE) {
+		p.at[WS_INSTANT_WIRE_TX] = on_monotonic(o, out->tx.stamp.time);
+	}
+	if (out->rx.stamp.origin == WS_ORIGIN_HARDWARE) {
+		p.at[WS_INSTANT_WIRE_RX] = on_monotonic(o, out->rx.stamp.time);
 	}
 	ws_waterfall_add(o->result->waterfall, &p);
 }
@@ -278,9 +351,10 @@ static void value(void *arg, const struct ws_exchange_value *v)
 	ws_hist_record(&t->rtt, v->rtt_ns);
 	ws_hist_record(&t->residence, v->residence_ns);
 	if (o->result->timeline) {
-		int64_t offset = o->c.kernel_stamps && o->c.stages ? realtime_offset(o) : 0;
+		int64_t at = on_monotonic(o, (struct ws_time){v->t1, o->ours});
 
-		ws_timeline_latency(o->result->timeline, v->t1 - offset - o->c.start_ns, v->rtt_ns);
+		ws_timeline_latency(o->result->timeline,
+			at == WS_INSTANT_UNKNOWN ? 0 : at - o->c.start_ns, v->rtt_ns);
 	}
 	ws_jitter_add(&o->result->jitter, v->rtt_ns);
 	if (v->ways) {
@@ -293,15 +367,12 @@ static void value(void *arg, const struct ws_exchange_value *v)
 }
 
 /*
- * Ours and, if it is one clock, theirs: as the kernel stamps, with CLOCK_REALTIME, where it stamps both ways; else on
- * CLOCK_MONOTONIC.
+ * Ours and, if it is one clock, theirs: as the kernel stamps, with CLOCK_REALTIME, where it stamps both ways, or as the
+ * card does; else on CLOCK_MONOTONIC.
  */
 static int64_t on_ours(const struct ws_outcomes *o, struct ws_time t)
 {
-	if (o->c.kernel_stamps && o->c.stages && t.clock == WS_CLOCK_REALTIME) {
-		return t.ns;
-	}
-	return on_monotonic(o, t);
+	return t.clock == o->ours ? t.ns : on_monotonic(o, t);
 }
 
 /* The four times of a packet that came in time. */
@@ -319,34 +390,86 @@ static void take_exchange(struct ws_outcomes *o, const struct ws_outcome *out)
 	complete(o, x);
 }
 
-static void take_matched(struct ws_outcomes *o, const struct ws_outcome *out)
+/* A latency, and what comes with it. */
+static void record_latency(
+	struct ws_outcomes *o, int64_t intended_ns, struct ws_time arrived, int64_t latency)
 {
 	struct ws_run_result *result = o->result;
-	int64_t arrival = on_monotonic(o, out->rx.stamp.time), latency;
+	int64_t arrival = on_monotonic(o, arrived);
 
-	if (!ws_time_diff(out->rx.stamp.time, out->tx.stamp.time, &latency)) {
-		/* One end has kernel stamps, the other the program's own: the result says the
-		 * bound. */
-		latency = arrival - on_monotonic(o, out->tx.stamp.time);
-	}
 	ws_hist_record(&result->latency, latency);
-	if (o->c.paced) {
-		ws_hist_record(&result->from_intended, arrival - out->tx.intended_ns);
-	}
-	if (result->waterfall) {
-		fall(o, out);
+	if (o->c.paced && arrival != WS_INSTANT_UNKNOWN) {
+		ws_hist_record(&result->from_intended, arrival - intended_ns);
 	}
 	if (o->c.two_way) {
-		take_exchange(o, out);
 		return;
 	}
 	ws_jitter_add(&result->jitter, latency);
 	if (result->timeline) {
-		ws_timeline_latency(result->timeline, out->tx.intended_ns - o->c.start_ns, latency);
+		ws_timeline_latency(result->timeline, intended_ns - o->c.start_ns, latency);
 	}
 }
 
-void ws_outcomes_take(void *arg, const struct ws_outcome *out)
+/* A packet whose stamps no relation of clocks brings together has no latency. */
+static void take_unrelated(struct ws_outcomes *o, int64_t intended_ns)
+{
+	happened(o, intended_ns, WS_HAPPENED_UNSTAMPED);
+	o->result->hardware->unconverted++;
+}
+
+/* Stamps of two cards' clocks, once these have been compared after them. */
+static void take_pair(void *arg, const struct ws_clock_pair *pair, bool known, int64_t latency_ns,
+	int64_t error_ns)
+{
+	struct ws_outcomes *o = arg;
+
+	(void)error_ns; /* the worst of them stands in the watch's result */
+	if (known) {
+		record_latency(o, pair->word[0],
+			(struct ws_time){pair->rx_ns, (enum ws_clock)pair->word[1]}, latency_ns);
+	} else {
+		take_unrelated(o, pair->word[0]);
+	}
+}
+
+static void take_latency(struct ws_outcomes *o, const struct ws_outcome *out)
+{
+	const struct ws_stamp *tx = &out->tx.stamp, *rx = &out->rx.stamp;
+	int64_t latency, left, came;
+
+	if (ws_time_diff(rx->time, tx->time, &latency)) {
+		record_latency(o, out->tx.intended_ns, rx->time, latency);
+		return;
+	}
+	if (tx->origin == WS_ORIGIN_HARDWARE && rx->origin == WS_ORIGIN_HARDWARE && o->watch) {
+		ws_clock_watch_put(
+			o->watch, &(struct ws_clock_pair){.tx_ns = tx->time.ns,
+					  .rx_ns = rx->time.ns,
+					  .word = {out->tx.intended_ns, rx->time.clock}});
+		return;
+	}
+	/* One end has kernel stamps, the other the program's own: the result says the bound. */
+	left = on_monotonic(o, tx->time);
+	came = on_monotonic(o, rx->time);
+	if (left == WS_INSTANT_UNKNOWN || came == WS_INSTANT_UNKNOWN) {
+		take_unrelated(o, out->tx.intended_ns);
+		return;
+	}
+	record_latency(o, out->tx.intended_ns, rx->time, came - left);
+}
+
+static void take_matched(struct ws_outcomes *o, const struct ws_outcome *out)
+{
+	take_latency(o, out);
+	if (o->result->waterfall) {
+		fall(o, out);
+	}
+	if (o->c.two_way) {
+		take_exchange(o, out);
+	}
+}
+
+static void take_judged(void *arg, const struct ws_outcome *out)
 {
 	struct ws_outcomes *o = arg;
 	struct ws_run_result *result = o->result;
@@ -370,6 +493,10 @@ void ws_outcomes_take(void *arg, const struct ws_outcome *out)
 	}
 	record_departure(o, &out->tx);
 	happened(o, out->tx.intended_ns, WS_HAPPENED_SENT);
+	if (result->hardware) {
+		result->hardware->unsampled += out->tx.unsampled;
+		result->hardware->sampled += !out->tx.unsampled;
+	}
 	put_row(o, out, out->fate != WS_FATE_LOST);
 	if (!o->c.io) {
 		return;
@@ -390,6 +517,17 @@ void ws_outcomes_take(void *arg, const struct ws_outcome *out)
 		happened(o, out->tx.intended_ns, WS_HAPPENED_UNSTAMPED);
 		break;
 	}
+}
+
+void ws_outcomes_take(void *arg, const struct ws_outcome *out)
+{
+	struct ws_outcomes *o = arg;
+
+	if (!o->judge) {
+		take_judged(o, out);
+		return;
+	}
+	ws_stampjudge_put(o->judge, out);
 }
 
 void ws_outcomes_copy(void *arg, uint64_t seq, const struct ws_rx_record *rx)
@@ -492,10 +630,59 @@ void ws_outcomes_collected(struct ws_outcomes *o, const struct ws_probe *probe)
 	}
 }
 
+/* Where the ledger counts a fate. */
+static uint64_t *count_of(struct ws_ledger *l, enum ws_fate fate)
+{
+	switch (fate) {
+	case WS_FATE_MATCHED:
+		return &l->matched;
+	case WS_FATE_UNSTAMPED_TX:
+		return &l->unstamped_tx;
+	case WS_FATE_UNSTAMPED_RX:
+		return &l->unstamped_rx;
+	case WS_FATE_UNSTAMPED_BOTH:
+		return &l->unstamped_both;
+	default:
+		return NULL; /* the judge changes no others */
+	}
+}
+
+void ws_outcomes_correct(const struct ws_outcomes *o, struct ws_ledger *ledger)
+{
+	const struct ws_stampjudge_counts *counts;
+
+	if (!o->judge) {
+		return;
+	}
+	counts = ws_stampjudge_counts(o->judge);
+	for (int from = 0; from < WS_FATE_COUNT; from++) {
+		for (int to = 0; to < WS_FATE_COUNT; to++) {
+			uint64_t n = counts->moved[from][to];
+			uint64_t *before = count_of(ledger, (enum ws_fate)from);
+			uint64_t *after = count_of(ledger, (enum ws_fate)to);
+
+			if (n && before && after) {
+				*before -= n;
+				*after += n;
+			}
+		}
+	}
+	ledger->matched -= o->result->hardware->unconverted;
+	ledger->unstamped_both += o->result->hardware->unconverted;
+}
+
 void ws_outcomes_finish(struct ws_outcomes *o)
 {
 	struct ws_two_way *t = o->result->two_way;
 
+	if (o->judge) {
+		ws_stampjudge_finish(o->judge);
+		o->result->hardware->tx_misplaced = ws_stampjudge_counts(o->judge)->tx_misplaced;
+		o->result->hardware->rx_misplaced = ws_stampjudge_counts(o->judge)->rx_misplaced;
+	}
+	if (o->watch) {
+		ws_clock_watch_flush(o->watch);
+	}
 	ws_losses_end(&o->result->losses);
 	if (!t) {
 		return;

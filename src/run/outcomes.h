@@ -25,3 +25,5 @@ void ws_outcomes_collected(struct ws_outcomes *o, const struct ws_probe *probe);
 
 /* After the last of them. */
 void ws_outcomes_finish(struct ws_outcomes *o);
+/* Then: moves what the matcher counted as stamped, and turned out not to be. */
+void ws_outcomes_correct(const struct ws_outcomes *o, struct ws_ledger *ledger);

@@ -83,7 +83,8 @@ void ws_receiver_free(struct ws_receiver *r)
 /* When the packet arrived, on CLOCK_MONOTONIC. */
 static int64_t arrival(const struct ws_receiver *r, const struct ws_io_view *v, int64_t now)
 {
-	int64_t at = on_monotonic(r, v->stamp.time, now);
+	int64_t at = on_monotonic(r,
+		v->software.origin == WS_ORIGIN_SOFTWARE ? v->software.time : v->stamp.time, now);
 
 	/* If somebody just set the stamps' clock, at least nothing comes from the future. */
 	return at < now ? at : now;
@@ -136,6 +137,9 @@ static void take_view(struct ws_receiver *r, const struct ws_io_view *v, int64_t
 		record.kernel_ns = v->stamp.time.ns;
 	} else if (v->stamp.origin == WS_ORIGIN_HARDWARE) {
 		record.wire_ns = v->stamp.time.ns;
+		if (v->software.origin == WS_ORIGIN_SOFTWARE) {
+			record.kernel_ns = v->software.time.ns;
+		}
 	}
 	if (!r->c.kernel_stamps) {
 		record.stamp = (struct ws_stamp){{now, WS_CLOCK_MONOTONIC}, WS_ORIGIN_USER};
@@ -203,6 +207,9 @@ enum ws_receiver_state ws_receiver_step(struct ws_receiver *r)
 	int n = take_packets(r);
 
 	take_records(r);
+	if (r->c.hardware && r->c.hardware->watch) {
+		ws_clock_watch_step(r->c.hardware->watch);
+	}
 	/* Of a sender alone every packet is closed as soon as its record is here. */
 	ws_match_advance(r->match, r->c.io ? r->watermark_ns : INT64_MAX);
 	atomic_store_explicit(&shared->base, ws_match_base(r->match), memory_order_release);
@@ -258,6 +265,7 @@ void ws_receiver_finish(struct ws_receiver *r)
 		in_bins += h->bins[i];
 	}
 	result->ledger = *ws_match_ledger(r->match);
+	ws_outcomes_correct(r->outcomes, &result->ledger);
 	result->ledger.negative = h->negative;
 	result->ledger.below_range = h->below_range;
 	result->ledger.above_range = h->above_range;

@@ -10,6 +10,7 @@
 #include "file/packets.h"
 #include "io/io.h"
 #include "report/result.h"
+#include "run/clock_watch.h"
 #include "run/shared.h"
 
 /* Of a two-way run. */
@@ -17,6 +18,17 @@ struct ws_receiver_two_way {
 	uint32_t boot;		/* of this machine; 0: unknown */
 	int64_t stamp_error_ns; /* of a difference of two stamps of one clock */
 };
+
+/* Of a run with hardware stamps at an end at least. */
+struct ws_receiver_hardware {
+	bool tx, rx;		      /* which end's stamps are */
+	bool ordered;		      /* one flow: packets leave and arrive one after the other */
+	bool coarse;		      /* two packets may have one stamp */
+	struct ws_clock_watch *watch; /* of both clocks; NULL: they cannot be compared */
+};
+
+/* Outcomes that wait at most until their stamps are judged: so much less than the matcher's capacity may be open. */
+#define WS_RECEIVER_JUDGED 4096
 
 struct ws_receiver_config {
 	struct ws_io *
@@ -30,12 +42,13 @@ struct ws_receiver_config {
 	uint32_t run_id;
 	uint16_t stream;
 	uint16_t udp_port;
-	bool paced;				   /* intended times mean something */
-	int64_t start_ns;			   /* of the run, CLOCK_MONOTONIC */
-	unsigned stages;			   /* set of ws_stage that the sender asks for */
-	const struct ws_receiver_two_way *two_way; /* the packets are answers; NULL: probes */
-	struct ws_packets_writer *packets;	   /* NULL: rows are not wanted */
-	uint32_t packets_run;			   /* number of the run in them */
+	bool paced;				     /* intended times mean something */
+	int64_t start_ns;			     /* of the run, CLOCK_MONOTONIC */
+	unsigned stages;			     /* set of ws_stage that the sender asks for */
+	const struct ws_receiver_hardware *hardware; /* NULL: none of its stamps is */
+	const struct ws_receiver_two_way *two_way;   /* the packets are answers; NULL: probes */
+	struct ws_packets_writer *packets;	     /* NULL: rows are not wanted */
+	uint32_t packets_run;			     /* number of the run in them */
 	/* Histograms are recorded here while it runs, and in its timeline, waterfall and two_way if they are there. */
 	struct ws_run_result *result;
 };
