@@ -450,7 +450,8 @@ static void threads_are_placed(void **state)
 static void subject_asks_veth(void)
 {
 	static const char *const names[] = {"ws0", "lo"};
-	enum ws_clock clock;
+	const struct ws_hwtstamp_want want = {.rx = WS_HW_RX_ALL};
+	struct ws_hwtstamp_granted granted;
 	struct ws_hwtstamp *h;
 	struct ws_lab lab;
 	char why[300];
@@ -459,10 +460,11 @@ static void subject_asks_veth(void)
 		_exit(SKIPPED);
 	}
 	for (int i = 0; i < 2; i++) {
-		MUST(ws_hwtstamp_open(&h, names[i], &clock, why, sizeof(why)) == -EOPNOTSUPP);
+		MUST(ws_hwtstamp_open(&h, names[i], &want, &granted, why, sizeof(why)) ==
+			-EOPNOTSUPP);
 		MUST(strstr(why, "it offers no hardware time stamps of received packets"));
 	}
-	MUST(ws_hwtstamp_open(&h, "ws1", &clock, why, sizeof(why)) == -ENODEV);
+	MUST(ws_hwtstamp_open(&h, "ws1", &want, &granted, why, sizeof(why)) == -ENODEV);
 }
 
 static void virtual_interfaces_have_none(void **state)
@@ -486,7 +488,8 @@ static void assert_restored(void)
 static struct ws_hwtstamp *change_it(void)
 {
 	const struct ws_invoker nobody = {.known = false};
-	enum ws_clock clock;
+	const struct ws_hwtstamp_want want = {.rx = WS_HW_RX_ALL};
+	struct ws_hwtstamp_granted granted;
 	struct ws_hwtstamp *h;
 	struct ws_lab lab;
 	char why[300];
@@ -496,8 +499,8 @@ static struct ws_hwtstamp *change_it(void)
 	}
 	shared->now = before;
 	shared->has_card = true;
-	MUST(ws_hwtstamp_open(&h, "ws0", &clock, why, sizeof(why)) == 0);
-	MUST(clock == WS_CLOCK_PHC + 5);
+	MUST(ws_hwtstamp_open(&h, "ws0", &want, &granted, why, sizeof(why)) == 0);
+	MUST(granted.clock == WS_CLOCK_PHC + 5);
 	MUST(shared->now.rx_filter == HWTSTAMP_FILTER_ALL);
 	MUST(shared->now.tx_type == HWTSTAMP_TX_ON);
 	MUST(ws_netns_enter(lab.ns[1]) >= 0);
