@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/frame_own.h"
+#include "core/ptp_own.h"
 
 #define IPV4_TTL 1 /* a probe is for the next hop: no host that it strays to passes it on */
 
@@ -81,6 +82,8 @@ const char *ws_carrier_name(enum ws_carrier carrier)
 	static const char *const names[WS_CARRIER_COUNT] = {
 		[WS_CARRIER_UDP] = "udp",
 		[WS_CARRIER_L2] = "l2",
+		[WS_CARRIER_PTP_L2] = "ptp-l2",
+		[WS_CARRIER_PTP_UDP] = "ptp-udp",
 	};
 
 	return (unsigned)carrier < WS_CARRIER_COUNT ? names[carrier] : "unknown";
@@ -104,10 +107,20 @@ const char *ws_payload_name(enum ws_payload payload)
 	}
 }
 
+static bool is_udp(enum ws_carrier carrier)
+{
+	return carrier == WS_CARRIER_UDP || carrier == WS_CARRIER_PTP_UDP;
+}
+
+static bool is_ptp(enum ws_carrier carrier)
+{
+	return carrier == WS_CARRIER_PTP_L2 || carrier == WS_CARRIER_PTP_UDP;
+}
+
 static uint32_t payload_offset(enum ws_carrier carrier)
 {
-	return carrier == WS_CARRIER_UDP ? ETH_HEADER_LEN + IPV4_HEADER_LEN + UDP_HEADER_LEN
-					 : ETH_HEADER_LEN;
+	return ETH_HEADER_LEN + (is_udp(carrier) ? IPV4_HEADER_LEN + UDP_HEADER_LEN : 0) +
+	       (is_ptp(carrier) ? WS_PTP_HEAD_LEN : 0);
 }
 
 /* 0: no payload of ours. */
@@ -158,7 +171,8 @@ int ws_frame_template_init(struct ws_frame_template *t, const struct ws_frame_sp
 	uint8_t *probe;
 
 	if ((unsigned)spec->carrier >= WS_CARRIER_COUNT || payload_len(spec->payload) == 0 ||
-		spec->payload == WS_PAYLOAD_ANSWER) {
+		spec->payload == WS_PAYLOAD_ANSWER ||
+		(spec->carrier == WS_CARRIER_PTP_UDP && spec->dst_port != WS_PTP_PORT)) {
 		return -EINVAL;
 	}
 	if (spec->len < ws_frame_min_len(spec->carrier, spec->payload) ||
@@ -179,7 +193,11 @@ int ws_frame_template_init(struct ws_frame_template *t, const struct ws_frame_sp
 	put_be32(probe + PROBE_RUN_OFF, spec->run_id);
 	put_be16(probe + PROBE_STREAM_OFF, spec->stream);
 
-	if (spec->carrier == WS_CARRIER_UDP) {
+	if (is_ptp(spec->carrier)) {
+		n.ptp_off = n.payload_off - WS_PTP_HEAD_LEN;
+		ws_ptp_put(n.head + n.ptp_off, PTP_TYPE_SYNC, spec->src, spec->len - n.ptp_off);
+	}
+	if (is_udp(spec->carrier)) {
 		uint8_t *ip = n.head + ETH_HEADER_LEN;
 		uint8_t *udp = ip + IPV4_HEADER_LEN;
 		uint32_t udp_len = spec->len - ETH_HEADER_LEN - IPV4_HEADER_LEN;
@@ -194,7 +212,8 @@ int ws_frame_template_init(struct ws_frame_template *t, const struct ws_frame_sp
 		n.udp_sum = fold(sum_words(ip + 12, 8) + IPPROTO_UDP_NR + udp_len +
 				 sum_words(udp, n.head_len - ETH_HEADER_LEN - IPV4_HEADER_LEN));
 	} else {
-		put_be16(n.head + 2 * ETH_ADDR_LEN, WS_ETHERTYPE_PROBE);
+		put_be16(n.head + 2 * ETH_ADDR_LEN,
+			n.ptp_off != 0 ? WS_ETHERTYPE_PTP : WS_ETHERTYPE_PROBE);
 	}
 	*t = n;
 	return 0;
@@ -221,6 +240,10 @@ void ws_frame_write(
 	memset(buf + t->head_len, 0, t->len - t->head_len);
 	put_be64(probe + PROBE_SEQ_OFF, seq);
 	sum += sum_value(seq);
+	if (t->ptp_off != 0) {
+		put_be16(buf + t->ptp_off + PTP_SEQUENCE_OFF, (uint16_t)seq);
+		sum += (uint16_t)seq;
+	}
 	if (t->payload == WS_PAYLOAD_FULL) {
 		sum += ws_full_put(probe, intended_ns);
 	}
@@ -356,6 +379,22 @@ struct probe_bytes {
 	bool cut; /* the datagram claims to be longer than its packet: a first fragment, or cut off */
 };
 
+/* Steps into a PTP message, for which the layer below says there is that much room. */
+static bool find_in_ptp(struct probe_bytes *b, uint32_t room)
+{
+	uint32_t len;
+	bool cut;
+
+	if (!ws_ptp_find(b->data, b->len, room, &len, &cut)) {
+		return false;
+	}
+	b->data += WS_PTP_HEAD_LEN;
+	b->len -= WS_PTP_HEAD_LEN;
+	b->len = b->len < len ? b->len : len;
+	b->cut = b->cut || cut;
+	return true;
+}
+
 /*
  * Steps into a UDP datagram to dst_port, of which len bytes are there. Its packet has room for `room`.
  * Returns false if that is not what it is.
@@ -380,7 +419,7 @@ static bool find_payload(
 		.len = len - UDP_HEADER_LEN,
 		.cut = udp_len > room,
 	};
-	return true;
+	return dst_port != WS_PTP_PORT || find_in_ptp(ret, udp_len - UDP_HEADER_LEN);
 }
 
 static bool find_udp4(const uint8_t *ip, uint32_t len, uint16_t dst_port, struct probe_bytes *ret)
@@ -460,9 +499,10 @@ static bool find_probe(
 		off += VLAN_TAG_LEN;
 	}
 	off += 2;
-	if (ethertype == WS_ETHERTYPE_PROBE) {
+	if (ethertype == WS_ETHERTYPE_PROBE || ethertype == WS_ETHERTYPE_PTP) {
 		*ret = (struct probe_bytes){.data = data + off, .len = len - off};
-		return true;
+		/* How long the frame was nobody says here. */
+		return ethertype == WS_ETHERTYPE_PROBE || find_in_ptp(ret, UINT32_MAX);
 	}
 	return find_udp(ethertype, data + off, len - off, dst_port, ret);
 }
@@ -512,23 +552,27 @@ bool ws_probe_any(const uint8_t *data, uint32_t len, uint16_t dst_port, uint32_t
 
 bool ws_probe_look(const uint8_t *payload, uint32_t len, uint32_t *ret_run_id, struct ws_probe *ret)
 {
+	struct probe_bytes b = {.data = payload, .len = len};
 	struct ws_probe read;
 	enum ws_payload kind;
 
-	if (len < PROBE_SHORT_LEN || payload[0] != PROBE_MAGIC ||
-		payload[PROBE_KIND_OFF] >> 4 != WS_PROBE_VERSION) {
+	if (len > 0 && payload[0] != PROBE_MAGIC && (!find_in_ptp(&b, UINT32_MAX) || b.cut)) {
 		return false;
 	}
-	kind = payload[PROBE_KIND_OFF] & 0xf;
+	if (b.len < PROBE_SHORT_LEN || b.data[0] != PROBE_MAGIC ||
+		b.data[PROBE_KIND_OFF] >> 4 != WS_PROBE_VERSION) {
+		return false;
+	}
+	kind = b.data[PROBE_KIND_OFF] & 0xf;
 	if (payload_len(kind) == 0) {
 		return false;
 	}
-	if (len < payload_len(kind)) {
-		read = read_beginning(payload, kind);
-	} else if (!read_payload(payload, kind, &read)) {
+	if (b.len < payload_len(kind)) {
+		read = read_beginning(b.data, kind);
+	} else if (!read_payload(b.data, kind, &read)) {
 		return false;
 	}
-	*ret_run_id = get_be32(payload + PROBE_RUN_OFF);
+	*ret_run_id = get_be32(b.data + PROBE_RUN_OFF);
 	*ret = read;
 	return true;
 }

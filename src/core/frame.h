@@ -22,7 +22,7 @@
  * recomputed from the plan. What follows the payload up to the frame's length is zero.
  *
  * Carriers: UDP over IPv4 (RFC 768, RFC 791) with correct checksums, and plain layer 2 with the
- * local experimental ethertype 0x88B5 (IEEE 802).
+ * local experimental ethertype 0x88B5 (IEEE 802); both once more with a PTP message around the payload (below).
  */
 #pragma once
 
@@ -46,7 +46,11 @@
  * specific 0), 1 version 2 (minor version 0), 2-3 message length, 4 domain WS_PTP_DOMAIN, 5 zero, 6-7 flags 0x0400 (unicast),
  * 8-15 correction 0, 16-19 zero, 20-29 source port identity (the source MAC address, 0xfffe in its middle; port 1), 30-31 sequence
  * modulo 2^16, 32 control field by the message type, 33 0x7f, 34-43 origin timestamp 0; then a TLV: 44-45 type 0x2004
- * (experimental), 46-47 length, and from 48 on the payload as in all carriers, filled up with zeros to the end.
+ * (experimental), 46-47 length, and from 48 on the payload as in all carriers, filled up with zeros to the end. Both lengths
+ * are even, as the standard has TLVs: the last byte of an odd frame stands behind the message.
+ *
+ * Besides Sync and Delay_Req there is message type 0xC (Signaling), which is as long, and no event: what a card shall not
+ * stamp. Answers to events are Sync, and those to Signaling are Signaling.
  */
 enum ws_carrier {
 	WS_CARRIER_UDP,
@@ -81,10 +85,10 @@ struct ws_frame_spec {
 	uint8_t dst[6], src[6];
 	enum ws_carrier carrier;
 	enum ws_payload payload;
-	uint32_t src_ip, dst_ip; /* host order; UDP only */
-	uint16_t src_port, dst_port;
-	uint32_t len;	 /* of the frame, without FCS */
-	uint32_t run_id; /* tells this run's probes from every other's */
+	uint32_t src_ip, dst_ip;     /* host order; UDP only */
+	uint16_t src_port, dst_port; /* to WS_PTP_PORT with PTP_UDP */
+	uint32_t len;		     /* of the frame, without FCS */
+	uint32_t run_id;	     /* tells this run's probes from every other's */
 	uint16_t stream;
 };
 
@@ -96,14 +100,18 @@ enum ws_payload ws_frame_payload_for(enum ws_carrier carrier, uint32_t len);
 
 /* The part of a frame that is the same for every packet of a stream. Opaque but embeddable. */
 struct ws_frame_template {
-	uint8_t head[96]; /* headers, and the payload with sequence and time zero */
+	uint8_t head[128]; /* headers, and the payload with sequence and time zero */
 	uint32_t head_len, len, payload_off, udp_check_off;
+	uint32_t ptp_off; /* 0: no PTP message, whose sequence is the probe's */
 	uint32_t
 		udp_sum; /* one's-complement sum without sequence and time; 0 offset: none wanted */
 	enum ws_payload payload;
 };
 
-/* Returns 0; -EINVAL for an unknown carrier or payload; -EMSGSIZE if len is too small or too large. */
+/*
+ * Returns 0; -EINVAL for an unknown carrier or payload, or another port with PTP_UDP; -EMSGSIZE if len is too small or too
+ * large. PTP messages are Sync.
+ */
 int ws_frame_template_init(struct ws_frame_template *t, const struct ws_frame_spec *spec);
 
 /*
@@ -138,7 +146,9 @@ struct ws_probe {
 /*
  * Classifies a received frame. data holds len bytes; the frame may have been longer. Accepts at
  * most two VLAN tags before the carrier. UDP probes, over IPv4 or over IPv6 without extension headers,
- * are known by destination port dst_port and the magic; layer 2 probes by the ethertype and the magic.
+ * are known by destination port dst_port and the magic; layer 2 probes by the ethertype and the magic. Those in PTP
+ * messages are known by ethertype, or by the port if dst_port is WS_PTP_PORT (where no others are looked for), and by
+ * message type, version, domain, TLV type and the magic; lengths in them that contradict are malformed.
  * Reads nothing outside data[0, len). What is cut off before the end of the run id is foreign. IPv4 and
  * UDP checksums are left to the NIC and the CRC of full payloads and answers. *ret is written only for
  * WS_PROBE_OURS.
@@ -152,7 +162,7 @@ bool ws_probe_any(const uint8_t *data, uint32_t len, uint16_t dst_port, uint32_t
 
 /*
  * Whether a payload, which is what follows the UDP header or the ethertype, is a probe of anybody's
- * run. Of one that is cut off only the first 16 bytes have to be there, and are told; the CRC of a whole
+ * run, in a PTP message or not. Of one that is cut off only the first 16 bytes have to be there, and are told; the CRC of a whole
  * full one or answer is right. Writes *ret_run_id and *ret only for probes.
  */
 bool ws_probe_look(
