@@ -5,6 +5,7 @@
 
 #include "core/frame.h"
 #include "core/frame_own.h"
+#include "core/ptp_own.h"
 #include "core/random.h"
 #include "core/traffic_own.h"
 
@@ -151,6 +152,30 @@ static inline uint64_t put_number(const struct ws_traffic *t, uint8_t *buf, uint
 	return 0;
 }
 
+/* What of a PTP message each frame has of its own; the same. Its MAC address is in the frame. */
+static inline uint64_t put_ptp(const struct ws_traffic *t, uint8_t *buf, uint64_t n, uint32_t len)
+{
+	uint8_t *ptp = buf + t->ptp_off;
+	uint64_t sum = n & 0xffff;
+
+	ws_put16(ptp + PTP_SEQUENCE_OFF, n);
+	if (t->ptp_mac) {
+		const uint8_t *mac = buf + ETH_ADDR_LEN;
+
+		ptp_put_mac(ptp, mac);
+		/* The fourth byte is the lower half of a word there. */
+		sum += get_be16(mac) + ((uint64_t)mac[2] << 8) + mac[3] + get_be16(mac + 4);
+	}
+	if (t->ptp_lengths) {
+		uint32_t message = ptp_message_len(len - t->ptp_off);
+
+		ws_put16(ptp + PTP_LENGTH_OFF, message);
+		ws_put16(ptp + PTP_TLV_LEN_OFF, message - WS_PTP_HEAD_LEN);
+		sum += 2 * message - WS_PTP_HEAD_LEN;
+	}
+	return sum;
+}
+
 /*
  * Writes frame n, or of a longer one `most` bytes, its headers and the probe among them, and returns the
  * whole length. What is behind them is the image's. `full`: of traffic that may have full probes.
@@ -165,6 +190,9 @@ INLINE uint32_t write_part(const struct ws_traffic *t, uint8_t *buf, uint64_t n,
 	memcpy(buf, t->image, len < most ? len : most);
 	if (t->varies) {
 		sum += put_varying(t, buf, n, len).l4;
+	}
+	if (t->ptp_off != 0) {
+		sum += put_ptp(t, buf, n, len);
 	}
 	if (len >= t->probe_min) {
 		uint8_t *probe = buf + t->payload_off;
@@ -220,6 +248,26 @@ uint32_t ws_traffic_rewrite_at(
 			t, buf, n, intended_ns, fixed ? t->payload_off + WS_FULL_LEN : UINT32_MAX);
 	}
 	return write_part(t, buf, n, 0, fixed ? t->payload_off + WS_PROBE_LEN : UINT32_MAX, false);
+}
+
+void ws_traffic_mute(const struct ws_traffic *t, uint8_t *buf, uint32_t len)
+{
+	uint8_t *ptp = buf + t->ptp_off, *check = buf + t->check_off;
+	uint32_t sum;
+
+	if (t->ptp_off == 0 || len < t->payload_off) {
+		return;
+	}
+	/* RFC 1624, with both words that change. */
+	sum = (uint16_t)~get_be16(check) + (uint16_t)~get_be16(ptp + PTP_TYPE_OFF) +
+	      (uint16_t)~get_be16(ptp + PTP_CONTROL_OFF);
+	ptp[PTP_TYPE_OFF] = PTP_TYPE_SIGNALING;
+	ptp[PTP_CONTROL_OFF] = PTP_CONTROL_ALL;
+	if (t->check_off != 0) {
+		sum += get_be16(ptp + PTP_TYPE_OFF) + get_be16(ptp + PTP_CONTROL_OFF);
+		sum = (uint16_t)~fold(sum);
+		ws_put16(check, sum != 0 ? sum : 0xffff);
+	}
 }
 
 static void add_size(struct ws_frame_sizes *s, uint32_t len)

@@ -80,15 +80,15 @@ struct ws_vary {
 enum ws_size_kind {
 	WS_SIZE_FIXED, /* len_min */
 	WS_SIZE_RANGE, /* uniform from len_min to len_max, from the seed */
-	WS_SIZE_IMIX, /* 7 of 60 (the headers' length, with the payload of requests and collects, if
+	WS_SIZE_IMIX, /* 7 of 60 (the headers' length, with the payload of requests, collects and PTP, if
 			  that is more), 4 of 590 and 1 of 1514 bytes, interleaved, again and again */
 };
 
 enum ws_fill {
 	WS_FILL_PROBE, /* a probe (core/frame.h) of the kind that is asked for, with the frame's number,
 			  then zeros; only zeros where it does not fit or the protocol is neither UDP
-			  nor raw 0x88B5 (of given header bytes: right at their end, behind two VLAN
-			  tags at most). Requests and collects always fit. Frames that are too short
+			  nor raw 0x88B5, nor PTP (of given header bytes: right at their end, behind two VLAN
+			  tags at most). Requests and collects always fit, as do probes in PTP. Frames that are too short
 			  for a full probe have a short one. */
 	WS_FILL_ZERO,
 	WS_FILL_INCREMENT, /* 0, 1, ... 255, 0, ... */
@@ -110,7 +110,11 @@ struct ws_traffic_spec {
 	uint8_t tos;			/* and traffic class */
 	uint16_t src_port, dst_port;	/* ICMP: identifier; unused */
 	uint16_t ethertype;		/* WS_PROTO_RAW without header; 0x0600 at least */
-	/* A PTP message stands before the payload: with UDP, or with RAW without header and ethertype 0x88F7. */
+	/*
+	 * A PTP message (core/frame.h) stands before the payload, and counts as a header: with UDP to WS_PTP_PORT, that
+	 * does not vary, or with RAW without header and ethertype 0x88F7. Its sequence is the frame's number, and every
+	 * frame has room for a probe: fill is PROBE.
+	 */
 	enum ws_ptp_message ptp;
 	const uint8_t *header; /* WS_PROTO_RAW: everything before the payload, from the destination
 				  address on, in place of what is above; NULL: not; copied */
@@ -147,9 +151,9 @@ enum ws_payload ws_traffic_probe_of(const struct ws_traffic_spec *spec, uint32_t
 
 /*
  * 0; -EMSGSIZE: a length is below the headers, or beyond 65535, or the shortest frame has no room for the
- * WS_ANSWER_LEN bytes of a request or collect; -EINVAL: something contradicts (a field that varies but is
+ * WS_ANSWER_LEN bytes of a request or collect, or for a short probe in a PTP message; -EINVAL: something contradicts (a field that varies but is
  * not in the frame, a count of 0, len_min above len_max, wrong IP version, requests in what holds no
- * probes); -ENOMEM. What contradicts is said before what does not fit. Writes *ret only on 0.
+ * probes, a PTP message elsewhere than above); -ENOMEM. What contradicts is said before what does not fit. Writes *ret only on 0.
  */
 int ws_traffic_new(struct ws_traffic **ret, const struct ws_traffic_spec *spec);
 void ws_traffic_free(struct ws_traffic *t);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/frame.h"
+#include "core/ptp_own.h"
 #include "core/random.h"
 #include "core/traffic.h"
 #include "core/traffic_own.h"
@@ -124,6 +125,25 @@ static void put_l4(struct ws_traffic *t, uint8_t *l4, const struct ws_traffic_sp
 		t->check_off = t->l4_off + 2;
 		t->length_weight = spec->ip_version == 4 ? 0 : 1;
 		break;
+	}
+}
+
+/* Without the sequence; what else each frame has of its own is zero. */
+static void put_ptp(struct ws_traffic *t, const struct ws_traffic_spec *spec)
+{
+	static const uint8_t none[MAC_LEN];
+	uint8_t *ptp;
+
+	t->ptp_off = t->payload_off - WS_PTP_HEAD_LEN;
+	t->ptp_mac = spec->vary[WS_FIELD_SRC_MAC].kind != WS_VARY_NONE ||
+		     (spec->proto == WS_PROTO_RAW && spec->flows > 1);
+	t->ptp_lengths = spec->size != WS_SIZE_FIXED;
+	ptp = t->image + t->ptp_off;
+	ws_ptp_put(ptp, ws_ptp_type(spec->ptp), t->ptp_mac ? none : spec->src_mac,
+		t->len_max - t->ptp_off);
+	if (t->ptp_lengths) {
+		ws_put16(ptp + PTP_LENGTH_OFF, 0);
+		ws_put16(ptp + PTP_TLV_LEN_OFF, 0);
 	}
 }
 
@@ -413,6 +433,9 @@ static int build(struct ws_traffic *t, const struct ws_traffic_spec *spec)
 		t->l4_off = t->ip_off + ws_traffic_ip_len(spec);
 		put_ip(t->image + t->ip_off, spec);
 		put_l4(t, t->image + t->l4_off, spec);
+	}
+	if (spec->ptp != WS_PTP_NONE) {
+		put_ptp(t, spec);
 	}
 	put_payload(t, spec);
 	if (ws_traffic_holds_probe(spec)) {

@@ -32,16 +32,19 @@ uint32_t ws_traffic_ip_len(const struct ws_traffic_spec *spec)
 
 uint32_t ws_traffic_header_len(const struct ws_traffic_spec *spec)
 {
+	uint32_t ptp_len = spec->ptp != WS_PTP_NONE ? WS_PTP_HEAD_LEN : 0;
+
 	switch (spec->proto) {
 	case WS_PROTO_UDP:
-		return ws_traffic_eth_len(spec) + ws_traffic_ip_len(spec) + UDP_HEADER_LEN;
+		return ws_traffic_eth_len(spec) + ws_traffic_ip_len(spec) + UDP_HEADER_LEN +
+		       ptp_len;
 	case WS_PROTO_TCP_SYN:
 		return ws_traffic_eth_len(spec) + ws_traffic_ip_len(spec) + TCP_HEADER_LEN;
 	case WS_PROTO_ICMP_ECHO:
 		return ws_traffic_eth_len(spec) + ws_traffic_ip_len(spec) + ICMP_HEADER_LEN;
 	case WS_PROTO_RAW:
 	default:
-		return spec->header ? spec->header_len : ws_traffic_eth_len(spec);
+		return spec->header ? spec->header_len : ws_traffic_eth_len(spec) + ptp_len;
 	}
 }
 
@@ -165,7 +168,7 @@ bool ws_traffic_holds_probe(const struct ws_traffic_spec *spec)
 		return true;
 	}
 	if (!spec->header) {
-		return spec->ethertype == WS_ETHERTYPE_PROBE;
+		return spec->ethertype == WS_ETHERTYPE_PROBE || spec->ptp != WS_PTP_NONE;
 	}
 	for (unsigned tags = 0; tags < WS_TRAFFIC_VLANS && off + 2 < spec->header_len; tags++) {
 		uint16_t tpid = ethertype_at(spec->header, off);
@@ -179,9 +182,10 @@ bool ws_traffic_holds_probe(const struct ws_traffic_spec *spec)
 
 uint32_t ws_traffic_least_payload(const struct ws_traffic_spec *spec)
 {
-	return spec->probe == WS_PAYLOAD_REQUEST || spec->probe == WS_PAYLOAD_COLLECT
-		       ? WS_ANSWER_LEN
-		       : 0;
+	if (spec->probe == WS_PAYLOAD_REQUEST || spec->probe == WS_PAYLOAD_COLLECT) {
+		return WS_ANSWER_LEN;
+	}
+	return spec->ptp != WS_PTP_NONE ? WS_PROBE_LEN : 0;
 }
 
 enum ws_payload ws_traffic_probe_of(const struct ws_traffic_spec *spec, uint32_t len)
@@ -212,6 +216,22 @@ static bool probe_is_good(const struct ws_traffic_spec *spec)
 	}
 }
 
+/* It is found by the ethertype or the port, and nothing but a probe is ever in it. */
+static bool ptp_is_good(const struct ws_traffic_spec *spec)
+{
+	if (spec->ptp == WS_PTP_NONE) {
+		return true;
+	}
+	if ((unsigned)spec->ptp > WS_PTP_DELAY_REQ || spec->fill != WS_FILL_PROBE) {
+		return false;
+	}
+	if (spec->proto == WS_PROTO_UDP) {
+		return spec->dst_port == WS_PTP_PORT &&
+		       spec->vary[WS_FIELD_DST_PORT].kind == WS_VARY_NONE;
+	}
+	return spec->proto == WS_PROTO_RAW && !spec->header && spec->ethertype == WS_ETHERTYPE_PTP;
+}
+
 static bool headers_are_good(const struct ws_traffic_spec *spec)
 {
 	if ((unsigned)spec->proto >= WS_PROTO_COUNT || spec->vlan_count > WS_TRAFFIC_VLANS) {
@@ -237,7 +257,7 @@ static bool headers_are_good(const struct ws_traffic_spec *spec)
 
 int ws_traffic_check(const struct ws_traffic_spec *spec)
 {
-	if (!headers_are_good(spec) || !flows_are_good(spec)) {
+	if (!headers_are_good(spec) || !ptp_is_good(spec) || !flows_are_good(spec)) {
 		return -EINVAL;
 	}
 	for (unsigned field = 0; field < WS_FIELD_COUNT; field++) {
@@ -269,7 +289,7 @@ int ws_traffic_check(const struct ws_traffic_spec *spec)
 	default:
 		return -EINVAL;
 	}
-	/* With room for a request a frame is longer than WS_FRAME_MIN: none is filled up to hold one. */
+	/* With room for a request, or a PTP message, a frame is longer than WS_FRAME_MIN: none is filled up to hold one. */
 	return spec->len_min < ws_traffic_header_len(spec) + ws_traffic_least_payload(spec) ||
 			       spec->len_max > WS_FRAME_MAX
 		       ? -EMSGSIZE

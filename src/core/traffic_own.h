@@ -56,6 +56,9 @@ struct ws_traffic {
 	bool ip_check;	   /* each frame has an IPv4 checksum of its own */
 	bool lengths_vary; /* and stand in headers */
 	uint32_t ip_off, l4_off, payload_off, check_off; /* check_off 0: no checksum */
+	/* 0: no PTP message; else where it is, and what of it differs: the MAC address in its identity, its lengths. */
+	uint32_t ptp_off;
+	bool ptp_mac, ptp_lengths;
 	uint32_t length_weight; /* how often the length of layer 4 counts in its checksum */
 	uint32_t probe_min;	/* frames of this length on hold a probe; UINT32_MAX: none */
 	uint32_t full_min;	/* and of this one on a full one; the same */
@@ -75,7 +78,7 @@ uint32_t ws_traffic_eth_len(const struct ws_traffic_spec *spec);
 uint32_t ws_traffic_ip_len(const struct ws_traffic_spec *spec);
 /* Whether there are probes in its frames, as far as they fit. Of one whose headers are good. */
 bool ws_traffic_holds_probe(const struct ws_traffic_spec *spec);
-/* What every frame has room for behind its headers: 0, or that of requests and collects. */
+/* What every frame has room for behind its headers: 0, or that of requests and collects, or in a PTP message of probes. */
 uint32_t ws_traffic_least_payload(const struct ws_traffic_spec *spec);
 
 static inline void ws_put16(uint8_t *p, uint64_t v)
