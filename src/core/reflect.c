@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/frame_own.h"
+#include "core/ptp_own.h"
 #include "core/reflect_own.h"
 
 #define TTL 64
@@ -13,7 +14,8 @@
 struct request {
 	const uint8_t *data;
 	uint32_t len;
-	uint32_t ip_off, payload_off;
+	uint32_t ip_off, udp_off, payload_off;
+	uint32_t ptp_off;    /* 0: none */
 	unsigned ip_version; /* 0: layer 2 */
 	uint32_t payload_len;
 };
@@ -64,11 +66,26 @@ static uint32_t find_udp(const struct request *q)
 		       : 0;
 }
 
-/* Finds a request in the frame by what is there, whatever the lengths in it say. */
-static bool find_request(struct request *q, uint16_t udp_port)
+/* Steps from what follows the UDP header or the ethertype to the payload. */
+static bool find_payload(struct request *q, uint32_t off, bool ptp)
 {
-	uint32_t off = 2 * ETH_ADDR_LEN, udp;
-	uint16_t ethertype;
+	uint32_t len;
+	bool cut;
+
+	q->payload_off = off;
+	if (!ptp) {
+		return true;
+	}
+	q->ptp_off = off;
+	q->payload_off += WS_PTP_HEAD_LEN;
+	return ws_ptp_find(q->data + off, q->len - off, q->len - off, &len, &cut);
+}
+
+/* Finds a request in the frame by what is there, whatever the lengths in it say. */
+static bool find_request(const struct ws_reflect *r, struct request *q)
+{
+	uint32_t off = 2 * ETH_ADDR_LEN;
+	uint16_t ethertype, port;
 
 	for (unsigned tags = 0;; tags++, off += VLAN_TAG_LEN) {
 		if (q->len < off + 2) {
@@ -85,17 +102,27 @@ static bool find_request(struct request *q, uint16_t udp_port)
 	off += 2;
 	switch (ethertype) {
 	case WS_ETHERTYPE_PROBE:
-		q->payload_off = off;
+	case WS_ETHERTYPE_PTP:
+		if (!find_payload(q, off, ethertype == WS_ETHERTYPE_PTP)) {
+			return false;
+		}
 		break;
 	case ETHERTYPE_IPV4:
 	case ETHERTYPE_IPV6:
 		q->ip_off = off;
 		q->ip_version = ethertype == ETHERTYPE_IPV4 ? 4 : 6;
-		udp = find_udp(q);
-		if (udp == 0 || udp_port == 0 || get_be16(q->data + udp + 2) != udp_port) {
+		q->udp_off = find_udp(q);
+		if (q->udp_off == 0) {
 			return false;
 		}
-		q->payload_off = udp + UDP_HEADER_LEN;
+		port = get_be16(q->data + q->udp_off + 2);
+		if (port == 0 ||
+			(port != r->c.udp_port && !(port == WS_PTP_PORT && r->c.ptp_udp))) {
+			return false;
+		}
+		if (!find_payload(q, q->udp_off + UDP_HEADER_LEN, port == WS_PTP_PORT)) {
+			return false;
+		}
 		break;
 	default:
 		return false;
@@ -115,7 +142,7 @@ static const uint8_t *destination_ip(const struct request *q)
 
 static const uint8_t *udp_header(const struct request *q)
 {
-	return q->data + q->payload_off - UDP_HEADER_LEN;
+	return q->data + q->udp_off;
 }
 
 static bool is_group_ip(const struct ws_reflect *r, unsigned version, const uint8_t *ip)
@@ -174,6 +201,23 @@ static bool ips_are_good(const struct ws_reflect *r, const struct request *q)
 	       (r->c.routed && source_port != own_port);
 }
 
+/* The same of a PTP message, where there is one: what is behind it is no payload. */
+static bool message_is_good(struct request *q)
+{
+	const uint8_t *ptp = q->data + q->ptp_off;
+	uint32_t room = q->payload_off + q->payload_len - q->ptp_off, len;
+	bool cut;
+
+	if (q->ptp_off == 0) {
+		return true;
+	}
+	if (!ws_ptp_find(ptp, room, room, &len, &cut) || cut) {
+		return false;
+	}
+	q->payload_len = len;
+	return true;
+}
+
 /* Whether the headers' lengths agree, and all is there that they tell of. Finds the payload's length. */
 static bool lengths_are_good(struct request *q)
 {
@@ -182,7 +226,7 @@ static bool lengths_are_good(struct request *q)
 
 	if (q->ip_version == 0) {
 		q->payload_len = q->len - q->payload_off;
-		return true;
+		return message_is_good(q);
 	}
 	if (q->ip_version == 4) {
 		header_len = IPV4_HEADER_LEN;
@@ -202,8 +246,9 @@ static bool lengths_are_good(struct request *q)
 	if (udp_len < UDP_HEADER_LEN || udp_len + header_len != ip_len || ip_len > there) {
 		return false;
 	}
-	q->payload_len = udp_len - UDP_HEADER_LEN;
-	return true;
+	q->payload_len = q->udp_off + udp_len - q->payload_off;
+	return udp_len - UDP_HEADER_LEN >= q->payload_off - q->udp_off - UDP_HEADER_LEN &&
+	       message_is_good(q);
 }
 
 /* What can be said of the frame alone. */
@@ -211,7 +256,7 @@ static enum ws_reflect_verdict judge_frame(const struct ws_reflect *r, struct re
 {
 	static const uint8_t any[ETH_ADDR_LEN];
 
-	if (!find_request(q, r->c.udp_port)) {
+	if (!find_request(r, q)) {
 		return WS_REFLECT_OTHER;
 	}
 	if (has_group(r, q)) {
@@ -270,6 +315,22 @@ static bool take_credit(struct ws_reflect *r, int64_t now_ns)
 	return true;
 }
 
+static uint32_t layer2_end(const struct request *q)
+{
+	return q->ptp_off != 0 ? q->ptp_off : q->payload_off;
+}
+
+/* As long as the request's. An event for an event; one that no card is to stamp for such a one. */
+static void put_message(const struct request *q, uint8_t *buf)
+{
+	const uint8_t *ptp = q->data + q->ptp_off;
+	uint8_t type = ptp[PTP_TYPE_OFF] == PTP_TYPE_SIGNALING ? PTP_TYPE_SIGNALING : PTP_TYPE_SYNC;
+	uint8_t *out = buf + q->ptp_off;
+
+	ws_ptp_put(out, type, buf + ETH_ADDR_LEN, get_be16(ptp + PTP_LENGTH_OFF));
+	memcpy(out + PTP_SEQUENCE_OFF, q->data + q->payload_off + PROBE_SEQ_OFF + 6, 2);
+}
+
 /* Headers of the answer, but for the checksum of UDP. */
 static void put_headers(const struct request *q, uint8_t *buf)
 {
@@ -279,7 +340,10 @@ static void put_headers(const struct request *q, uint8_t *buf)
 	memcpy(buf, q->data + ETH_ADDR_LEN, ETH_ADDR_LEN);
 	memcpy(buf + ETH_ADDR_LEN, q->data, ETH_ADDR_LEN);
 	memcpy(buf + 2 * ETH_ADDR_LEN, q->data + 2 * ETH_ADDR_LEN,
-		(q->ip_version != 0 ? q->ip_off : q->payload_off) - 2 * ETH_ADDR_LEN);
+		(q->ip_version != 0 ? q->ip_off : layer2_end(q)) - 2 * ETH_ADDR_LEN);
+	if (q->ptp_off != 0) {
+		put_message(q, buf);
+	}
 	if (q->ip_version == 0) {
 		return;
 	}
@@ -302,7 +366,7 @@ static void put_headers(const struct request *q, uint8_t *buf)
 		memcpy(out + 8, ip + 24, 16);
 		memcpy(out + 24, ip + 8, 16);
 	}
-	out = buf + q->payload_off - UDP_HEADER_LEN;
+	out = buf + q->udp_off;
 	memcpy(out, udp + 2, 2);
 	memcpy(out + 2, udp, 2);
 	memcpy(out + 4, udp + 4, 2);
@@ -311,11 +375,12 @@ static void put_headers(const struct request *q, uint8_t *buf)
 /* Behind the payload all is zero. */
 static void put_udp_check(const struct request *q, uint8_t *buf)
 {
-	uint8_t *udp = buf + q->payload_off - UDP_HEADER_LEN;
+	uint8_t *udp = buf + q->udp_off;
 	const uint8_t *addresses = buf + q->ip_off + (q->ip_version == 4 ? 12 : 8);
 	uint32_t sum = sum_words(addresses, q->ip_version == 4 ? 8 : 32) + IPPROTO_UDP_NR +
-		       UDP_HEADER_LEN + q->payload_len;
-	uint16_t check = (uint16_t)~fold(sum + sum_words(udp, UDP_HEADER_LEN + WS_ANSWER_LEN));
+		       get_be16(udp + 4);
+	uint16_t check =
+		(uint16_t)~fold(sum + sum_words(udp, q->payload_off - q->udp_off + WS_ANSWER_LEN));
 
 	/* RFC 768, RFC 8200: 0 would mean that there is no checksum. */
 	put_be16(udp + 6, check != 0 ? check : 0xffff);

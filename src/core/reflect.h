@@ -17,6 +17,11 @@
  * may well be the reflector's own. Checksums of requests: IPv4 headers' have to be right, a UDP checksum
  * over IPv6 has to be there; UDP checksums are left to the NIC.
  *
+ * Requests in PTP messages (core/frame.h) are answered in PTP messages of the same length: Sync for an event (Sync or
+ * Delay_Req), so that cards which stamp nothing else stamp the way back, too; Signaling for Signaling, which none shall
+ * stamp. The identity is that of the answer's source address, the sequence that of the payload. PTP messages of others are
+ * no requests. Over layer 2 they are always answered; over UDP as plain ones are, from port WS_PTP_PORT to the source port.
+ *
  * Answers keep up to two VLAN tags and the DSCP; TTL or hop limit is 64; behind the payload they are zero.
  *
  * A session is one sender's (source MAC and IP address, source port, run id, stream). When there are too
@@ -56,7 +61,9 @@ enum ws_reflect_verdict {
 const char *ws_reflect_name(enum ws_reflect_verdict verdict);
 
 struct ws_reflect_config {
-	uint16_t udp_port; /* requests over UDP come to it; 0: none do */
+	/* Requests over UDP come to it; 0: none do. WS_PTP_PORT: in PTP messages, and in no other way. */
+	uint16_t udp_port;
+	bool ptp_udp;	   /* they come to WS_PTP_PORT in PTP messages, besides */
 	uint32_t sessions; /* at most; 1 to WS_REFLECT_SESSIONS_MAX; 104 KiB each */
 	/* Answers a second of all sessions, with bursts of a tenth of it (64 at least); 0: no limit. */
 	uint64_t max_pps;
