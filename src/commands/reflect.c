@@ -45,7 +45,7 @@ struct command {
 	struct ws_lab lab;
 	struct ws_end_nic end;
 	bool has_end, udp;
-	int port; /* owned, -1: not */
+	int port, ptp_port; /* owned, -1: not */
 	struct sockaddr_storage local;
 	struct ws_packets_writer *packets;
 	struct ws_outdir out;
@@ -146,7 +146,10 @@ static const struct ws_option options[] = {
 	{"max-rate", 0, "RATE",
 		"answer at most so many probes a second: 10kpps (default: no limit)",
 		take_max_rate},
-	{"port", 'p', "N", "UDP port (default 8620)", take_port},
+	{"port", 'p', "N",
+		"UDP port (default 8620); with 319 for probes in PTP messages alone,\n"
+		"which are else answered there, too, if no other program has it",
+		take_port},
 	{"io", 0, "BACKEND",
 		"socket, tpacket2, tpacket3; udp: ordinary routed sockets, which need\n"
 		"no privilege, and then no IFACE either (default socket)",
@@ -300,8 +303,8 @@ static void any_address(struct command *s)
 	((struct sockaddr_in *)&s->local)->sin_port = htons(s->o.port);
 }
 
-/* It owns its port, so that the kernel sends no ICMP. */
-static void own_port(struct command *s)
+/* Also what is sent there by probes in PTP messages: that port is somebody's already where PTP runs. */
+static void own_ports(struct command *s)
 {
 	int saved;
 
@@ -312,8 +315,20 @@ static void own_port(struct command *s)
 	if (saved < 0) {
 		return;
 	}
+	/* So that the kernel sends no ICMP. */
 	s->port = ws_port_own(s->o.port);
+	if (s->o.port != WS_PTP_PORT) {
+		s->ptp_port = ws_port_own(WS_PTP_PORT);
+		s->setup.ptp_udp = s->ptp_port >= 0;
+	}
+	s->report.ptp_port = s->o.port == WS_PTP_PORT || s->setup.ptp_udp ? WS_PTP_PORT : 0;
 	ws_netns_leave(saved);
+	if (s->port == -EACCES) {
+		ws_warn(&s->report.warnings,
+			"UDP port %u at %s is privileged and was not taken: the kernel answers each probe "
+			"there with ICMP, too (run as root)",
+			s->o.port, s->end.text);
+	}
 	if (s->port == -EADDRINUSE) {
 		ws_warn(&s->report.warnings,
 			"UDP port %u at %s belongs to another program, which gets the probes too",
@@ -370,11 +385,12 @@ static void say_ready(const struct command *s)
 		return;
 	}
 	if (!s->o.quiet) {
-		char frames[40] = "";
+		char frames[80] = "";
 
 		if (!s->udp) {
-			snprintf(frames, sizeof(frames), " and ethertype 0x%04x",
-				WS_ETHERTYPE_PROBE);
+			snprintf(frames, sizeof(frames), "%s, ethertypes 0x%04x and 0x%04x (PTP)",
+				s->setup.ptp_udp ? " and 319 (PTP)" : "", WS_ETHERTYPE_PROBE,
+				WS_ETHERTYPE_PTP);
 		}
 		fprintf(stderr, "wirestamp: %s at %s%sUDP port %u%s (%s)\n",
 			s->o.receive_only ? "receiving" : "answering",
@@ -501,7 +517,7 @@ static int serve(struct command *s, int argc, char **argv)
 		return WS_EXIT_FAIL;
 	}
 	prepare(s, argc, argv);
-	own_port(s);
+	own_ports(s);
 	r = ws_reflect_run(&s->setup, &s->report.result);
 	if (s->terminal) {
 		fputs("\r\033[K", stderr);
@@ -533,6 +549,7 @@ int ws_cmd_reflect(int argc, char **argv)
 		.end = {.netns = -1},
 		.lab = {.ns = {-1, -1}},
 		.port = -1,
+		.ptp_port = -1,
 		.out = {.fd = -1},
 	};
 	int r, status;
@@ -549,6 +566,9 @@ int ws_cmd_reflect(int argc, char **argv)
 	}
 	if (s.port >= 0) {
 		close(s.port);
+	}
+	if (s.ptp_port >= 0) {
+		close(s.ptp_port);
 	}
 	ws_reflect_result_free(&s.report.result);
 	ws_outdir_close(&s.out);

@@ -186,6 +186,7 @@ static void text_udp(struct text *t, struct bytes b)
 	if (dst == PTP_EVENT_PORT || dst == PTP_OTHER_PORT) {
 		put_char(t, ' ');
 		text_ptp(t, b);
+		text_probe(t, &b);
 		return;
 	}
 	put_field(t, "len", b.wire);

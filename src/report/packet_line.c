@@ -3,6 +3,7 @@
 
 #include <time.h>
 
+#include "core/frame.h"
 #include "core/pcapng.h"
 #include "report/packet_text.h"
 
@@ -222,7 +223,7 @@ static void text_ethertype(struct text *t, uint16_t type, struct bytes b, const 
 		}
 	}
 	put_link(t, link);
-	if (type == 0x88b5) {
+	if (type == WS_ETHERTYPE_PROBE || type == WS_ETHERTYPE_PTP) {
 		text_probe(t, &b);
 	}
 }

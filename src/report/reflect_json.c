@@ -101,6 +101,7 @@ int ws_reflect_json(FILE *out, const struct ws_reflect_report *r)
 	ws_doc_put(&d, o, "lab", json_boolean(r->lab));
 	ws_doc_put(&d, o, "io", ws_doc_string(r->io));
 	ws_doc_put(&d, o, "port", json_integer(r->port));
+	ws_doc_put(&d, o, "ptp_port", r->ptp_port ? json_integer(r->ptp_port) : json_null());
 	ws_doc_put(&d, o, "max_pps", r->max_pps ? ws_doc_count(r->max_pps) : json_null());
 	ws_doc_put(&d, o, "rx_buffer_bytes", ws_doc_count(r->rx_buffer));
 	ws_doc_put(&d, o, "rights", ws_doc_known(r->rights));

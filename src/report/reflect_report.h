@@ -18,8 +18,8 @@ struct ws_reflect_report {
 	bool lab;
 	bool receive_only;
 	const char *io;
-	uint16_t port;
-	uint64_t max_pps; /* 0: no limit */
+	uint16_t port, ptp_port; /* the latter of probes in PTP messages; 0: none */
+	uint64_t max_pps;	 /* 0: no limit */
 	uint64_t rx_buffer;
 	char rights[200]; /* with which it ran, a clause; empty: unknown */
 	struct ws_clock_facts clock;

@@ -186,7 +186,7 @@ struct ws_latency_report {
 	uint64_t seed;
 	const char *io;	     /* backend in use, of the receiving end */
 	const char *io_tx;   /* of the sending end */
-	const char *carrier; /* "udp", "l2" */
+	const char *carrier; /* ws_carrier_name() */
 	const char *payload; /* "short", "full", "mixed", "request" */
 	uint32_t run_id;
 	int64_t window_ns;

@@ -18,13 +18,15 @@ struct stream {
 
 struct ws_arrivals {
 	uint16_t port;
+	bool ptp_udp;
 	struct ws_packets_writer *packets;
 	struct stream streams[STREAMS];
 	unsigned count, last; /* last: where the last packet's stream is */
 	uint64_t foreign;
 };
 
-int ws_arrivals_new(struct ws_arrivals **ret, uint16_t udp_port, struct ws_packets_writer *packets)
+int ws_arrivals_new(struct ws_arrivals **ret, uint16_t udp_port, bool ptp_udp,
+	struct ws_packets_writer *packets)
 {
 	struct ws_arrivals *a = calloc(1, sizeof(*a));
 
@@ -32,6 +34,7 @@ int ws_arrivals_new(struct ws_arrivals **ret, uint16_t udp_port, struct ws_packe
 		return -ENOMEM;
 	}
 	a->port = udp_port;
+	a->ptp_udp = ptp_udp;
 	a->packets = packets;
 	*ret = a;
 	return 0;
@@ -132,7 +135,8 @@ void ws_arrivals_take(struct ws_arrivals *a, const struct ws_io_view *v, const s
 	struct stream *s;
 
 	/* Answers are of another's measurement: they have no place in the table. */
-	s = ws_probe_any(v->data, v->len, a->port, &run_id, &probe) &&
+	s = (ws_probe_any(v->data, v->len, a->port, &run_id, &probe) ||
+		    (a->ptp_udp && ws_probe_any(v->data, v->len, WS_PTP_PORT, &run_id, &probe))) &&
 			    probe.payload != WS_PAYLOAD_ANSWER
 		    ? stream_of(a, run_id, &probe, now_ns)
 		    : NULL;

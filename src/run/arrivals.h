@@ -11,8 +11,9 @@
 
 struct ws_arrivals;
 
-/* 0 or -ENOMEM. packets: NULL for none. */
-int ws_arrivals_new(struct ws_arrivals **ret, uint16_t udp_port, struct ws_packets_writer *packets);
+/* 0 or -ENOMEM. ptp_udp: probes in PTP messages come to WS_PTP_PORT, besides. packets: NULL for none. */
+int ws_arrivals_new(struct ws_arrivals **ret, uint16_t udp_port, bool ptp_udp,
+	struct ws_packets_writer *packets);
 void ws_arrivals_free(struct ws_arrivals *a);
 /* now_ns: when the program saw it. */
 void ws_arrivals_take(struct ws_arrivals *a, const struct ws_io_view *v, const struct ws_stamp *rx,

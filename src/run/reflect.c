@@ -376,6 +376,7 @@ int ws_reflect_run(const struct ws_reflect_setup *setup, struct ws_reflect_resul
 {
 	struct ws_reflect_config config = {
 		.udp_port = setup->port,
+		.ptp_udp = setup->ptp_udp,
 		.routed = setup->udp_local != NULL,
 		.sessions = setup->sessions,
 		.max_pps = setup->max_pps,
@@ -406,9 +407,9 @@ int ws_reflect_run(const struct ws_reflect_setup *setup, struct ws_reflect_resul
 	if (rc == 0) {
 		memcpy(config.mac, setup->mac, sizeof(config.mac));
 		config.udp_port = granted.udp_port ? granted.udp_port : setup->port;
-		rc = setup->receive_only
-			     ? ws_arrivals_new(&r->arrivals, config.udp_port, setup->packets)
-			     : ws_reflect_new(&r->core, &config);
+		rc = setup->receive_only ? ws_arrivals_new(&r->arrivals, config.udp_port,
+						   setup->ptp_udp, setup->packets)
+					 : ws_reflect_new(&r->core, &config);
 	}
 	if (rc == 0) {
 		serve(r);

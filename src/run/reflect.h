@@ -25,6 +25,7 @@ struct ws_reflect_setup {
 	const char *backend;			  /* NULL: auto */
 	const struct sockaddr_storage *udp_local; /* of the `udp` backend; else NULL */
 	uint16_t port;
+	bool ptp_udp;	/* probes in PTP messages come to WS_PTP_PORT, too */
 	uint8_t mac[6]; /* of the interface; zero: there is none */
 	uint32_t frame_max;
 	bool receive_only;
