@@ -81,7 +81,7 @@ static void own_port(struct ws_latency_command *s)
 {
 	const struct ws_end_nic *where =
 		s->setup.mode == WS_LATENCY_TWO_WAY ? &s->end[WS_END_TX] : &s->end[WS_END_RX];
-	uint16_t port = s->o.carrier == WS_CARRIER_UDP ? s->setup.port : 0;
+	uint16_t port = s->o.load.traffic.proto == WS_PROTO_UDP ? s->setup.port : 0;
 	int saved;
 
 	s->port = -1;
@@ -94,6 +94,12 @@ static void own_port(struct ws_latency_command *s)
 	}
 	s->port = ws_port_own(port);
 	ws_netns_leave(saved);
+	if (s->port == -EACCES) {
+		ws_warn(&s->report.warnings,
+			"UDP port %u at %s is privileged and was not taken: the kernel answers each probe "
+			"there with ICMP (run as root)",
+			port, where->text);
+	}
 	if (s->port == -EADDRINUSE) {
 		ws_warn(&s->report.warnings,
 			"UDP port %u at %s belongs to another program, which gets the probes too",
@@ -115,6 +121,13 @@ static void say_fault(
 	switch (r) {
 	case -EPERM:
 	case -EACCES:
+		if (s->udp && s->o.load.traffic.ptp != WS_PTP_NONE) {
+			ws_error(
+				"--carrier ptp-udp: UDP port %u is privileged (run as root, or use "
+				"--carrier udp)",
+				WS_PTP_PORT);
+			break;
+		}
 		ws_error("%s: opening it to %s needs CAP_NET_RAW (run as root, or try --lab)",
 			e->name, sends ? "send" : "receive");
 		break;

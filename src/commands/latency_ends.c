@@ -119,7 +119,7 @@ static void choose_carrier(struct ws_latency_command *s)
 {
 	if (s->o.carrier_auto && !s->hardware_used &&
 		ws_latency_plain_carrier(s) == WS_CARRIER_L2) {
-		ws_latency_options_l2(&s->o);
+		ws_latency_options_carrier(&s->o, WS_CARRIER_L2);
 	}
 }
 
@@ -146,7 +146,7 @@ static void say_peer(struct ws_latency_command *s)
 static void fill_udp(struct ws_latency_command *s)
 {
 	struct ws_traffic_spec *t = &s->o.load.traffic;
-	uint16_t own_port = s->o.dst_port_given ? htons(t->src_port) : 0;
+	uint16_t own_port = s->o.dst_port_given || t->ptp != WS_PTP_NONE ? htons(t->src_port) : 0;
 
 	if (!s->o.load.has_src_ip) {
 		memset(t->src_ip, 0, sizeof(t->src_ip));

@@ -145,10 +145,10 @@ static void take_hello(struct ws_latency_command *s, const struct ws_remote_hell
 		memcpy(t->dst_mac, h->mac, sizeof(t->dst_mac));
 		o->has_dst_mac = true;
 	}
-	if (!s->o.dst_port_given) {
+	if (!s->o.dst_port_given && s->o.carrier != WS_CARRIER_PTP_UDP) {
 		t->dst_port = h->port;
 	}
-	if (o->has_dst_ip || (s->o.carrier == WS_CARRIER_L2 && !s->o.carrier_auto)) {
+	if (o->has_dst_ip || !t->ip_version) {
 		return;
 	}
 	if (t->ip_version != 6 && h->has_ipv4) {
@@ -178,7 +178,7 @@ static int start_there(struct ws_latency_command *s)
 		args[n++] = "--io";
 		args[n++] = "udp";
 	}
-	if (s->o.dst_port_given) {
+	if (s->o.dst_port_given || s->o.carrier == WS_CARRIER_PTP_UDP) {
 		snprintf(port, sizeof(port), "%u", s->o.load.traffic.dst_port);
 		args[n++] = "--port";
 		args[n++] = port;

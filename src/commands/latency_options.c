@@ -89,15 +89,13 @@ static int take_udp(void *p, const char *arg, char *why, size_t why_size)
 static int take_carrier(void *p, const char *arg, char *why, size_t why_size)
 {
 	struct ws_latency_options *o = options_of(p);
+	const struct ws_load_parse *parse = p;
 
-	o->carrier_auto = !strcmp(arg, "auto");
-	if (o->carrier_auto || !strcmp(arg, "udp")) {
-		o->carrier = WS_CARRIER_UDP;
-	} else if (!strcmp(arg, "l2")) {
-		o->carrier = WS_CARRIER_L2;
-	} else {
-		return WS_WHY("no such carrier (auto, udp or l2)");
+	if (ws_load_take_carrier(p, arg, why, why_size) < 0) {
+		return -1;
 	}
+	o->carrier_auto = !parse->carrier;
+	o->carrier = parse->carrier ? parse->carrier_kind : WS_CARRIER_UDP;
 	return 0;
 }
 
@@ -182,12 +180,15 @@ static const struct ws_option options[] = {
 	HEADING("Probes"),
 	{"size", 's', "SIZE",
 		"with the 4-byte FCS: 64 to 1518; MIN-MAX, random; imix. At least 64,\n"
-		"over IPv6 82; with --peer 102, over IPv6 122, for l2 74; 4 more for\n"
-		"each VLAN tag (default: the least)",
+		"over IPv6 82, for ptp-l2 82, for ptp-udp 110, over IPv6 130; with\n"
+		"--peer 102, over IPv6 122, for l2 74, for ptp-l2 122, for ptp-udp\n"
+		"150, over IPv6 170; 4 more for each VLAN tag (default: the least)",
 		take_size},
 	{"carrier", 0, "KIND",
-		"udp (port 8620), l2 (ethertype 0x88B5), auto: udp if the receiver\n"
-		"has an IPv4 address (default auto)",
+		"udp (port 8620), l2 (ethertype 0x88B5); in PTP Sync messages, which\n"
+		"some cards stamp and nothing else: ptp-l2 (ethertype 0x88F7), ptp-udp\n"
+		"(port 319); auto: udp if the receiver has an IPv4 address, else l2\n"
+		"(default auto)",
 		take_carrier},
 	{"dst-mac", 0, "MAC", "destination, instead of the receiver's or the next hop's",
 		ws_load_take_dst_mac},
@@ -195,7 +196,7 @@ static const struct ws_option options[] = {
 	WS_LOAD_ROW_VLAN,
 	WS_LOAD_ROW_SRC,
 	{"dst", 0, "IP", "destination, instead of the receiver's", ws_load_take_dst},
-	{"udp", 0, "SPORT:DPORT", "ports (default 8620:8620)", take_udp},
+	{"udp", 0, "SPORT:DPORT", "ports (default 8620:8620; for ptp-udp 319:319)", take_udp},
 	WS_LOAD_ROW_TTL,
 	WS_LOAD_ROW_TOS,
 	WS_LOAD_ROW_FLOWS,
@@ -272,14 +273,15 @@ static void set_default_size(struct ws_latency_options *o)
 	}
 }
 
-void ws_latency_options_l2(struct ws_latency_options *o)
+void ws_latency_options_carrier(struct ws_latency_options *o, enum ws_carrier carrier)
 {
 	struct ws_traffic_spec *t = &o->load.traffic;
 
-	o->carrier = WS_CARRIER_L2;
-	t->proto = WS_PROTO_RAW;
-	t->ethertype = WS_ETHERTYPE_PROBE;
-	t->ip_version = 0;
+	o->carrier = carrier;
+	ws_load_traffic_carrier(t, carrier);
+	if (carrier == WS_CARRIER_PTP_UDP && !o->dst_port_given) {
+		t->src_port = t->dst_port = WS_PTP_PORT;
+	}
 	set_default_size(o);
 }
 
@@ -438,8 +440,33 @@ static int check_routed(const struct ws_latency_options *o)
 	what = o->load.has_src_mac ? "--src-mac" : what;
 	what = o->load.has_dst_mac ? "--dst-mac" : what;
 	what = o->carrier == WS_CARRIER_L2 ? "--carrier l2" : what;
+	what = o->carrier == WS_CARRIER_PTP_L2 ? "--carrier ptp-l2" : what;
 	if (what) {
 		ws_error("--io udp and %s: the kernel makes these headers (leave one out)", what);
+		return -1;
+	}
+	return 0;
+}
+
+/* What comes to port 319 is looked for in PTP messages alone, and those nowhere else. */
+static int check_ports(const struct ws_latency_options *o)
+{
+	const struct ws_traffic_spec *t = &o->load.traffic;
+	bool answers = o->peer && !o->one_way, ptp = o->carrier == WS_CARRIER_PTP_UDP;
+
+	if (!o->dst_port_given) {
+		return 0;
+	}
+	if (ptp && (t->dst_port != WS_PTP_PORT || (answers && t->src_port != WS_PTP_PORT))) {
+		ws_error(
+			"--carrier ptp-udp and --udp %u:%u: the port of such probes%s is %u (leave "
+			"--udp out)",
+			t->src_port, t->dst_port, answers ? " and their answers" : "", WS_PTP_PORT);
+		return -1;
+	}
+	if (!ptp && (t->dst_port == WS_PTP_PORT || (answers && t->src_port == WS_PTP_PORT))) {
+		ws_error("--udp %u:%u: port %u is PTP's (give another, or --carrier ptp-udp)",
+			t->src_port, t->dst_port, WS_PTP_PORT);
 		return -1;
 	}
 	return 0;
@@ -449,7 +476,8 @@ static int finish_frames(struct parse *p)
 {
 	struct ws_latency_options *o = p->o;
 	struct ws_traffic_spec *t = &o->load.traffic;
-	bool l2 = o->carrier == WS_CARRIER_L2 && !o->carrier_auto;
+	bool l2 = o->carrier == WS_CARRIER_L2 || o->carrier == WS_CARRIER_PTP_L2;
+	const char *carrier = ws_carrier_name(o->carrier);
 	uint32_t least, smallest;
 
 	if (check_routed(o) < 0) {
@@ -457,23 +485,29 @@ static int finish_frames(struct parse *p)
 	}
 	if (l2 && p->load.ip) {
 		ws_error(
-			"--carrier l2 and %s: there is no IP header in such probes (leave one out)",
-			p->load.ip);
+			"--carrier %s and %s: there is no IP header in such probes (leave one out)",
+			carrier, p->load.ip);
 		return -1;
 	}
 	if (l2 && o->dst_port_given) {
 		ws_error(
-			"--carrier l2 and --udp: there are no ports in such probes (leave one out)");
+			"--carrier %s and --udp: there are no ports in such probes (leave one out)",
+			carrier);
+		return -1;
+	}
+	if (check_ports(o) < 0) {
 		return -1;
 	}
 	if (o->carrier_auto && (p->load.ip || o->dst_port_given)) {
 		o->carrier_auto = false;
 	}
-	if (l2) {
-		ws_latency_options_l2(o);
-	} else if (ws_load_traffic_version(&p->load) < 0) {
+	if (!o->carrier_auto) {
+		ws_load_traffic_carrier(t, o->carrier);
+	}
+	if (!l2 && ws_load_traffic_version(&p->load) < 0) {
 		return -1;
 	}
+	ws_latency_options_carrier(o, o->carrier);
 	if (t->vary[WS_FIELD_DST_PORT].kind != WS_VARY_NONE) {
 		ws_error(
 			"--vary dport: probes are known by their port (vary sport, or use --flows)");

@@ -31,8 +31,8 @@ struct ws_latency_options {
 
 /* What a probe's payload takes, of the kind that these options need. */
 uint32_t ws_latency_probe_len(const struct ws_latency_options *o);
-/* Makes the frames layer 2 probes, where carrier auto turned out to be that. */
-void ws_latency_options_l2(struct ws_latency_options *o);
+/* Makes the frames what that carrier is, where auto turned out to be it: ports and size too, unless they were given. */
+void ws_latency_options_carrier(struct ws_latency_options *o, enum ws_carrier carrier);
 
 /* Defaults, then the command line. 0 to go on, -1 wrong (one line was printed), -2 after --help. Only after 0 there is
  * something to free. */

@@ -160,6 +160,11 @@ void ws_load_traffic_words(char *buf, size_t size, const struct ws_traffic_spec 
 		[WS_PROTO_ICMP_ECHO] = "ICMP echo",
 		[WS_PROTO_RAW] = "layer 2",
 	};
+	static const char *const messages[] = {
+		[WS_PTP_NONE] = "",
+		[WS_PTP_SYNC] = "PTP Sync in ",
+		[WS_PTP_DELAY_REQ] = "PTP Delay_Req in ",
+	};
 	char src[INET6_ADDRSTRLEN], dst[INET6_ADDRSTRLEN], text[64], ends[160] = "", more[80] = "";
 	const char *l = t->ip_version == 6 ? "[" : "", *r = t->ip_version == 6 ? "]" : "";
 	size_t used = 0;
@@ -187,7 +192,7 @@ void ws_load_traffic_words(char *buf, size_t size, const struct ws_traffic_spec 
 			(unsigned long long)t->flows);
 	}
 	describe_size(text, sizeof(text), t);
-	snprintf(buf, size, "%s%s%s, %s", protos[t->proto], ends, more, text);
+	snprintf(buf, size, "%s%s%s%s, %s", messages[t->ptp], protos[t->proto], ends, more, text);
 }
 
 static uint32_t write_traffic(const void *arg, uint8_t *buf, uint64_t n, int64_t intended_ns)
@@ -198,6 +203,11 @@ static uint32_t write_traffic(const void *arg, uint8_t *buf, uint64_t n, int64_t
 static uint32_t rewrite_traffic(const void *arg, uint8_t *buf, uint64_t n, int64_t intended_ns)
 {
 	return ws_traffic_rewrite_at(arg, buf, n, intended_ns);
+}
+
+static void mute_traffic(const void *arg, uint8_t *buf, uint32_t len)
+{
+	ws_traffic_mute(arg, buf, len);
 }
 
 static uint32_t write_replay(const void *arg, uint8_t *buf, uint64_t n, int64_t intended_ns)
@@ -240,6 +250,7 @@ int ws_load_traffic_make(struct ws_load_frames *f, const struct ws_traffic_spec 
 	f->source = (struct ws_frame_source){
 		.write = write_traffic,
 		.rewrite = rewrite_traffic,
+		.mute = t->ptp != WS_PTP_NONE ? mute_traffic : NULL,
 		.arg = f->traffic,
 		.len_max = ws_traffic_len_max(t),
 	};

@@ -280,7 +280,8 @@ static const struct ws_option options[] = {
 	HEADING("Frames"),
 	{"size", 's', "SIZE",
 		"with the 4-byte FCS: 64 to 1518; MIN-MAX, random; imix: 7 of 64,\n"
-		"4 of 594 and 1 of 1518 bytes (default 64, or what the headers need)",
+		"4 of 594 and 1 of 1518 bytes (default 64, or what the headers need;\n"
+		"for ptp-l2 82, for ptp-udp 110, over IPv6 130)",
 		ws_load_take_size},
 	{"dst-mac", 0, "MAC",
 		"destination; without it the neighbour table is asked for the next\n"
@@ -297,6 +298,11 @@ static const struct ws_option options[] = {
 	{"ethertype", 0, "TYPE", "0x88b5: a payload right behind it, no IP",
 		ws_load_take_ethertype},
 	{"header", 0, "HEX", "these 14 to 256 bytes, and a payload", ws_load_take_header},
+	{"carrier", 0, "KIND",
+		"what probes are in: udp, l2 (ethertype 0x88B5), ptp-l2 or ptp-udp\n"
+		"(PTP Sync messages, by ethertype 0x88F7 or UDP port 319), auto: as\n"
+		"without it (default auto)",
+		ws_load_take_carrier},
 	WS_LOAD_ROW_TTL,
 	WS_LOAD_ROW_TOS,
 	WS_LOAD_ROW_FLOWS,

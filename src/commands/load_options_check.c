@@ -35,6 +35,7 @@ static const char *describe(const struct ws_traffic_spec *s, char *buf, size_t s
 		[WS_PROTO_TCP_SYN] = "TCP",
 		[WS_PROTO_ICMP_ECHO] = "ICMP",
 	};
+	const char *ptp = s->ptp != WS_PTP_NONE ? "PTP in " : "";
 	char tags[32] = "";
 
 	if (s->vlan_count) {
@@ -44,9 +45,9 @@ static const char *describe(const struct ws_traffic_spec *s, char *buf, size_t s
 	if (s->header) {
 		snprintf(buf, size, "a header of %u bytes", s->header_len);
 	} else if (s->proto == WS_PROTO_RAW) {
-		snprintf(buf, size, "ethertype 0x%04x%s", s->ethertype, tags);
+		snprintf(buf, size, "%sethertype 0x%04x%s", ptp, s->ethertype, tags);
 	} else {
-		snprintf(buf, size, "IPv%u/%s%s", s->ip_version, protos[s->proto], tags);
+		snprintf(buf, size, "%sIPv%u/%s%s", ptp, s->ip_version, protos[s->proto], tags);
 	}
 	return buf;
 }
@@ -165,7 +166,8 @@ static int check_vary(const struct ws_load_parse *p)
 static int check_size(const struct ws_load_parse *p)
 {
 	struct ws_traffic_spec *s = &p->o->traffic;
-	uint32_t least = ws_traffic_header_len(s);
+	/* A PTP message has a probe in it in any case. */
+	uint32_t least = ws_traffic_header_len(s) + (s->ptp != WS_PTP_NONE ? PROBE_LEN : 0);
 	char what[80];
 
 	least = (least > WS_FRAME_MIN ? least : WS_FRAME_MIN) + WS_FCS_LEN;
@@ -195,7 +197,7 @@ static bool can_probe(const struct ws_traffic_spec *s)
 		return s->proto == WS_PROTO_UDP;
 	}
 	if (!s->header) {
-		return s->ethertype == WS_ETHERTYPE_PROBE;
+		return s->ethertype == WS_ETHERTYPE_PROBE || s->ptp != WS_PTP_NONE;
 	}
 	while (at + 6 <= s->header_len && at < 12 + 4 * WS_TRAFFIC_VLANS &&
 		(type_at(s->header + at) == 0x8100 || type_at(s->header + at) == 0x88a8)) {
@@ -290,10 +292,57 @@ int ws_load_traffic_finish(struct ws_load_parse *p)
 	return 0;
 }
 
+/* Makes the frames what --carrier says, if other options do not say otherwise. */
+static int finish_carrier(struct ws_load_parse *p)
+{
+	static const char *const names[WS_CARRIER_COUNT] = {
+		[WS_CARRIER_L2] = "--carrier l2",
+		[WS_CARRIER_PTP_L2] = "--carrier ptp-l2",
+	};
+	struct ws_traffic_spec *s = &p->o->traffic;
+	bool ptp_udp = p->carrier_kind == WS_CARRIER_PTP_UDP;
+	bool udp = ptp_udp || p->carrier_kind == WS_CARRIER_UDP;
+
+	if (!p->carrier) {
+		return 0;
+	}
+	if (p->proto && (!udp || s->proto != WS_PROTO_UDP)) {
+		ws_error("--carrier %s and %s: each says another protocol (leave one out)",
+			p->carrier, p->proto);
+		return -1;
+	}
+	if (s->fill != WS_FILL_PROBE) {
+		ws_error("--carrier %s and --payload: what it carries are probes (leave one out)",
+			p->carrier);
+		return -1;
+	}
+	if (ptp_udp && s->vary[WS_FIELD_DST_PORT].kind != WS_VARY_NONE) {
+		ws_error("--carrier ptp-udp and --vary dport: the port of such messages is %u "
+			 "(leave one out)",
+			WS_PTP_PORT);
+		return -1;
+	}
+	if (ptp_udp && !p->proto) {
+		s->src_port = s->dst_port = WS_PTP_PORT;
+	}
+	if (ptp_udp && s->dst_port != WS_PTP_PORT) {
+		ws_error("--carrier ptp-udp and --udp %u:%u: the port of such messages is %u (give "
+			 "--udp %u:%u, or leave it out)",
+			s->src_port, s->dst_port, WS_PTP_PORT, WS_PTP_PORT, WS_PTP_PORT);
+		return -1;
+	}
+	ws_load_traffic_carrier(s, p->carrier_kind);
+	p->proto = udp ? p->proto : names[p->carrier_kind];
+	return 0;
+}
+
 static int finish_traffic(struct ws_load_parse *p)
 {
 	struct ws_load_options *o = p->o;
 
+	if (finish_carrier(p) < 0) {
+		return -1;
+	}
 	if (o->traffic.header && p->ethernet) {
 		ws_error(
 			"--header and %s: the bytes say that already (leave one out)", p->ethernet);

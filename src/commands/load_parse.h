@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "commands/load_options.h"
+#include "core/frame.h"
 
 /* Options that give IP addresses. */
 enum ws_load_address {
@@ -27,6 +28,8 @@ struct ws_load_parse {
 	struct ws_load_options *o;
 	const char *frame;		     /* of those that describe frames */
 	const char *proto;		     /* that chooses the protocol */
+	const char *carrier;		     /* argument of --carrier; NULL: none, or auto */
+	enum ws_carrier carrier_kind;	     /* that is what it says */
 	const char *ip;			     /* that is about IP headers */
 	const char *ethernet;		     /* that is about what header bytes hold already */
 	unsigned version[WS_LOAD_ADDRESSES]; /* IP version; 0: not given */
@@ -53,6 +56,7 @@ int ws_load_take_tcp(void *p, const char *arg, char *why, size_t why_size);
 int ws_load_take_icmp(void *p, const char *arg, char *why, size_t why_size);
 int ws_load_take_ethertype(void *p, const char *arg, char *why, size_t why_size);
 int ws_load_take_header(void *p, const char *arg, char *why, size_t why_size);
+int ws_load_take_carrier(void *p, const char *arg, char *why, size_t why_size);
 int ws_load_take_ttl(void *p, const char *arg, char *why, size_t why_size);
 int ws_load_take_tos(void *p, const char *arg, char *why, size_t why_size);
 int ws_load_take_flows(void *p, const char *arg, char *why, size_t why_size);
@@ -89,6 +93,8 @@ int ws_load_take_payload(void *p, const char *arg, char *why, size_t why_size);
 
 /* What stands before any option. */
 void ws_load_traffic_defaults(struct ws_traffic_spec *spec);
+/* Makes the frames carry probes like that; but for PTP over UDP, ports are left. */
+void ws_load_traffic_carrier(struct ws_traffic_spec *spec, enum ws_carrier carrier);
 /* Whether rates, pattern, count and duration fit together. 0; -1: one line was printed. */
 int ws_load_times_check(const struct ws_load_parse *p);
 /* What the frames are, once all options are known: whether they fit together, then sizes and addresses that were left

@@ -373,6 +373,39 @@ int ws_load_take_header(void *p, const char *arg, char *why, size_t why_size)
 	return 0;
 }
 
+int ws_load_take_carrier(void *p, const char *arg, char *why, size_t why_size)
+{
+	struct ws_load_parse *parse = p;
+
+	note(&parse->frame, "--carrier");
+	parse->carrier = NULL;
+	if (!strcmp(arg, "auto")) {
+		return 0;
+	}
+	for (int i = 0; i < WS_CARRIER_COUNT; i++) {
+		if (!strcmp(arg, ws_carrier_name((enum ws_carrier)i))) {
+			parse->carrier = arg;
+			parse->carrier_kind = (enum ws_carrier)i;
+			return 0;
+		}
+	}
+	return WS_WHY("no such carrier (auto, udp, l2, ptp-l2 or ptp-udp)");
+}
+
+void ws_load_traffic_carrier(struct ws_traffic_spec *spec, enum ws_carrier carrier)
+{
+	bool ptp = carrier == WS_CARRIER_PTP_L2 || carrier == WS_CARRIER_PTP_UDP;
+
+	spec->ptp = ptp ? WS_PTP_SYNC : WS_PTP_NONE;
+	if (carrier == WS_CARRIER_UDP || carrier == WS_CARRIER_PTP_UDP) {
+		spec->proto = WS_PROTO_UDP;
+	} else {
+		spec->proto = WS_PROTO_RAW;
+		spec->ethertype = ptp ? WS_ETHERTYPE_PTP : WS_ETHERTYPE_PROBE;
+		spec->ip_version = 0;
+	}
+}
+
 int ws_load_take_ttl(void *p, const char *arg, char *why, size_t why_size)
 {
 	struct ws_load_parse *parse = p;
