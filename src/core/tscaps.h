@@ -28,11 +28,12 @@ struct ws_ts_provider {
 struct ws_ts_config {
 	bool known;
 	int error; /* -errno of why not, if not known */
+	/* HWTSTAMP_FLAG_*, HWTSTAMP_TX_* n, HWTSTAMP_FILTER_* n */
 	int flags, tx_type, rx_filter;
 };
 
 struct ws_ts_caps {
-	bool known;   /* the driver says something */
+	bool known;   /* the driver says something, or the kernel does for it */
 	int error;    /* -errno of why not */
 	bool netlink; /* all providers are listed; else what the older ioctl tells of one */
 	unsigned n;
@@ -46,12 +47,12 @@ const char *ws_ts_flag_name(unsigned bit);
 const char *ws_ts_tx_type_name(unsigned n);
 /* "none", "all", "ptpv2-event", ... */
 const char *ws_ts_rx_filter_name(unsigned n);
-/* The names of the bits of a set, separated by commas; a bit without name as its number. Returns buf. */
+/* The names of the bits of a set, "none, all"; a bit without name as its number; empty of no bits. Returns buf. */
 const char *ws_ts_names(uint32_t set, const char *(*name)(unsigned n), char *buf, size_t size);
 
 /* What kind of frames a receive filter, or the widest of a set, lets be stamped. */
 enum ws_ts_reach {
-	WS_TS_REACH_NOTHING,
+	WS_TS_REACH_NOTHING, /* or nothing of these: NTP alone, or a filter that is newer than this program */
 	WS_TS_REACH_PTP_SOME, /* only some messages of one PTP version or transport */
 	WS_TS_REACH_PTP_V2,   /* all PTPv2 events (over some transport, see below) */
 	WS_TS_REACH_ALL,

@@ -2,7 +2,9 @@
 /*
  * Programs that seem to use an interface's time stamps or its PTP clock: who has /dev/ptpN open (told only of processes
  * that the caller may look at), and programs that are known for it (ptp4l, phc2sys, ts2phc, timemaster, chronyd, ptpd,
- * gptp) by their name, if they live in this network namespace or where that cannot be known.
+ * gptp) by their name, if they live in this network namespace or where that cannot be known. One of those that neither has
+ * the clock open, as far as that can be seen, nor names the interface, is left out where the interface has a clock: it
+ * works with another one, or with none.
  */
 #pragma once
 

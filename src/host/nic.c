@@ -18,6 +18,7 @@
 #include "host/route.h"
 #include "host/rtnl.h"
 #include "host/sys.h"
+#include "host/tsinfo.h"
 
 #define REQUEST_MAX  256
 #define LISTED_NAMES 6
@@ -188,20 +189,20 @@ static uint64_t link_speed(const struct ws_rtnl *nl, const char *name)
 static void get_ethtool_facts(const struct ws_rtnl *nl, struct ws_nic *nic)
 {
 	struct ethtool_drvinfo driver = {.cmd = ETHTOOL_GDRVINFO};
-	struct ethtool_ts_info ts = {.cmd = ETHTOOL_GET_TS_INFO};
+	struct ws_ts_provider ts;
 
 	if (ethtool(nl, nic->name, &driver) == 0) {
 		snprintf(nic->driver, sizeof(nic->driver), "%.*s", (int)sizeof(driver.driver) - 1,
 			driver.driver);
 	}
 	nic->link_bps = link_speed(nl, nic->name);
-	if (ethtool(nl, nic->name, &ts) == 0) {
+	if (ws_tsinfo_ioctl(nl->fd, nic->name, &ts) == 0) {
 		nic->ts_known = true;
-		nic->ts_tx_software = ts.so_timestamping & SOF_TIMESTAMPING_TX_SOFTWARE;
-		nic->ts_rx_software = ts.so_timestamping & SOF_TIMESTAMPING_RX_SOFTWARE;
-		nic->ts_tx_hardware = ts.so_timestamping & SOF_TIMESTAMPING_TX_HARDWARE;
-		nic->ts_rx_hardware = ts.so_timestamping & SOF_TIMESTAMPING_RX_HARDWARE;
-		nic->phc = ts.phc_index;
+		nic->ts_tx_software = ts.flags & SOF_TIMESTAMPING_TX_SOFTWARE;
+		nic->ts_rx_software = ts.flags & SOF_TIMESTAMPING_RX_SOFTWARE;
+		nic->ts_tx_hardware = ts.flags & SOF_TIMESTAMPING_TX_HARDWARE;
+		nic->ts_rx_hardware = ts.flags & SOF_TIMESTAMPING_RX_HARDWARE;
+		nic->phc = ts.phc;
 	}
 }
 

@@ -15,13 +15,13 @@
 /* The kernel never makes a longer answer: NLMSG_GOODSIZE, and 32 KiB for dumps. */
 #define ANSWER_MAX 32768
 
-int ws_rtnl_open(struct ws_rtnl *nl, unsigned groups)
+int ws_rtnl_open_protocol(struct ws_rtnl *nl, int protocol, unsigned groups)
 {
 	struct sockaddr_nl addr = {.nl_family = AF_NETLINK, .nl_groups = groups};
 	socklen_t len = sizeof(addr);
 	int one = 1, err, fd;
 
-	fd = ws_sys_socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+	fd = ws_sys_socket(AF_NETLINK, SOCK_RAW, protocol);
 	if (fd < 0) {
 		return fd;
 	}
@@ -38,6 +38,11 @@ int ws_rtnl_open(struct ws_rtnl *nl, unsigned groups)
 	}
 	*nl = (struct ws_rtnl){.fd = fd, .port = addr.nl_pid};
 	return 0;
+}
+
+int ws_rtnl_open(struct ws_rtnl *nl, unsigned groups)
+{
+	return ws_rtnl_open_protocol(nl, NETLINK_ROUTE, groups);
 }
 
 void ws_rtnl_close(struct ws_rtnl *nl)

@@ -20,6 +20,8 @@ struct ws_rtnl {
 
 /* groups: RTMGRP_* to be told of, 0 for none; ws_rtnl_talk() skips such messages. 0 or -errno. */
 int ws_rtnl_open(struct ws_rtnl *nl, unsigned groups);
+/* The same exchange with another part of the kernel: NETLINK_GENERIC and the like. */
+int ws_rtnl_open_protocol(struct ws_rtnl *nl, int protocol, unsigned groups);
 void ws_rtnl_close(struct ws_rtnl *nl);
 /*
  * Called for each answer. With NULL before each try: a dump that the kernel says was interrupted by

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "host/sys.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -133,6 +134,44 @@ int ws_sys_close(int fd)
 int ws_sys_open(const char *path, int flags, mode_t mode)
 {
 	return result(open(path, flags | O_CLOEXEC, mode));
+}
+
+int ws_sys_list(const char *path, int (*each)(void *arg, const char *name), void *arg)
+{
+	const struct dirent *entry;
+	DIR *dir = opendir(path);
+	int ret = 0;
+
+	if (!dir) {
+		return -errno;
+	}
+	while (!ret) {
+		errno = 0;
+		entry = readdir(dir);
+		if (!entry) {
+			ret = -errno;
+			break;
+		}
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
+			ret = each(arg, entry->d_name);
+		}
+	}
+	closedir(dir);
+	return ret;
+}
+
+ssize_t ws_sys_readlink(const char *path, char *buf, size_t size)
+{
+	ssize_t n = size ? readlink(path, buf, size) : 0;
+
+	if (n < 0) {
+		return -errno;
+	}
+	if ((size_t)n >= size) {
+		return -ENAMETOOLONG;
+	}
+	buf[n] = '\0';
+	return n;
 }
 
 ssize_t ws_sys_read(int fd, void *buf, size_t len)

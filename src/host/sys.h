@@ -42,6 +42,13 @@ int ws_sys_mmap(void **ret, size_t len, int prot, int flags, int fd);
 int ws_sys_munmap(void *addr, size_t len);
 int ws_sys_close(int fd);
 int ws_sys_open(const char *path, int flags, mode_t mode);
+/*
+ * Calls each with the name of each entry of a directory but "." and "..", in no order. 0, what each returned as soon as
+ * that is not 0, or -errno.
+ */
+int ws_sys_list(const char *path, int (*each)(void *arg, const char *name), void *arg);
+/* With a final NUL; the length without it. -ENAMETOOLONG: there is no room for it. */
+ssize_t ws_sys_readlink(const char *path, char *buf, size_t size);
 ssize_t ws_sys_read(int fd, void *buf, size_t len);
 ssize_t ws_sys_write(int fd, const void *buf, size_t len);
 int ws_sys_unshare(int flags);

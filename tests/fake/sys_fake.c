@@ -536,6 +536,32 @@ int ws_sys_open(const char *path, int flags, mode_t mode)
 	return (int)(sys_fake_answered(&c, NULL, 0, &ret) ? ret : sys_fake_logged(c, -ENOENT));
 }
 
+int ws_sys_list(const char *path, int (*each)(void *arg, const char *name), void *arg)
+{
+	struct sys_fake_call c = {.fn = SYS_FAKE_LIST, .fd = -1};
+	char names[1024] = "";
+	ssize_t ret;
+
+	strncpy(c.path, path, sizeof(c.path) - 1);
+	if (!sys_fake_answered(&c, names, sizeof(names) - 2, &ret)) {
+		return (int)sys_fake_logged(c, -ENOENT);
+	}
+	for (const char *name = names; !ret && *name; name += strlen(name) + 1) {
+		ret = each(arg, name);
+	}
+	return (int)ret;
+}
+
+/* Given what it leads to, with a NUL, and its length. */
+ssize_t ws_sys_readlink(const char *path, char *buf, size_t size)
+{
+	struct sys_fake_call c = {.fn = SYS_FAKE_READLINK, .fd = -1, .len = size};
+	ssize_t ret;
+
+	strncpy(c.path, path, sizeof(c.path) - 1);
+	return sys_fake_answered(&c, buf, size, &ret) ? ret : sys_fake_logged(c, -ENOENT);
+}
+
 ssize_t ws_sys_read(int fd, void *buf, size_t len)
 {
 	struct sys_fake_call c = {.fn = SYS_FAKE_READ, .fd = fd, .len = len};

@@ -71,6 +71,8 @@ enum sys_fake_fn {
 	SYS_FAKE_KILL,
 	SYS_FAKE_PIPE,
 	SYS_FAKE_ADJTIMEX,
+	SYS_FAKE_LIST, /* data: the names, each with its NUL */
+	SYS_FAKE_READLINK,
 };
 
 struct sys_fake_call {
@@ -83,7 +85,7 @@ struct sys_fake_call {
 	 * some, the interface index of bind. */
 	int64_t value;
 	size_t len; /* of an option's value or a buffer; number of messages; length of a mapping */
-	char path[96];	   /* of open and access, a user's name */
+	char path[96];	   /* of open, access, list and readlink, a user's name */
 	uint8_t start[32]; /* of an option's value, as much as fits */
 	ssize_t ret;
 };
