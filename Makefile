@@ -2,12 +2,16 @@
 # A thin front: meson.build says what is built, scripts/check what is tested.
 
 .DEFAULT_GOAL := all
-.PHONY: all demo check bench format install fuzz clean help
+.PHONY: all demo check check-vm vm bench format install fuzz clean help
 
 RATES	 = 1kpps,10kpps,100kpps
 DURATION = 5s
 # Seconds for all fuzzers together.
 FUZZ_TIME = 600
+# The virtual laboratory: its kernel, tests with this text in their name, the program of this build directory.
+KERNEL = 6.12
+ONLY =
+BUILD =
 FORMATTED = $$(find src tests bench -name '*.[ch]')
 
 ## all: build build/wirestamp (the default)
@@ -31,6 +35,16 @@ demo:
 check:
 	@scripts/setup build test
 	@scripts/check
+
+## check-vm: boot the virtual laboratory (KERNEL=6.12 or 6.1) and run its tests (ONLY=text BUILD=directory)
+check-vm:
+	@scripts/setup build vm
+	@python3 tests/vm/run_vm.py --kernel '$(KERNEL)' --only '$(ONLY)' --build '$(BUILD)'
+
+## vm: a shell in the virtual laboratory, with the tools there
+vm:
+	@scripts/setup build vm
+	@python3 tests/vm/run_vm.py --kernel '$(KERNEL)' --build '$(BUILD)' --shell
 
 ## bench: what a packet costs, stage by stage, in whole runs, and captures and loads beside other tools'
 bench:
@@ -61,4 +75,4 @@ clean:
 
 ## help: this list
 help:
-	@sed -n 's/^## \([a-z]*\): /  make \1\t/p' Makefile | expand -t 16
+	@sed -n 's/^## \([a-z-]*\): /  make \1\t/p' Makefile | expand -t 16

@@ -1,0 +1,286 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""The virtual laboratory: boots a Debian kernel under an emulator with cards that stamp, and tests in it.
+
+    tests/vm/run_vm.py [--kernel 6.12|6.1] [--only TEXT] [--build DIR] [--limit SECONDS] [--refresh]
+    tests/vm/run_vm.py --shell       a shell in the guest
+
+What is missing is fetched, as any user, into a cache (WIRESTAMP_VM_CACHE, or wirestamp-vm in the user's cache);
+nothing is installed. The guest sees the host's files, read-only. The last line is the sum over all tests; the exit
+status is 0 only if none failed.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import sys
+import tempfile
+import termios
+import time
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+SOURCE = os.path.dirname(os.path.dirname(HERE))
+sys.path[:0] = [os.path.join(SOURCE, "tests"), HERE]
+sys.dont_write_bytecode = True
+
+import build  # noqa: E402 (the path has to be set first)
+import initramfs  # noqa: E402
+import machine  # noqa: E402
+import packages  # noqa: E402
+import run  # noqa: E402
+
+# Seconds for one file of tests, unless it says `LIMIT = N` at the start of a line.
+TEST_LIMIT = 120
+TOTAL_LIMIT = 540
+BOOT_LIMIT = 120
+GREETING = """\
+The virtual laboratory: exit ends it. Interfaces: igb0 and igb1 on one wire, e1000e0 and virtio0 on another.
+Files are the host's, read-only and as of the start; /tmp and /run are the guest's own.
+  wirestamp ethtool ip tcpdump hwstamp_ctl phc_ctl ptp4l python3 igb_latch
+  modprobe NAME, insmod $WS_VM_MODULES/NAME.ko"""
+
+
+def say(text):
+    print(f"vm: {text}", flush=True)
+
+
+def find_tests(only):
+    """The files of guest tests whose name has the text, in order: [{name, path, limit}]."""
+    folder = os.path.join(HERE, "guest")
+    tests = []
+    for file_name in sorted(os.listdir(folder)):
+        name = re.fullmatch(r"test_(\w+)\.py", file_name)
+        if not name or only not in name[1]:
+            continue
+        path = os.path.join(folder, file_name)
+        with open(path, encoding="utf-8") as file:
+            limit = re.search(r"^LIMIT = (\d+)", file.read(), re.M)
+        tests.append({"name": name[1], "path": path, "limit": int(limit[1]) if limit else TEST_LIMIT})
+    # Whether the machine is what it should be comes first: the others rest on it.
+    tests.sort(key=lambda test: test["name"] != "boot")
+    return tests
+
+
+def guest_programs(setup):
+    """Scripts for the guest's PATH: what was unpacked rather than installed, with its libraries."""
+    programs = {}
+    libraries = packages.library_path(setup.tools)
+    for folder in ("usr/sbin", "usr/bin", "sbin", "bin"):
+        with contextlib.suppress(OSError):
+            for name in os.listdir(os.path.join(setup.tools, folder)):
+                path = os.path.join(setup.tools, folder, name)
+                if not packages.find(name) and not name.startswith("qemu") and os.path.isfile(path):
+                    programs[name] = f'#!/bin/sh\nLD_LIBRARY_PATH={libraries} exec {path} "$@"\n'
+    kmod = packages.find("kmod") or packages.first_of(setup.tools, "kmod")
+    for name in ("modprobe", "modinfo", "insmod", "rmmod", "lsmod", "depmod"):
+        where = {"modprobe": f'-d "{setup.kernel_tree}" -S {setup.kernel}', "modinfo": f'-b "{setup.kernel_tree}"'}
+        # One program, which looks at the name that it was called by.
+        programs[name] = (
+            "#!/bin/bash\n"
+            f'export LD_LIBRARY_PATH="{libraries}"\n'
+            f'exec -a {name} "{kmod}" {where.get(name, "")} "$@"\n'
+        )
+    return programs
+
+
+class Run:
+    """One test file's lines, while they come."""
+
+    def __init__(self, name):
+        self.name = name
+        self.out, self.err = [], []
+
+    def line(self, kind, line):
+        (self.out if kind == "out" else self.err).append(line)
+        if kind == "out" and run.RESULT.match(line):
+            print(f"          {line}", flush=True)
+
+    def finish(self, status, seconds, console):
+        out = "\n".join(self.out)
+        verdict = run.judge("tap", status, out)
+        return report(self.name, verdict, seconds, self.out, self.err, console)
+
+
+def report(name, verdict, seconds, out, err, console):
+    """Prints how a file ended; returns the count."""
+    count = verdict.count
+    mark = "FAILED " if count.failed else "ok     "
+    print(f"{mark} {name}: {count} ({seconds:.1f} s)")
+    for reason in verdict.skips:
+        print(f"SKIPPED {name}: {reason}")
+    if count.failed:
+        for wrong in verdict.wrong:
+            print(f"        {wrong}")
+        for title, lines in (("stdout", out), ("stderr", err), ("console", console)):
+            if lines:
+                print(f"        -- {title}:")
+                for line in lines:
+                    print(f"        | {line}")
+        count.failures = [f"{name}: {wrong}" for wrong in verdict.wrong]
+    sys.stdout.flush()
+    return count
+
+
+def failed(name, why, console=()):
+    verdict = run.Verdict()
+    verdict.count.failed = 1
+    verdict.wrong.append(why)
+    return report(name, verdict, 0, [], [], list(console))
+
+
+def run_tests(setup, folder, image, tests, limit):
+    total = run.Count()
+    started = time.monotonic()
+    deadline = started + limit
+    remaining = [test["name"] for test in tests]
+    ready, done, current, why = False, False, None, None
+    with machine.Machine(setup, folder, image) as guest:
+        for event in guest.events(deadline):
+            if event is None:
+                why = f"the limit of {limit} s for all is reached"
+                break
+            kind = event["event"]
+            if kind == "ready":
+                ready = True
+                seconds = time.monotonic() - started
+                say(f"booted {event['kernel']} in {seconds:.1f} s")
+            elif kind == "begin":
+                current = Run(event["test"])
+                began = time.monotonic()
+            elif kind in ("out", "err") and current:
+                current.line(kind, event["line"])
+            elif kind == "end" and current:
+                total.add(current.finish(event["status"], event["seconds"], guest.console()))
+                remaining.remove(current.name)
+                current = None
+            elif kind == "done":
+                done = True
+        console = guest.console()
+    if not done or remaining:
+        why = why or ("the guest ended before its tests did" if ready else "the guest did not boot")
+        if current:
+            verdict = run.judge("tap", 0, "\n".join(current.out))
+            verdict.count.failed += 1
+            verdict.wrong.append(why)
+            seconds = time.monotonic() - began
+            total.add(report(current.name, verdict, seconds, current.out, current.err, console))
+            remaining.remove(current.name)
+            console = []
+        for name in remaining:
+            total.add(failed(name, f"not run: {why}", console))
+            console = []
+    return total
+
+
+def run_shell(setup, folder, image):
+    terminal = sys.stdin.isatty()
+    before = termios.tcgetattr(sys.stdin) if terminal else None
+    # The guest's shell gets the Ctrl-C.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with machine.Machine(setup, folder, image, interactive=True) as guest:
+            return guest.process.wait()
+    finally:
+        if terminal:
+            termios.tcsetattr(sys.stdin, termios.TCSANOW, before)
+
+
+def prepare(options, tests):
+    """(Setup, the initramfs's content, the count of what failed already)."""
+    started = time.monotonic()
+    total = run.Count()
+    setup = packages.set_up(options.kernel, say, options.refresh)
+    fetched = time.monotonic()
+    build_directory = build.program(SOURCE, options.build, setup.cache)
+    helpers = build.helpers(os.path.join(HERE, "tools"), setup.cache)
+    modules = None
+    try:
+        modules = build.modules(os.path.join(HERE, "modules"), setup)
+    except build.Failed as error:
+        total.add(failed("modules", str(error), error.output.splitlines()))
+    python = packages.find("python3") or os.path.realpath(sys.executable)
+    program = os.path.join(build_directory, "wirestamp")
+    env = {
+        "WIRESTAMP": program,
+        "WS_VM": "1",
+        "WS_VM_KERNEL": setup.kernel,
+        "WS_VM_SOURCE": SOURCE,
+        "WS_VM_BUILD": build_directory,
+        "WS_VM_TOOLS": helpers,
+        "WS_VM_MODULES": modules or "",
+        "PYTHONPATH": os.pathsep.join([HERE, *(os.path.join(SOURCE, "tests", name) for name in ("", "net"))]),
+        "TERM": os.environ.get("TERM", "dumb"),
+    }
+    window = [24, 80]
+    with contextlib.suppress(OSError):
+        columns, rows = os.get_terminal_size(sys.stdout.fileno())
+        window = [rows, columns]
+    settings = {
+        "env": env,
+        "shell": options.shell,
+        "window": window,
+        "greeting": GREETING,
+        "source": SOURCE,
+        "tests": tests,
+    }
+    own = {"wirestamp": program, **{n: os.path.join(helpers, n) for n in os.listdir(helpers)}}
+    programs = guest_programs(setup)
+    programs.update({name: f'#!/bin/sh\nexec "{path}" "$@"\n' for name, path in own.items()})
+    seen = sorted({SOURCE, build_directory, setup.cache})
+    agent = os.path.join(HERE, "agent.py")
+    image = initramfs.build(setup, agent, python, seen, json.dumps(settings), programs)
+    say(
+        f"kernel {setup.kernel}: {fetched - started:.1f} s to find or fetch it,"
+        f" {time.monotonic() - fetched:.1f} s to build"
+    )
+    return setup, image, total
+
+
+def main():
+    parser = argparse.ArgumentParser(description="run the tests of the virtual laboratory")
+    parser.add_argument("--kernel", default="6.12", metavar="X.Y", help="the kernel's series (default 6.12)")
+    parser.add_argument("--only", default="", metavar="TEXT", help="only tests with TEXT in their name")
+    parser.add_argument("--build", metavar="DIR", help="the build directory whose program is tested")
+    parser.add_argument("--limit", type=int, default=TOTAL_LIMIT, help="seconds for boot and tests")
+    parser.add_argument("--refresh", action="store_true", help="look for newer packages")
+    parser.add_argument("--shell", action="store_true", help="a shell instead of the tests")
+    options = parser.parse_args()
+    os.environ["PATH"] += ":/usr/sbin:/sbin"
+    # As an exception, so that the guest ends with us.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
+    tests = [] if options.shell else find_tests(options.only)
+    total = run.Count()
+    if not tests and not options.shell:
+        total.add(failed("vm", f"no test has '{options.only}' in its name"))
+        print(total)
+        return 1
+    folder = tempfile.mkdtemp(prefix="ws-vm-", dir="/tmp")
+    try:
+        setup, content, total = prepare(options, tests)
+        image = os.path.join(folder, "initramfs")
+        with open(image, "wb") as file:
+            file.write(content)
+        if options.shell:
+            return run_shell(setup, folder, image)
+        total.add(run_tests(setup, folder, image, tests, options.limit))
+    except packages.Missing as error:
+        total.add(failed("vm", str(error)))
+    except build.Failed as error:
+        total.add(failed("vm", str(error), error.output.splitlines()))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    total.print_failures()
+    print(total)
+    return 1 if total.failed else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
