@@ -102,11 +102,12 @@ class Run:
     def finish(self, status, seconds, console):
         out = "\n".join(self.out)
         verdict = run.judge("tap", status, out)
-        return report(self.name, verdict, seconds, self.out, self.err, console)
+        said = {"stdout": self.out, "stderr": self.err, "console": console}
+        return report(self.name, verdict, seconds, said)
 
 
-def report(name, verdict, seconds, out, err, console):
-    """Prints how a file ended; returns the count."""
+def report(name, verdict, seconds, said):
+    """Prints how a file ended, and what was said if that was badly; returns the count."""
     count = verdict.count
     mark = "FAILED " if count.failed else "ok     "
     print(f"{mark} {name}: {count} ({seconds:.1f} s)")
@@ -115,7 +116,7 @@ def report(name, verdict, seconds, out, err, console):
     if count.failed:
         for wrong in verdict.wrong:
             print(f"        {wrong}")
-        for title, lines in (("stdout", out), ("stderr", err), ("console", console)):
+        for title, lines in said.items():
             if lines:
                 print(f"        -- {title}:")
                 for line in lines:
@@ -125,11 +126,11 @@ def report(name, verdict, seconds, out, err, console):
     return count
 
 
-def failed(name, why, console=()):
+def failed(name, why, title="", lines=()):
     verdict = run.Verdict()
     verdict.count.failed = 1
     verdict.wrong.append(why)
-    return report(name, verdict, 0, [], [], list(console))
+    return report(name, verdict, 0, {title: list(lines)})
 
 
 def run_tests(setup, folder, image, tests, limit):
@@ -167,11 +168,12 @@ def run_tests(setup, folder, image, tests, limit):
             verdict.count.failed += 1
             verdict.wrong.append(why)
             seconds = time.monotonic() - began
-            total.add(report(current.name, verdict, seconds, current.out, current.err, console))
+            said = {"stdout": current.out, "stderr": current.err, "console": console}
+            total.add(report(current.name, verdict, seconds, said))
             remaining.remove(current.name)
             console = []
         for name in remaining:
-            total.add(failed(name, f"not run: {why}", console))
+            total.add(failed(name, f"not run: {why}", "console", console))
             console = []
     return total
 
@@ -195,13 +197,13 @@ def prepare(options, tests):
     total = run.Count()
     setup = packages.set_up(options.kernel, say, options.refresh)
     fetched = time.monotonic()
-    build_directory = build.program(SOURCE, options.build, setup.cache)
+    build_directory = build.program(SOURCE, options.build or None, setup.cache)
     helpers = build.helpers(os.path.join(HERE, "tools"), setup.cache)
     modules = None
     try:
         modules = build.modules(os.path.join(HERE, "modules"), setup)
     except build.Failed as error:
-        total.add(failed("modules", str(error), error.output.splitlines()))
+        total.add(failed("modules", str(error), "output", error.output.splitlines()))
     python = packages.find("python3") or os.path.realpath(sys.executable)
     program = os.path.join(build_directory, "wirestamp")
     env = {
@@ -271,7 +273,7 @@ def main():
     except packages.Missing as error:
         total.add(failed("vm", str(error)))
     except build.Failed as error:
-        total.add(failed("vm", str(error), error.output.splitlines()))
+        total.add(failed("vm", str(error), "output", error.output.splitlines()))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     total.print_failures()
