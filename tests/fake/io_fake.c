@@ -439,6 +439,7 @@ bool io_fake_send(
 		*c = (struct copy){
 			.at = t->arrival_ns,
 			.side = side,
+			.n = (uint64_t)(t - w->truth[side]),
 			.stamped = !(t->faults & IO_FAKE_LOSE_RX_STAMP),
 			.len = t->len,
 		};
@@ -446,6 +447,25 @@ bool io_fake_send(
 		insert_copy(w, c);
 	}
 	return true;
+}
+
+uint64_t io_fake_stamp_of(
+	const struct io_fake_wire *w, unsigned side, uint64_t n, unsigned swap, unsigned stale)
+{
+	const struct io_fake_truth *t = w->truth[side];
+
+	if (n && (t[n].faults & stale || t[n - 1].faults & swap)) {
+		return n - 1;
+	}
+	return t[n].faults & swap && n + 1 < w->count[side] ? n + 1 : n;
+}
+
+struct ws_stamp io_fake_hw(const struct io_fake_wire *w, int64_t ns)
+{
+	int64_t step = w->options.hw_resolution_ns ? w->options.hw_resolution_ns : 1;
+
+	ns += w->options.hw_offset_ns;
+	return (struct ws_stamp){{ns - ns % step, w->options.hw_clock}, WS_ORIGIN_HARDWARE};
 }
 
 unsigned io_fake_fate(const struct io_fake_wire *w, unsigned side, uint64_t n, int64_t *ret_delay)

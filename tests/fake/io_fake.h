@@ -24,6 +24,14 @@ enum io_fake_fault {
 	IO_FAKE_LOSE_RX_STAMP = 1 << 3,
 	IO_FAKE_REFUSE = 1 << 4, /* consumed with status -ENOBUFS */
 	IO_FAKE_AGAIN = 1 << 5,	 /* tx_submit stops in front of it, once */
+	/* Of hardware stamps alone. Swapped: this frame's and the next one's are exchanged (of receive stamps only
+	 * where the next frame was sent before this one is looked at). Stale: it gets that of the frame before. */
+	IO_FAKE_LOSE_TX_HW = 1 << 6,
+	IO_FAKE_LOSE_RX_HW = 1 << 7,
+	IO_FAKE_SWAP_TX_HW = 1 << 8,
+	IO_FAKE_SWAP_RX_HW = 1 << 9,
+	IO_FAKE_STALE_TX_HW = 1 << 10,
+	IO_FAKE_STALE_RX_HW = 1 << 11,
 };
 
 /* All zero is a perfect wire without delay that starts at time 0. */
@@ -32,11 +40,15 @@ struct io_fake_options {
 	int64_t realtime_offset_ns; /* CLOCK_REALTIME = clock + this */
 	enum ws_clock hw_clock;	    /* WS_CLOCK_NONE: an interface without hardware stamps */
 	int64_t hw_offset_ns;	    /* hw_clock = clock + this */
-	int64_t hold_ns;	    /* a frame becomes visible this long after it arrived */
-	int64_t peek_ns;	    /* each look for frames moves the clock on by this, before it */
-	int64_t frame_ns;	    /* a submitted frame moves the clock on by this */
-	int64_t stamp_delay_ns;	    /* from sending until the transmit stamp can be read */
-	int64_t delay_ns;	    /* from sending until arrival */
+	int64_t hw_resolution_ns;   /* hardware stamps are multiples of it, rounded down; 0: 1 */
+	int64_t hw_delay_ns; /* from sending until the hardware's transmit stamp can be read; 0: stamp_delay_ns */
+	unsigned
+		hw_in_flight; /* hardware transmit stamps under way at most: more frames get none; 0: no limit */
+	int64_t hold_ns;	/* a frame becomes visible this long after it arrived */
+	int64_t peek_ns;	/* each look for frames moves the clock on by this, before it */
+	int64_t frame_ns;	/* a submitted frame moves the clock on by this */
+	int64_t stamp_delay_ns; /* from sending until the transmit stamp can be read */
+	int64_t delay_ns;	/* from sending until arrival */
 	/* Instead of delay_ns; n is the frame's number. */
 	int64_t (*delay)(void *arg, unsigned side, uint64_t n);
 	/* A set of io_fake_fault, on top of those that were commanded one by one. */

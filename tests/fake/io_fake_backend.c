@@ -167,20 +167,53 @@ static int fake_open(struct ws_io **ret, const struct ws_io_config *config)
 	return 0;
 }
 
-/* The next instant at which this frame's stamps concern anybody. */
-static int64_t flight_due(const struct flight *fl)
+/* When a stage's stamp can be read. */
+static int64_t stage_ready(const struct fake_io *f, const struct flight *fl, unsigned stage)
 {
-	return fl->ready_ns < fl->give_up_ns ? fl->ready_ns : fl->give_up_ns;
+	const struct io_fake_wire *w = f->wire;
+	const struct io_fake_truth *t = w->truth[f->side];
+	int64_t next;
+
+	if (stage != WS_STAGE_WIRE || fl->hw_ready_ns == IO_FAKE_NEVER ||
+		!(t[fl->n].faults & IO_FAKE_SWAP_TX_HW)) {
+		return stage == WS_STAGE_WIRE ? fl->hw_ready_ns : fl->ready_ns;
+	}
+	/* It gets the next one's. */
+	if (fl->n + 1 >= w->count[f->side]) {
+		return IO_FAKE_NEVER;
+	}
+	next = t[fl->n + 1].sent_ns + (fl->hw_ready_ns - fl->sent_ns);
+	return next > fl->hw_ready_ns ? next : fl->hw_ready_ns;
+}
+
+/* The next instant at which one of this frame's stamps concerns anybody, and which. */
+static int64_t flight_due(const struct fake_io *f, const struct flight *fl, unsigned *ret_stage)
+{
+	int64_t first = IO_FAKE_NEVER;
+
+	*ret_stage = 0;
+	for (unsigned left = fl->pending; left; left &= left - 1) {
+		unsigned stage = left & -left;
+		int64_t at = stage_ready(f, fl, stage);
+
+		at = at < fl->give_up_ns ? at : fl->give_up_ns;
+		if (at < first) {
+			first = at;
+			*ret_stage = stage;
+		}
+	}
+	return first;
 }
 
 static int64_t next_stamp(const struct fake_io *f)
 {
 	int64_t next = IO_FAKE_NEVER;
+	unsigned stage;
 
 	for (const struct flight *fl = f->flights; fl; fl = fl->next) {
-		if (fl->pending && flight_due(fl) < next) {
-			next = flight_due(fl);
-		}
+		int64_t due = flight_due(f, fl, &stage);
+
+		next = due < next ? due : next;
 	}
 	return next;
 }
@@ -223,20 +256,36 @@ static int fake_wait(struct ws_io *io, int64_t deadline_ns)
 	return ret;
 }
 
-static struct ws_stamp rx_stamp(const struct fake_io *f, const struct copy *c)
+/* Whether there is a receive stamp by hardware, and which. */
+static bool hw_rx_stamp(const struct fake_io *f, const struct copy *c, struct ws_stamp *ret)
+{
+	const struct io_fake_wire *w = f->wire;
+	const struct io_fake_truth *t = w->truth[c->side];
+	uint64_t of;
+
+	if (w->options.hw_clock == WS_CLOCK_NONE || f->config.rx_hw_clock != w->options.hw_clock ||
+		t[c->n].faults & IO_FAKE_LOSE_RX_HW) {
+		return false;
+	}
+	of = io_fake_stamp_of(w, c->side, c->n, IO_FAKE_SWAP_RX_HW, IO_FAKE_STALE_RX_HW);
+	*ret = io_fake_hw(w, of == c->n ? c->at : t[of].arrival_ns);
+	return true;
+}
+
+static void rx_stamps(const struct fake_io *f, const struct copy *c, struct ws_io_view *view)
 {
 	const struct io_fake_options *o = &f->wire->options;
-	struct ws_stamp none = {.origin = WS_ORIGIN_NONE};
+	struct ws_stamp software = {
+		{c->at + o->realtime_offset_ns, WS_CLOCK_REALTIME}, WS_ORIGIN_SOFTWARE};
 
 	if (!f->config.rx_stamps || !c->stamped) {
-		return none;
+		return;
 	}
-	if (o->hw_clock != WS_CLOCK_NONE && f->config.rx_hw_clock == o->hw_clock) {
-		return (struct ws_stamp){
-			{c->at + o->hw_offset_ns, o->hw_clock}, WS_ORIGIN_HARDWARE};
+	if (hw_rx_stamp(f, c, &view->stamp)) {
+		view->software = software;
+	} else {
+		view->stamp = software;
 	}
-	return (struct ws_stamp){
-		{c->at + o->realtime_offset_ns, WS_CLOCK_REALTIME}, WS_ORIGIN_SOFTWARE};
 }
 
 static int fake_rx_peek(struct ws_io *io, struct ws_io_view *views, unsigned max)
@@ -260,8 +309,8 @@ static int fake_rx_peek(struct ws_io *io, struct ws_io_view *views, unsigned max
 			.wire_len = c->wire_len,
 			.lost_before = c->lost_before,
 			.pkttype = c->pkttype,
-			.stamp = rx_stamp(f, c),
 		};
+		rx_stamps(f, c, &views[n]);
 		f->stats.rx_bytes += c->wire_len;
 		f->lost_told += c->lost_before;
 	}
@@ -313,8 +362,25 @@ static int fake_tx_reserve(struct ws_io *io, struct ws_io_slot *slots, unsigned 
 	return (int)n;
 }
 
-static bool expect_stamp(struct fake_io *f, const struct io_fake_truth *t)
+/* Hardware stamps that cannot be read yet. */
+static unsigned hw_under_way(const struct fake_io *f)
 {
+	unsigned n = 0;
+
+	for (const struct flight *fl = f->flights; fl; fl = fl->next) {
+		n += fl->pending & WS_STAGE_WIRE && fl->hw_ready_ns != IO_FAKE_NEVER &&
+		     fl->hw_ready_ns > io_fake_now(f->wire);
+	}
+	return n;
+}
+
+static bool expect_stamp(struct fake_io *f, const struct io_fake_truth *t, unsigned stages)
+{
+	const struct io_fake_options *o = &f->wire->options;
+	int64_t hw_delay = o->hw_delay_ns ? o->hw_delay_ns : o->stamp_delay_ns;
+	bool lost = t->faults & IO_FAKE_LOSE_TX_STAMP;
+	bool hw_lost = lost || t->faults & IO_FAKE_LOSE_TX_HW ||
+		       (o->hw_in_flight && hw_under_way(f) >= o->hw_in_flight);
 	struct flight *fl = malloc(sizeof(*fl));
 
 	if (!fl) {
@@ -322,12 +388,12 @@ static bool expect_stamp(struct fake_io *f, const struct io_fake_truth *t)
 	}
 	*fl = (struct flight){
 		.cookie = t->cookie,
+		.n = (uint64_t)(t - f->wire->truth[f->side]),
 		.sent_ns = t->sent_ns,
 		.give_up_ns = t->sent_ns + f->config.stamp_timeout_ns,
-		.ready_ns = t->faults & IO_FAKE_LOSE_TX_STAMP
-				    ? IO_FAKE_NEVER
-				    : t->sent_ns + f->wire->options.stamp_delay_ns,
-		.pending = f->io.caps.tx_stages,
+		.ready_ns = lost ? IO_FAKE_NEVER : t->sent_ns + o->stamp_delay_ns,
+		.hw_ready_ns = hw_lost ? IO_FAKE_NEVER : t->sent_ns + hw_delay,
+		.pending = stages,
 	};
 	*f->flights_tail = fl;
 	f->flights_tail = &fl->next;
@@ -340,7 +406,8 @@ static int submit_one(struct fake_io *f, struct ws_io_tx *frame)
 {
 	struct io_fake_wire *w = f->wire;
 	uint64_t n = w->count[f->side];
-	bool stamp = frame->want_stamp && f->io.caps.tx_stages;
+	unsigned stages = f->io.caps.tx_stages & (frame->stages ? frame->stages : ~0u);
+	bool stamp = frame->want_stamp && stages;
 	int64_t delay;
 	unsigned faults = io_fake_fate(w, f->side, n, &delay);
 
@@ -377,8 +444,8 @@ static int submit_one(struct fake_io *f, struct ws_io_tx *frame)
 	} else if (frame->len > f->io.caps.frame_max) {
 		frame->status = -EMSGSIZE;
 	}
-	if (!frame->status &&
-		(!io_fake_send(w, f->side, slot_at(f, 0), t) || (stamp && !expect_stamp(f, t)))) {
+	if (!frame->status && (!io_fake_send(w, f->side, slot_at(f, 0), t) ||
+				      (stamp && !expect_stamp(f, t, stages)))) {
 		frame->status = -ENOMEM;
 	}
 	if (frame->status) {
@@ -420,8 +487,10 @@ static struct ws_stamp tx_stamp(const struct fake_io *f, const struct flight *fl
 	const struct io_fake_options *o = &f->wire->options;
 
 	if (stage == WS_STAGE_WIRE) {
-		return (struct ws_stamp){
-			{fl->sent_ns + o->hw_offset_ns, o->hw_clock}, WS_ORIGIN_HARDWARE};
+		uint64_t of = io_fake_stamp_of(
+			f->wire, f->side, fl->n, IO_FAKE_SWAP_TX_HW, IO_FAKE_STALE_TX_HW);
+
+		return io_fake_hw(f->wire, f->wire->truth[f->side][of].sent_ns);
 	}
 	return (struct ws_stamp){
 		{fl->sent_ns + o->realtime_offset_ns, WS_CLOCK_REALTIME}, WS_ORIGIN_SOFTWARE};
@@ -430,20 +499,24 @@ static struct ws_stamp tx_stamp(const struct fake_io *f, const struct flight *fl
 /* Settles one stage of one frame that is due; false if none is. */
 static bool settle(struct fake_io *f, struct ws_io_tx_stamp *ret)
 {
-	int64_t now = io_fake_now(f->wire);
+	int64_t now = io_fake_now(f->wire), first_due = 0;
 	struct flight *first = NULL;
+	unsigned stage = 0, of;
 
 	for (struct flight *fl = f->flights; fl; fl = fl->next) {
-		if (fl->pending && flight_due(fl) <= now &&
-			(!first || flight_due(fl) < flight_due(first))) {
+		int64_t due = flight_due(f, fl, &of);
+
+		if (fl->pending && due <= now && (!first || due < first_due)) {
 			first = fl;
+			first_due = due;
+			stage = of;
 		}
 	}
 	if (!first) {
 		return false;
 	}
-	bool late = first->ready_ns > first->give_up_ns;
-	unsigned stage = first->pending & -first->pending;
+	int64_t ready = stage_ready(f, first, stage);
+	bool late = ready > first->give_up_ns;
 
 	*ret = (struct ws_io_tx_stamp){.cookie = first->cookie, .stage = (enum ws_stage)stage};
 	first->pending &= ~stage;
@@ -452,7 +525,7 @@ static bool settle(struct fake_io *f, struct ws_io_tx_stamp *ret)
 		ret->status = -ETIME;
 		f->stats.stamps_missing++;
 		/* Once it comes it will belong to nobody. */
-		f->stats.stamps_stray += first->ready_ns != IO_FAKE_NEVER;
+		f->stats.stamps_stray += ready != IO_FAKE_NEVER;
 	} else {
 		ret->stamp = tx_stamp(f, first, stage);
 		f->stats.stamps_received++;

@@ -15,6 +15,7 @@ struct copy {
 	struct copy *next;
 	int64_t at;
 	unsigned side; /* that sent it */
+	uint64_t n;    /* its number there */
 	bool stamped;
 	uint32_t len, lost_before;
 	uint32_t wire_len; /* more than len if a filter cut it off */
@@ -25,9 +26,9 @@ struct copy {
 /* A frame that waits for its transmit stamps. */
 struct flight {
 	struct flight *next;
-	uint64_t cookie;
+	uint64_t cookie, n;
 	int64_t sent_ns, give_up_ns;
-	int64_t ready_ns; /* IO_FAKE_NEVER: lost */
+	int64_t ready_ns, hw_ready_ns; /* IO_FAKE_NEVER: lost */
 	unsigned pending;
 };
 
@@ -94,6 +95,11 @@ void io_fake_deliver(struct io_fake_wire *w);
 bool io_fake_sees(const struct fake_io *f, const struct copy *c);
 /* The faults of frame n, and its delay. */
 unsigned io_fake_fate(const struct io_fake_wire *w, unsigned side, uint64_t n, int64_t *ret_delay);
+/* The frame whose hardware stamp frame n got; n is below count. */
+uint64_t io_fake_stamp_of(
+	const struct io_fake_wire *w, unsigned side, uint64_t n, unsigned swap, unsigned stale);
+/* An instant as the hardware's clock says it. */
+struct ws_stamp io_fake_hw(const struct io_fake_wire *w, int64_t ns);
 /* Sends the copies of a frame on their way. False: no memory. */
 bool io_fake_send(
 	struct io_fake_wire *w, unsigned side, const uint8_t *data, const struct io_fake_truth *t);
