@@ -6,6 +6,8 @@
 #pragma once
 
 #include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "core/frame.h"
 #include "core/hist.h"
@@ -36,46 +38,81 @@ struct ws_deliver_setup {
 	const struct ws_frame_source *source; /* frame n has sequence n */
 	uint32_t run_id;
 	uint16_t stream;
-	uint16_t udp_port; /* that the probes go to */
+	uint16_t udp_port; /* that what is received goes to */
 	bool answers;	   /* what is received are a reflector's answers */
-	uint64_t count;	   /* frames */
-	int64_t gap_ns;	   /* between two; 0: as fast as they go, all at once */
+	uint64_t count;	   /* frames, 1 to WS_DELIVER_MAX */
+	int64_t gap_ns;	   /* at least, between two; 0: as fast as they go, all at once */
 	int64_t wait_ns;   /* for stamps and packets after the last one */
+	/* Two kinds of frames take turns, by ws_deliver_second(n): latencies of the second kind go here. NULL: one kind. */
+	struct ws_hist *second;
 	const atomic_int *stop;
 };
+#define WS_DELIVER_MAX 65536
+
+/*
+ * Which of two kinds frame n is: as often one as the other, in an order (Thue and Morse) that neither a drift nor
+ * anything that comes again and again meets more often in one of them.
+ */
+static inline bool ws_deliver_second(uint64_t n)
+{
+	return __builtin_parityll(n);
+}
 
 struct ws_deliver_result {
 	uint64_t sent, refused;
 	uint64_t tx_hardware, tx_software;	     /* frames with a stamp of the kind */
 	uint64_t received, rx_hardware, rx_software; /* first copies */
 	uint64_t far_rx_hardware, far_rx_software;   /* with answers: how the far side stamped */
-	uint64_t tx_misplaced,
-		rx_misplaced; /* hardware stamps that belong to another frame: twice the same, backwards, or
-						outside of what is possible (before the send call, after it was read) */
-	uint64_t tx_stray; /* stamps without a frame */
-	int64_t tx_granularity_ns,
-		rx_granularity_ns; /* greatest common divisor of the hardware stamps; 0: none, or one */
-	uint64_t
-		first_rx_hardware; /* of the frames received before the first one without a hardware stamp: 1 and nothing
-				       after it is a register that was read never */
-	struct ws_hist latency; /* of software stamps at both ends */
+	/*
+	 * Hardware stamps that belong to another frame: outside of what is possible (before the send call, after it was
+	 * read), by the difference of the clocks that most stamps agree on; twice the same; backwards. Where two
+	 * neighbours contradict each other and it is not known which of them is right, both are counted.
+	 */
+	uint64_t tx_misplaced, rx_misplaced;
+	uint64_t tx_stray; /* stamps without a frame, or too late */
+	/* Greatest common divisor of the hardware stamps' differences; 0: there are fewer than two different ones. */
+	int64_t tx_granularity_ns, rx_granularity_ns;
+	/* Frames with a hardware stamp before the first one without, in the order of arrival: where that is all of
+	 * rx_hardware, and little, a register is never read. */
+	uint64_t first_rx_hardware;
+	struct ws_hist
+		latency; /* of software stamps at both ends; with answers there and back, the far side's time included */
+	int fault; /* 0; -ENETDOWN, -ENODEV, ...: it ended early */
 };
 
-/* 0, or -errno where it could not be done (as ws_io_open()): then nothing was sent. */
+/*
+ * Receives before it sends, and begins a moment later, since the kernel switches stamps on from a work queue. Two
+ * frames go ahead that are in no count (numbers 0 and 1, muted, without hardware stamp), so
+ * that the first that counts finds everything as the others do, and a card's registers empty.
+ *
+ * 0, or -errno where it could not be done (as ws_io_open(); -EINVAL: count): then nothing was sent.
+ */
 int ws_deliver(const struct ws_deliver_setup *setup, struct ws_deliver_result *ret);
 
-/* The highest rate at which no hardware stamp goes missing. */
+/* True if what came looks as from a card whose receive registers (at most four) are never read: the first frames were
+ * stamped, and then no more. */
+bool ws_deliver_stuck(const struct ws_deliver_result *r);
+
+/*
+ * The highest rate at which no hardware stamp goes missing. A frame that did not arrive misses no stamp; but where more
+ * than one in twenty get lost, the way does not carry the rate, which counts as the sender's not coming higher.
+ */
 struct ws_deliver_rate {
-	bool found; /* else even the lowest lost some */
-	double pps; /* as measured, of a run of at least WS_DELIVER_RATE_FRAMES frames that lost none; twice in a row */
-	bool by_sender; /* the sender did not come higher: the card may */
-	double lost_at; /* the lowest rate tried at which some went missing; 0: none */
-	uint64_t lost_of, lost;
+	bool found; /* else even the lowest that there was time for lost some */
+	double pps; /* as measured, of a run of WS_DELIVER_RATE_FRAMES frames that lost none; twice in a row */
+	bool by_sender;		/* the sender, or the way, did not come higher: the card may */
+	double lost_at;		/* the lowest rate tried at which some went missing; 0: none */
+	uint64_t lost_of, lost; /* then: frames, and those without a stamp at one end or both */
 	bool lost_tx, lost_rx;
-	unsigned
-		in_flight; /* transmit stamps that came of a burst of 16: the card holds so many at least */
+	/* Transmit stamps that came of a burst of WS_DELIVER_BURST: the card holds so many at least. 0: none were asked for. */
+	unsigned in_flight;
 };
 #define WS_DELIVER_RATE_FRAMES 200
-/* Bounded in time: budget_ns, of CLOCK_MONOTONIC. 0 or -errno. */
+#define WS_DELIVER_BURST       16
+/*
+ * Of the hardware stamps that the ends ask for; setup's count and gap_ns do not matter. Begins at 800 pps, doubles or
+ * halves (down to 100 pps), then cuts what is left in two until it is within 10 %. Bounded in time: budget_ns, of
+ * CLOCK_MONOTONIC; what there is no time for is left out. 0 or -errno, as ws_deliver().
+ */
 int ws_deliver_rate(
 	const struct ws_deliver_setup *setup, int64_t budget_ns, struct ws_deliver_rate *ret);

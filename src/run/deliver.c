@@ -1,0 +1,579 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "run/deliver.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/clock.h"
+#include "host/netns.h"
+#include "host/sys.h"
+#include "run/deliver_own.h"
+
+/* From opening to the first frame: the kernel switches receive stamps on from a work queue a moment after a socket
+ * asked for them. */
+#define START_DELAY_NS 50000000
+/* Frames ahead, and the time between them. */
+#define AHEAD	 2
+#define AHEAD_NS 2000000
+#define BATCH	 64
+/* Packets and a request to stop are looked for at least that often; and so long before a frame is due, without pause. */
+#define NAP_NS	1000000
+#define SPIN_NS 150000
+/* How long to wait for the kernel before it is asked again; and for how long a frame is offered to it. */
+#define AGAIN_NS   20000
+#define GIVE_UP_NS 100000000
+/* Longest that all frames may take beyond their gaps. */
+#define OVERTIME_NS	1000000000LL
+#define MIN_TIMEOUT_NS	10000000
+#define STUCK_REGISTERS 4
+#define STUCK_AFTER	10
+
+#define UNKNOWN INT64_MIN
+
+/* What is known of one frame. */
+struct frame {
+	int64_t call_ns;      /* right before it was sent; UNKNOWN: it was not */
+	int64_t tx_hw, tx_sw; /* stamps */
+	int64_t tx_hw_read_ns;
+	int64_t rx_hw, rx_sw;
+	int64_t rx_read_ns; /* UNKNOWN: it did not arrive */
+	bool arrived;
+	enum ws_origin far_rx;
+};
+
+struct ws_deliver_run {
+	const struct ws_deliver_setup *s;
+	struct ws_io *tx, *rx;
+	unsigned tx_stages;
+	struct frame *frames;
+	uint32_t *order; /* frames as they arrived */
+	struct ws_deliver_seen *seen;
+	int64_t *gaps;
+	uint64_t first; /* sequence of the batch's first frame */
+	uint64_t next;	/* that no batch has had yet */
+	uint64_t sent, arrived;
+	struct ws_io_slot slots[BATCH]; /* reserved and not sent, the oldest first */
+	unsigned slot_count;
+	uint64_t stray_before;
+	uint64_t refused;
+	int fault;
+};
+
+static bool stopped(const struct ws_deliver_run *r)
+{
+	return r->s->stop && atomic_load_explicit(r->s->stop, memory_order_relaxed);
+}
+
+static bool over(const struct ws_deliver_run *r)
+{
+	return r->fault || stopped(r);
+}
+
+/* NULL: not of this batch. */
+static struct frame *frame_of(struct ws_deliver_run *r, uint64_t seq)
+{
+	uint64_t i = seq - r->first;
+
+	return i < r->next - r->first ? &r->frames[i] : NULL;
+}
+
+static bool read_stamps(struct ws_deliver_run *r)
+{
+	struct ws_io_tx_stamp stamps[BATCH];
+	int n = r->tx_stages ? ws_io_tx_stamps(r->tx, stamps, BATCH) : 0;
+	int64_t now;
+
+	if (n < 0) {
+		r->fault = n;
+		return false;
+	}
+	now = n ? ws_clock_now() : 0;
+	for (int i = 0; i < n; i++) {
+		struct frame *f = stamps[i].status ? NULL : frame_of(r, stamps[i].cookie);
+		bool hardware = stamps[i].stamp.origin == WS_ORIGIN_HARDWARE;
+
+		if (f && stamps[i].stage == WS_STAGE_WIRE && hardware) {
+			f->tx_hw = stamps[i].stamp.time.ns;
+			f->tx_hw_read_ns = now;
+		} else if (f && stamps[i].stage == WS_STAGE_DRIVER && !hardware) {
+			f->tx_sw = stamps[i].stamp.time.ns;
+		}
+	}
+	return n > 0;
+}
+
+static void take_view(struct ws_deliver_run *r, const struct ws_io_view *v, int64_t now_ns)
+{
+	struct ws_probe probe;
+	struct frame *f;
+
+	if (ws_probe_parse(v->data, v->len, r->s->run_id, r->s->udp_port, &probe) !=
+			WS_PROBE_OURS ||
+		probe.stream != r->s->stream ||
+		(probe.payload == WS_PAYLOAD_ANSWER) != r->s->answers) {
+		return;
+	}
+	f = frame_of(r, probe.seq);
+	if (!f || f->arrived) {
+		return;
+	}
+	f->arrived = true;
+	f->rx_read_ns = now_ns;
+	r->order[r->arrived++] = (uint32_t)(probe.seq - r->first);
+	f->rx_hw = v->stamp.origin == WS_ORIGIN_HARDWARE ? v->stamp.time.ns : UNKNOWN;
+	f->rx_sw = v->stamp.origin == WS_ORIGIN_SOFTWARE      ? v->stamp.time.ns
+		   : v->software.origin == WS_ORIGIN_SOFTWARE ? v->software.time.ns
+							      : UNKNOWN;
+	f->far_rx = probe.answer.rx.origin;
+}
+
+static bool read_packets(struct ws_deliver_run *r)
+{
+	struct ws_io_view views[BATCH];
+	int n = r->rx ? ws_io_rx_peek(r->rx, views, BATCH) : 0;
+	int64_t now;
+
+	if (n < 0) {
+		r->fault = n;
+		return false;
+	}
+	now = n ? ws_clock_now() : 0;
+	for (int i = 0; i < n; i++) {
+		take_view(r, &views[i], now);
+	}
+	if (n > 0) {
+		ws_io_rx_release(r->rx, (unsigned)n);
+	}
+	return n > 0;
+}
+
+/* Looks at what came, once; true if there was anything. */
+static bool look(struct ws_deliver_run *r)
+{
+	bool stamps = read_stamps(r);
+
+	return read_packets(r) || stamps;
+}
+
+/* Sleeps, but for a moment before the instant. */
+static void wait_until(struct ws_deliver_run *r, int64_t due_ns)
+{
+	while (!over(r)) {
+		int64_t now = ws_clock_now();
+		int64_t nap = due_ns - now - SPIN_NS;
+
+		if (now >= due_ns) {
+			return;
+		}
+		if (!look(r) && nap > 0) {
+			int rc = ws_io_wait(r->tx, now + (nap < NAP_NS ? nap : NAP_NS));
+
+			r->fault = rc < 0 ? rc : r->fault;
+		}
+	}
+}
+
+/* What the oldest slots hold; frame i is number n + i. */
+static void build(struct ws_deliver_run *r, struct ws_io_tx *frames, unsigned count, uint64_t n,
+	unsigned stages, bool mute)
+{
+	const struct ws_frame_source *source = r->s->source;
+
+	for (unsigned i = 0; i < count; i++) {
+		frames[i] = (struct ws_io_tx){
+			.len = source->write(source->arg, r->slots[i].data, n + i, 0),
+			.want_stamp = stages != 0,
+			.stages = (uint8_t)stages,
+			.cookie = n + i,
+		};
+		if (mute && source->mute) {
+			source->mute(source->arg, r->slots[i].data, frames[i].len);
+		}
+	}
+}
+
+static void reserve(struct ws_deliver_run *r, unsigned count)
+{
+	int n = 0;
+
+	if (r->slot_count < count) {
+		n = ws_io_tx_reserve(r->tx, r->slots + r->slot_count, count - r->slot_count);
+	}
+	r->slot_count += n > 0 ? (unsigned)n : 0;
+}
+
+static void settle(struct ws_deliver_run *r, const struct ws_io_tx *frames, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct frame *f = frame_of(r, frames[i].cookie);
+
+		if (f && frames[i].status < 0) {
+			f->call_ns = UNKNOWN;
+			r->refused++;
+		} else if (f) {
+			r->sent++;
+		}
+	}
+	r->slot_count -= n;
+	memmove(r->slots, r->slots + n, r->slot_count * sizeof(r->slots[0]));
+}
+
+/* Sends count frames (at most BATCH) from number n on. What the kernel does not take in time stays unsent. */
+static unsigned send_frames(
+	struct ws_deliver_run *r, uint64_t n, unsigned count, unsigned stages, bool mute)
+{
+	struct ws_io_tx frames[BATCH];
+	int64_t give_up = ws_clock_now() + GIVE_UP_NS;
+	unsigned done = 0;
+
+	while (done < count && !over(r)) {
+		int64_t now;
+		int taken;
+
+		reserve(r, count - done);
+		build(r, frames, r->slot_count < count - done ? r->slot_count : count - done,
+			n + done, stages, mute);
+		now = ws_clock_now();
+		for (unsigned i = 0; i < count - done; i++) {
+			struct frame *f = frame_of(r, n + done + i);
+
+			if (f) {
+				f->call_ns = now;
+			}
+		}
+		taken = ws_io_tx_submit(
+			r->tx, frames, r->slot_count < count - done ? r->slot_count : count - done);
+		if (taken < 0) {
+			r->fault = taken;
+			break;
+		}
+		settle(r, frames, (unsigned)taken);
+		done += (unsigned)taken;
+		if (done == count || ws_clock_now() >= give_up) {
+			break;
+		}
+		if (!taken && !look(r)) {
+			(void)ws_io_wait(r->tx, ws_clock_now() + AGAIN_NS);
+		}
+	}
+	for (unsigned i = done; i < count; i++) {
+		struct frame *f = frame_of(r, n + i);
+
+		if (f) {
+			f->call_ns = UNKNOWN;
+		}
+	}
+	return done;
+}
+
+void ws_deliver_end(struct ws_deliver_run *r)
+{
+	if (!r) {
+		return;
+	}
+	ws_io_close(r->tx);
+	ws_io_close(r->rx);
+	free(r->frames);
+	free(r->order);
+	free(r->seen);
+	free(r->gaps);
+	free(r);
+}
+
+static void begin_batch(struct ws_deliver_run *r, uint64_t count)
+{
+	for (uint64_t i = 0; i < count; i++) {
+		r->frames[i] = (struct frame){
+			.call_ns = UNKNOWN,
+			.tx_hw = UNKNOWN,
+			.tx_sw = UNKNOWN,
+			.rx_hw = UNKNOWN,
+			.rx_sw = UNKNOWN,
+		};
+	}
+	r->first = r->next;
+	r->next += count;
+	r->sent = r->arrived = r->refused = 0;
+}
+
+/* The first numbers are theirs. */
+static void send_ahead(struct ws_deliver_run *r)
+{
+	unsigned stages = r->tx_stages & WS_STAGE_DRIVER;
+
+	for (unsigned i = 0; i < AHEAD && !over(r); i++) {
+		(void)send_frames(r, i, 1, stages, true);
+		wait_until(r, ws_clock_now() + AHEAD_NS);
+	}
+}
+
+int ws_deliver_begin(struct ws_deliver_run **ret, const struct ws_deliver_setup *setup,
+	struct ws_io *tx, struct ws_io *rx)
+{
+	size_t count = setup->count;
+	struct ws_deliver_run *r = calloc(1, sizeof(*r));
+
+	if (!r) {
+		ws_io_close(tx);
+		ws_io_close(rx);
+		return -ENOMEM;
+	}
+	r->s = setup;
+	r->tx = tx;
+	r->rx = rx;
+	r->tx_stages = ws_io_caps(tx)->tx_stages;
+	r->frames = calloc(count, sizeof(*r->frames));
+	r->order = calloc(count, sizeof(*r->order));
+	r->seen = calloc(count, sizeof(*r->seen));
+	r->gaps = calloc(count, sizeof(*r->gaps));
+	if (!r->frames || !r->order || !r->seen || !r->gaps) {
+		ws_deliver_end(r);
+		return -ENOMEM;
+	}
+	r->first = r->next = AHEAD;
+	wait_until(r, ws_clock_now() + START_DELAY_NS);
+	send_ahead(r);
+	*ret = r;
+	return 0;
+}
+
+static int open_end(
+	struct ws_io **ret, const struct ws_deliver_end *end, struct ws_io_config *config)
+{
+	int saved, rc;
+
+	config->backend = "socket";
+	config->ifindex = end->ifindex;
+	saved = ws_netns_enter(end->netns);
+	if (saved < 0) {
+		return saved;
+	}
+	rc = ws_io_open(ret, config);
+	ws_netns_leave(saved);
+	return rc;
+}
+
+int ws_deliver_open(struct ws_deliver_run **ret, const struct ws_deliver_setup *setup)
+{
+	struct ws_io_config rx_config = {
+		.dirs = WS_IO_RX,
+		.rx_stamps = setup->rx.software || setup->rx.hw_clock != WS_CLOCK_NONE,
+		.rx_hw_clock = setup->rx.hw_clock,
+	};
+	struct ws_io_config tx_config = {
+		.dirs = WS_IO_TX,
+		.frame_max = setup->source->len_max,
+		.tx_batch = BATCH,
+		.tx_hw_clock = setup->tx.hw_clock,
+		.stamp_timeout_ns =
+			setup->wait_ns > MIN_TIMEOUT_NS ? setup->wait_ns : MIN_TIMEOUT_NS,
+	};
+	struct ws_io *tx = NULL, *rx = NULL;
+	int rc;
+
+	if (!setup->count || setup->count > WS_DELIVER_MAX) {
+		return -EINVAL;
+	}
+	tx_config.tx_stages = (setup->tx.hw_clock != WS_CLOCK_NONE ? WS_STAGE_WIRE : 0) |
+			      (setup->tx.software ? WS_STAGE_DRIVER : 0);
+	rc = setup->has_rx ? open_end(&rx, &setup->rx, &rx_config) : 0;
+	if (rc < 0) {
+		return rc;
+	}
+	rc = open_end(&tx, &setup->tx, &tx_config);
+	if (rc < 0) {
+		ws_io_close(rx);
+		return rc;
+	}
+	return ws_deliver_begin(ret, setup, tx, rx);
+}
+
+static void wait_for_rest(struct ws_deliver_run *r)
+{
+	int64_t end = ws_clock_now() + r->s->wait_ns;
+
+	while (!over(r) && (ws_io_tx_outstanding(r->tx) || (r->rx && r->arrived < r->sent))) {
+		int64_t now = ws_clock_now();
+
+		if (now >= end) {
+			break;
+		}
+		if (!look(r)) {
+			int rc = ws_io_wait(r->tx, now + NAP_NS < end ? now + NAP_NS : end);
+
+			r->fault = rc < 0 ? rc : r->fault;
+		}
+	}
+	/* Whatever ended it, what is here counts. */
+	while (!r->fault && look(r)) {
+		;
+	}
+}
+
+static int judge_tx(struct ws_deliver_run *r, uint64_t count, struct ws_deliver_result *ret)
+{
+	size_t n = 0;
+	int64_t found;
+
+	for (uint64_t i = 0; i < count; i++) {
+		const struct frame *f = &r->frames[i];
+
+		ret->tx_software += f->tx_sw != UNKNOWN;
+		if (f->tx_hw != UNKNOWN) {
+			r->seen[n++] = (struct ws_deliver_seen){
+				.after_ns = f->call_ns,
+				.before_ns = f->tx_hw_read_ns,
+				.stamp_ns = f->tx_hw,
+			};
+		}
+	}
+	ret->tx_hardware = n;
+	found = ws_deliver_misplaced(r->seen, n);
+	if (found < 0) {
+		return (int)found;
+	}
+	ret->tx_misplaced = (uint64_t)found;
+	ret->tx_granularity_ns = ws_deliver_granularity(r->seen, n);
+	return 0;
+}
+
+static int judge_rx(struct ws_deliver_run *r, struct ws_deliver_result *ret)
+{
+	size_t n = 0;
+	int64_t found;
+
+	for (uint64_t i = 0; i < r->arrived; i++) {
+		const struct frame *f = &r->frames[r->order[i]];
+
+		ret->rx_software += f->rx_sw != UNKNOWN;
+		ret->far_rx_hardware += f->far_rx == WS_ORIGIN_HARDWARE;
+		ret->far_rx_software += f->far_rx == WS_ORIGIN_SOFTWARE;
+		if (f->rx_hw == UNKNOWN) {
+			continue;
+		}
+		ret->first_rx_hardware += n == i;
+		r->seen[n++] = (struct ws_deliver_seen){
+			.after_ns = f->call_ns,
+			.before_ns = f->rx_read_ns,
+			.stamp_ns = f->rx_hw,
+		};
+	}
+	ret->received = r->arrived;
+	ret->rx_hardware = n;
+	found = ws_deliver_misplaced(r->seen, n);
+	if (found < 0) {
+		return (int)found;
+	}
+	ret->rx_misplaced = (uint64_t)found;
+	ret->rx_granularity_ns = ws_deliver_granularity(r->seen, n);
+	return 0;
+}
+
+static void record_latencies(
+	struct ws_deliver_run *r, uint64_t count, struct ws_deliver_result *ret)
+{
+	struct ws_hist *second = r->s->second;
+
+	ws_hist_init(&ret->latency);
+	if (second) {
+		ws_hist_init(second);
+	}
+	for (uint64_t i = 0; i < count; i++) {
+		const struct frame *f = &r->frames[i];
+
+		if (f->tx_sw != UNKNOWN && f->rx_sw != UNKNOWN) {
+			ws_hist_record(
+				second && ws_deliver_second(r->first + i) ? second : &ret->latency,
+				f->rx_sw - f->tx_sw);
+		}
+	}
+}
+
+static int by_size(const void *a, const void *b)
+{
+	const int64_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+static int64_t median_gap(struct ws_deliver_run *r, uint64_t count)
+{
+	size_t n = 0;
+
+	for (uint64_t i = 1; i < count; i++) {
+		if (r->frames[i].call_ns != UNKNOWN && r->frames[i - 1].call_ns != UNKNOWN) {
+			r->gaps[n++] = r->frames[i].call_ns - r->frames[i - 1].call_ns;
+		}
+	}
+	qsort(r->gaps, n, sizeof(r->gaps[0]), by_size);
+	return n ? r->gaps[n / 2] : 0;
+}
+
+static void send_batch(struct ws_deliver_run *r, const struct ws_deliver_batch *b)
+{
+	int64_t until = ws_clock_now() + (int64_t)b->count * b->gap_ns + OVERTIME_NS;
+	int64_t due = 0;
+	unsigned at_once = b->gap_ns > 0 ? 1 : BATCH;
+
+	until = until < b->until_ns ? until : b->until_ns;
+	for (uint64_t n = 0; n < b->count;) {
+		unsigned count = b->count - n < at_once ? (unsigned)(b->count - n) : at_once;
+
+		wait_until(r, due);
+		if (over(r) || ws_clock_now() >= until) {
+			break;
+		}
+		/* From the call, not from when it was due: two are never closer than the gap. */
+		due = ws_clock_now() + b->gap_ns;
+		/* What was not taken is left out, so that the others keep their times. */
+		(void)send_frames(r, r->first + n, count, r->tx_stages, false);
+		n += count;
+	}
+}
+
+int ws_deliver_batch(struct ws_deliver_run *r, const struct ws_deliver_batch *batch,
+	struct ws_deliver_result *ret, int64_t *ret_gap_ns)
+{
+	struct ws_io_stats stats;
+	int rc;
+
+	begin_batch(r, batch->count);
+	ws_io_stats(r->tx, &stats);
+	r->stray_before = stats.stamps_stray;
+	send_batch(r, batch);
+	wait_for_rest(r);
+	ws_io_stats(r->tx, &stats);
+	memset(ret, 0, sizeof(*ret));
+	ret->sent = r->sent;
+	ret->refused = r->refused;
+	ret->tx_stray = stats.stamps_stray - r->stray_before;
+	ret->fault = r->fault;
+	record_latencies(r, batch->count, ret);
+	if (ret_gap_ns) {
+		*ret_gap_ns = median_gap(r, batch->count);
+	}
+	rc = judge_tx(r, batch->count, ret);
+	return rc < 0 ? rc : judge_rx(r, ret);
+}
+
+int ws_deliver(const struct ws_deliver_setup *setup, struct ws_deliver_result *ret)
+{
+	const struct ws_deliver_batch batch = {setup->count, setup->gap_ns, INT64_MAX};
+	struct ws_deliver_run *r;
+	int rc = ws_deliver_open(&r, setup);
+
+	if (rc < 0) {
+		return rc;
+	}
+	rc = ws_deliver_batch(r, &batch, ret, NULL);
+	ws_deliver_end(r);
+	return rc;
+}
+
+bool ws_deliver_stuck(const struct ws_deliver_result *r)
+{
+	return r->rx_hardware && r->rx_hardware <= STUCK_REGISTERS &&
+	       r->first_rx_hardware == r->rx_hardware &&
+	       r->received >= r->rx_hardware + STUCK_AFTER;
+}
