@@ -387,6 +387,7 @@ int ws_cmd_load(int argc, char **argv)
 		.port = -1,
 		.out = {.fd = -1},
 	};
+	char why[320];
 	int r, status;
 
 	r = ws_load_options_parse(&s.o, argc, argv);
@@ -399,6 +400,9 @@ int ws_cmd_load(int argc, char **argv)
 		close(s.port);
 	}
 	free(s.report.runs);
+	if (ws_hardware_close(&s.hardware, why, sizeof(why)) < 0) {
+		ws_error("%s (see hwstamp_ctl)", why);
+	}
 	ws_load_frames_free(&s.frames);
 	ws_load_options_free(&s.o);
 	ws_outdir_close(&s.out);

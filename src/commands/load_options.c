@@ -184,19 +184,16 @@ static int take_late(void *p, const char *arg, char *why, size_t why_size)
 
 static int take_stamp(void *p, const char *arg, char *why, size_t why_size)
 {
-	static const char *const names[] = {"auto", "software", "user", "none", NULL};
-	static const enum ws_origin origins[] = {
-		WS_ORIGIN_NONE, WS_ORIGIN_SOFTWARE, WS_ORIGIN_USER, WS_ORIGIN_NONE};
+	static const char *const names[] = {"auto", "hardware", "software", "user", "none", NULL};
+	static const enum ws_origin origins[] = {WS_ORIGIN_NONE, WS_ORIGIN_HARDWARE,
+		WS_ORIGIN_SOFTWARE, WS_ORIGIN_USER, WS_ORIGIN_NONE};
 	int i = find(names, arg);
 
-	if (!strcmp(arg, "hardware")) {
-		return WS_WHY("not in this version (auto, software, user or none)");
-	}
 	if (i < 0) {
-		return WS_WHY("no such kind of stamp (auto, software, user or none)");
+		return WS_WHY("no such kind of stamp (auto, hardware, software, user or none)");
 	}
 	options_of(p)->stamp = origins[i];
-	options_of(p)->stamps_off = i == 3;
+	options_of(p)->stamps_off = i == 4;
 	return 0;
 }
 
@@ -344,8 +341,9 @@ static const struct ws_option options[] = {
 		"(default catch-up)",
 		take_late},
 	{"stamp", 0, "KIND",
-		"who takes the times of departure: software (the kernel), user (this\n"
-		"program), none, auto: the best (default auto)",
+		"who takes the times of departure: hardware (the card; a trial of 26\n"
+		"frames goes ahead), software (the kernel), user (this program), none,\n"
+		"auto: the kernel, else this program (default auto)",
 		take_stamp},
 	{"workers", 0, "N", "send with N threads, at most 64 (default 1)", take_workers},
 	{"cpu", 0, "LIST", "run the workers on these CPUs, one for each: 2, 0,1 or 0-3", take_cpu},

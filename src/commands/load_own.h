@@ -6,6 +6,7 @@
 #pragma once
 
 #include "commands/endpoint.h"
+#include "commands/hardware.h"
 #include "commands/load_frames.h"
 #include "commands/load_options.h"
 #include "host/lab.h"
@@ -20,6 +21,7 @@ struct ws_load_command {
 	bool has_end, has_peer;
 	int port; /* owned at the other end of the lab, -1: not */
 	struct ws_load_frames frames;
+	struct ws_hardware hardware;
 	struct ws_outdir out;
 	struct ws_load_report report;
 	struct ws_load_setup setup;

@@ -106,6 +106,40 @@ static int check_pacing(struct ws_load_command *s, const struct ws_qdisc_facts *
 	return -1;
 }
 
+/* The card: the load's first frames are sent ahead once, to see what it delivers. */
+static int use_hardware(struct ws_load_command *s)
+{
+	struct ws_hardware *h = &s->hardware;
+	const struct ws_hardware_trial trial = {
+		.source = &s->frames.source,
+		.run_id = s->o.traffic.run_id,
+		.stop = s->setup.stop,
+	};
+	enum ws_carrier carrier = WS_CARRIER_UDP;
+	unsigned claimed;
+	char why[400];
+
+	ws_hardware_init(h, &s->end, NULL);
+	claimed = ws_hardware_carriers(h);
+	if (s->o.traffic.ptp != WS_PTP_NONE && !(claimed & 1u << carrier)) {
+		carrier =
+			s->o.traffic.proto == WS_PROTO_UDP ? WS_CARRIER_PTP_UDP : WS_CARRIER_PTP_L2;
+	}
+	if (ws_hardware_refusal(h, carrier, why, sizeof(why)) ||
+		ws_hardware_open(h, carrier, why, sizeof(why)) < 0 ||
+		ws_hardware_try(h, &trial, why, sizeof(why)) < 0) {
+		ws_error("--stamp hardware: %s", why);
+		return -1;
+	}
+	s->setup.hw_clock = ws_hardware_clock(h, WS_HARDWARE_TX);
+	s->setup.in_flight = h->in_flight;
+	if (h->in_flight) {
+		ws_warn(&s->report.warnings, "%s: only part of the packets is asked for a stamp",
+			h->in_flight_why);
+	}
+	return 0;
+}
+
 /* Who says when a packet left. */
 static int choose_stamp(struct ws_load_command *s)
 {
@@ -115,6 +149,9 @@ static int choose_stamp(struct ws_load_command *s)
 	s->setup.stamp = s->o.stamps_off ? WS_ORIGIN_NONE : s->o.stamp;
 	if (s->o.stamps_off) {
 		return 0;
+	}
+	if (s->o.stamp == WS_ORIGIN_HARDWARE) {
+		return use_hardware(s);
 	}
 	if (s->o.stamp == WS_ORIGIN_SOFTWARE && !can) {
 		ws_error(

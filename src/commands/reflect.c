@@ -9,6 +9,7 @@
 #include "commands/commands.h"
 #include "commands/endpoint.h"
 #include "commands/facts.h"
+#include "commands/hardware.h"
 #include "commands/options.h"
 #include "commands/options_common.h"
 #include "commands/output.h"
@@ -47,6 +48,7 @@ struct command {
 	bool has_end, udp;
 	int port, ptp_port; /* owned, -1: not */
 	struct sockaddr_storage local;
+	struct ws_hardware hardware;
 	struct ws_packets_writer *packets;
 	struct ws_outdir out;
 	struct ws_reflect_report report;
@@ -75,19 +77,16 @@ static int take_stamp(void *p, const char *arg, char *why, size_t why_size)
 	static const struct {
 		const char *name;
 		enum ws_origin origin;
-	} stamps[] = {{"auto", WS_ORIGIN_NONE}, {"software", WS_ORIGIN_SOFTWARE},
-		{"user", WS_ORIGIN_USER}};
+	} stamps[] = {{"auto", WS_ORIGIN_NONE}, {"hardware", WS_ORIGIN_HARDWARE},
+		{"software", WS_ORIGIN_SOFTWARE}, {"user", WS_ORIGIN_USER}};
 
-	if (!strcmp(arg, "hardware")) {
-		return WS_WHY("not in this version (auto, software or user)");
-	}
 	for (size_t i = 0; i < sizeof(stamps) / sizeof(stamps[0]); i++) {
 		if (!strcmp(arg, stamps[i].name)) {
 			((struct options *)p)->stamp = stamps[i].origin;
 			return 0;
 		}
 	}
-	return WS_WHY("no such kind of stamp (auto, software or user)");
+	return WS_WHY("no such kind of stamp (auto, hardware, software or user)");
 }
 
 static int take_port(void *p, const char *arg, char *why, size_t why_size)
@@ -155,8 +154,8 @@ static const struct ws_option options[] = {
 		"no privilege, and then no IFACE either (default socket)",
 		take_io},
 	{"stamp", 0, "KIND",
-		"who stamps: software (the kernel), user (this program), auto: the\n"
-		"kernel where it can (default auto)",
+		"who stamps: hardware (the card), software (the kernel), user (this\n"
+		"program), auto: the kernel where it can (default auto)",
 		take_stamp},
 	{"duration", 'd', "TIME", "end by itself after 500ms, 2s, 5m (default: Ctrl-C ends it)",
 		take_duration},
@@ -263,12 +262,52 @@ static int find_end(struct command *s)
 	return ws_end_nic_find(&s->end, s->o.interface);
 }
 
+/* The widest that the card can: what probes will come is not known yet. */
+static int use_hardware(struct command *s)
+{
+	static const enum ws_carrier widest_first[] = {
+		WS_CARRIER_UDP, WS_CARRIER_PTP_L2, WS_CARRIER_PTP_UDP};
+	unsigned carriers;
+	char why[400];
+	size_t i = 0;
+
+	if (!s->has_end) {
+		ws_error("--stamp hardware: needs the interface (wirestamp reflect eth1)");
+		return -1;
+	}
+	ws_hardware_init(&s->hardware, s->o.receive_only ? NULL : &s->end, &s->end);
+	carriers = ws_hardware_carriers(&s->hardware);
+	while (i + 1 < sizeof(widest_first) / sizeof(widest_first[0]) &&
+		!(carriers & 1u << widest_first[i])) {
+		i++;
+	}
+	if (ws_hardware_refusal(
+		    &s->hardware, carriers ? widest_first[i] : WS_CARRIER_UDP, why, sizeof(why)) ||
+		ws_hardware_open(&s->hardware, widest_first[i], why, sizeof(why)) < 0) {
+		ws_error("--stamp hardware: %s", why);
+		return -1;
+	}
+	if (i) {
+		ws_warn(&s->report.warnings,
+			"%s: its card stamps received packets only if they are PTP events: probes of --carrier %s "
+			"alone are stamped",
+			s->end.text, ws_carrier_name(widest_first[i]));
+	}
+	s->setup.origin = WS_ORIGIN_HARDWARE;
+	s->setup.hw_clock = ws_hardware_clock(&s->hardware, WS_HARDWARE_RX);
+	s->report.packets.wire_clock[1] = s->setup.hw_clock;
+	return 0;
+}
+
 static int choose_stamp(struct command *s)
 {
 	const struct ws_nic *nic = &s->end.nic;
 	bool can = !nic->ts_known ||
 		   (nic->ts_rx_software && (nic->ts_tx_software || s->o.receive_only));
 
+	if (s->o.stamp == WS_ORIGIN_HARDWARE) {
+		return use_hardware(s);
+	}
 	if (s->o.stamp == WS_ORIGIN_SOFTWARE && !can) {
 		ws_error(
 			"%s: its driver (%s) gives no software stamps both ways (use --stamp auto or "
@@ -552,6 +591,7 @@ int ws_cmd_reflect(int argc, char **argv)
 		.ptp_port = -1,
 		.out = {.fd = -1},
 	};
+	char why[320];
 	int r, status;
 
 	r = parse(&s.o, argc, argv);
@@ -569,6 +609,9 @@ int ws_cmd_reflect(int argc, char **argv)
 	}
 	if (s.ptp_port >= 0) {
 		close(s.ptp_port);
+	}
+	if (ws_hardware_close(&s.hardware, why, sizeof(why)) < 0) {
+		ws_error("%s (see hwstamp_ctl)", why);
 	}
 	ws_reflect_result_free(&s.report.result);
 	ws_outdir_close(&s.out);

@@ -151,6 +151,11 @@ void ws_arrivals_take(struct ws_arrivals *a, const struct ws_io_view *v, const s
 	row.flags = note(s, probe.seq);
 	if (rx->origin == WS_ORIGIN_SOFTWARE) {
 		row.at[WS_INSTANT_KERNEL_RX] = rx->time.ns;
+	} else if (rx->origin == WS_ORIGIN_HARDWARE) {
+		row.at[WS_INSTANT_WIRE_RX] = rx->time.ns;
+		if (v->software.origin == WS_ORIGIN_SOFTWARE) {
+			row.at[WS_INSTANT_KERNEL_RX] = v->software.time.ns;
+		}
 	} else if (rx->origin == WS_ORIGIN_NONE) {
 		row.flags |= WS_PACKET_UNSTAMPED_RX;
 		s->s.unstamped += !(row.flags & WS_PACKET_DUPLICATED);

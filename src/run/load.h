@@ -29,7 +29,9 @@ struct ws_load_setup {
 	enum ws_load_pacing pacing;
 	enum ws_clock launch_clock; /* WS_LOAD_TXTIME */
 	bool late_skip;
-	enum ws_origin stamp; /* of departures: SOFTWARE, USER, or NONE */
+	enum ws_origin stamp;	/* of departures: HARDWARE, SOFTWARE, USER, or NONE */
+	enum ws_clock hw_clock; /* of HARDWARE */
+	unsigned in_flight;	/* of HARDWARE: stamps that the card holds at a time; 0: no limit */
 	unsigned workers;
 	int cpus[WS_LOAD_WORKERS_MAX]; /* -1: anywhere */
 	bool realtime;

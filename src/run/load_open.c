@@ -10,6 +10,8 @@
 /* From the last preparation to the first packet: threads start. */
 #define START_DELAY_NS	 50000000
 #define STAMP_TIMEOUT_NS 1000000000LL
+/* A card that holds one stamp has it read within milliseconds; until it is given up no other is asked for. */
+#define HELD_TIMEOUT_NS 200000000LL
 /* A run that was to last a given time ends a little later at the most, however late its packets are. */
 #define OVERTIME_NS   100000000LL
 #define STAMP_RECORDS 65536
@@ -60,12 +62,20 @@ unsigned ws_load_stamped_every(const struct ws_load_setup *s)
 	return each <= STAMPED_PPS ? 1 : (unsigned)(each / STAMPED_PPS + 0.999);
 }
 
+/* The stamps that are asked for. */
+static unsigned stages(const struct ws_load_setup *s)
+{
+	return s->stamp == WS_ORIGIN_HARDWARE	? WS_STAGE_WIRE
+	       : s->stamp == WS_ORIGIN_SOFTWARE ? WS_STAGE_DRIVER
+						: 0;
+}
+
 /* The backend for this rate, and why. */
 static const char *pick_backend(const struct ws_load_state *r, const char **ret_why)
 {
 	const struct ws_load_setup *s = r->setup;
 	const struct ws_io_tx_use use = {
-		.stamped_permille = s->stamp == WS_ORIGIN_SOFTWARE ? 1000 / r->every : 0,
+		.stamped_permille = stages(s) ? 1000 / r->every : 0,
 		.launch = s->pacing == WS_LOAD_TXTIME,
 		.queued = s->queued,
 	};
@@ -92,8 +102,9 @@ static int open_worker(
 		.ifindex = s->ifindex,
 		.frame_max = s->source.len_max,
 		.tx_batch = WS_LOAD_BLOCK,
-		.tx_stages = s->stamp == WS_ORIGIN_SOFTWARE ? WS_STAGE_DRIVER : 0,
-		.stamp_timeout_ns = STAMP_TIMEOUT_NS,
+		.tx_stages = stages(s),
+		.tx_hw_clock = s->stamp == WS_ORIGIN_HARDWARE ? s->hw_clock : WS_CLOCK_NONE,
+		.stamp_timeout_ns = s->in_flight ? HELD_TIMEOUT_NS : STAMP_TIMEOUT_NS,
 		.qdisc_bypass = s->qdisc_bypass,
 		.launch_clock = s->pacing == WS_LOAD_TXTIME ? s->launch_clock : WS_CLOCK_NONE,
 	};
@@ -185,6 +196,7 @@ static int make_worker(struct ws_load_state *r, unsigned index)
 		.launch_offset_ns = launch_offset(s),
 		.skip = s->late_skip,
 		.stamp = s->stamp,
+		.in_flight = s->in_flight,
 		.every = r->every,
 		.pace = ws_pace_default,
 	};

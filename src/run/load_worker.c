@@ -27,7 +27,7 @@
 int ws_load_worker_new(struct ws_load_worker **ret, const struct ws_load_worker_config *config)
 {
 	const struct ws_io_caps *caps = ws_io_caps(config->io);
-	bool kernel = config->stamp == WS_ORIGIN_SOFTWARE;
+	bool kernel = config->stamp == WS_ORIGIN_SOFTWARE || config->stamp == WS_ORIGIN_HARDWARE;
 	struct ws_load_worker *w;
 	int rc;
 
@@ -110,13 +110,16 @@ static void tell(struct ws_load_worker *w)
 }
 
 /* Whether the departure of packet seq is to be looked at. */
-static bool want_stamp(struct ws_load_worker *w, uint64_t seq, int64_t now_ns)
+static bool want_stamp(struct ws_load_worker *w, uint64_t seq, int64_t now_ns, unsigned chosen)
 {
 	if (w->c.stamp == WS_ORIGIN_NONE || (w->c.every > 1 && seq / WS_LOAD_BLOCK % w->c.every)) {
 		return false;
 	}
 	if (w->c.stamp == WS_ORIGIN_USER) {
 		return true;
+	}
+	if (w->c.in_flight && ws_io_tx_outstanding(w->c.io) + chosen >= w->c.in_flight) {
+		return false;
 	}
 	if (w->missing >= PAUSE_AFTER) {
 		if (now_ns < w->retry_ns) {
@@ -263,15 +266,17 @@ static void choose_stamps(struct ws_load_worker *w, unsigned n, int64_t now_ns)
 {
 	uint64_t place = ws_load_flight_next(w->flight);
 	uint32_t room = ws_load_flight_room(w->flight);
+	unsigned chosen = 0;
 
 	for (unsigned i = 0; i < n; i++) {
-		bool want = room > 0 && want_stamp(w, w->staged[i].seq, now_ns);
+		bool want = room > 0 && want_stamp(w, w->staged[i].seq, now_ns, chosen);
 
 		w->looked[i] = want;
 		w->frames[i].want_stamp = want && w->c.stamp != WS_ORIGIN_USER;
 		w->frames[i].cookie = place;
 		place += want;
 		room -= want;
+		chosen += want;
 	}
 }
 

@@ -39,9 +39,10 @@ struct ws_load_worker_config {
 	bool launch;	 /* with their launch times, */
 	int64_t launch_offset_ns; /* which are CLOCK_MONOTONIC plus this */
 	bool skip;		  /* packets that are late by a gap are not sent */
-	enum ws_origin stamp;	  /* SOFTWARE, USER or NONE */
-	unsigned every;		  /* one block in so many is stamped; 1: all */
-	struct ws_spsc *stamps;	  /* of struct ws_load_stamp, by sequence; NULL without stamps */
+	enum ws_origin stamp;	  /* HARDWARE, SOFTWARE, USER or NONE */
+	unsigned in_flight;	/* of HARDWARE: stamps that the card holds at a time; 0: no limit */
+	unsigned every;		/* one block in so many is stamped; 1: all */
+	struct ws_spsc *stamps; /* of struct ws_load_stamp, by sequence; NULL without stamps */
 	struct ws_pace_config pace;
 };
 

@@ -16,7 +16,9 @@
 #define BATCH		 64
 #define STAMP_BATCH	 64
 #define STAMP_TIMEOUT_NS 1000000000LL
-#define RX_BUFFER	 (8ull << 20)
+/* A card that holds one stamp has it read within milliseconds; until it is given up no other is asked for. */
+#define HELD_TIMEOUT_NS 200000000LL
+#define RX_BUFFER	(8ull << 20)
 /* A stop request, or the end of input, is seen at least that often. */
 #define LOOK_NS 20000000
 /* How long to wait for the kernel before it is asked again; and for how long an answer is offered to it. */
@@ -34,6 +36,8 @@ struct reflector {
 	struct ws_reflect *core;      /* NULL: nothing is answered */
 	struct ws_arrivals *arrivals; /* that, instead */
 	bool kernel_stamps;
+	bool one_held; /* the card turned out to hold one transmit stamp at a time */
+	unsigned held; /* of its stamps that are under way */
 	struct ws_io_view views[BATCH];
 	struct ws_io_slot
 		slots[BATCH]; /* reserved, the oldest first; answers are in the first `staged` */
@@ -59,9 +63,14 @@ static int open_io(struct reflector *r, struct ws_reflect_granted *granted)
 	};
 	int saved, rc;
 
-	if (!s->receive_only && s->origin == WS_ORIGIN_SOFTWARE) {
-		config.tx_stages = WS_STAGE_DRIVER;
-		config.stamp_timeout_ns = STAMP_TIMEOUT_NS;
+	if (s->origin == WS_ORIGIN_HARDWARE) {
+		config.rx_hw_clock = config.tx_hw_clock = s->hw_clock;
+	}
+	if (!s->receive_only && s->origin != WS_ORIGIN_USER) {
+		bool hardware = s->origin == WS_ORIGIN_HARDWARE;
+
+		config.tx_stages = hardware ? WS_STAGE_WIRE : WS_STAGE_DRIVER;
+		config.stamp_timeout_ns = hardware ? HELD_TIMEOUT_NS : STAMP_TIMEOUT_NS;
 	}
 	saved = ws_netns_enter(s->netns);
 	if (saved < 0) {
@@ -84,6 +93,9 @@ static void stamped(struct reflector *r, const struct ws_io_tx_stamp *s)
 {
 	r->result->stamps_missing += s->status != 0;
 	r->missing = s->status ? r->missing + 1 : 0;
+	r->held--;
+	/* Many cards hold one at a time, and say nothing of further ones. */
+	r->one_held |= s->status && r->setup->origin == WS_ORIGIN_HARDWARE;
 	ws_reflect_stamped(r->core, s->cookie, s->status ? NULL : &s->stamp);
 }
 
@@ -110,6 +122,7 @@ static void settle(struct reflector *r, unsigned n, int64_t before_ns)
 
 		r->result->refused += refused;
 		r->result->sent += !refused;
+		r->held -= refused && r->frames[i].want_stamp;
 		if (refused || !r->frames[i].want_stamp) {
 			ws_reflect_stamped(r->core, r->frames[i].cookie,
 				refused || r->kernel_stamps ? NULL : &user);
@@ -125,6 +138,7 @@ static void settle(struct reflector *r, unsigned n, int64_t before_ns)
 static void drop_staged(struct reflector *r)
 {
 	for (unsigned i = 0; i < r->staged; i++) {
+		r->held -= r->frames[i].want_stamp;
 		ws_reflect_stamped(r->core, r->frames[i].cookie, NULL);
 	}
 	r->result->refused += r->staged;
@@ -163,12 +177,15 @@ static struct ws_stamp stamp_of(const struct reflector *r, const struct ws_io_vi
 	if (r->setup->origin == WS_ORIGIN_USER) {
 		return (struct ws_stamp){{now, WS_CLOCK_MONOTONIC}, WS_ORIGIN_USER};
 	}
-	return v->stamp.origin == WS_ORIGIN_SOFTWARE ? v->stamp : (struct ws_stamp){0};
+	return v->stamp.origin == r->setup->origin ? v->stamp : (struct ws_stamp){0};
 }
 
 /* A driver that gives no stamps would hold up every answer for as long as one is waited for. */
 static bool want_stamp(struct reflector *r, int64_t now)
 {
+	if (r->one_held && r->held) {
+		return false;
+	}
 	if (!r->kernel_stamps || r->missing < PAUSE_AFTER) {
 		return r->kernel_stamps;
 	}
@@ -203,6 +220,7 @@ static void answer(struct reflector *r, const struct ws_io_view *v, int64_t now)
 	verdict = ws_reflect_frame(r->core, v->data, v->len, &rx, now, r->slots[r->staged].data,
 		&frame.len, &frame.cookie);
 	if (verdict == WS_REFLECT_ANSWER) {
+		r->held += frame.want_stamp;
 		r->frames[r->staged++] = frame;
 	}
 }
@@ -381,7 +399,9 @@ int ws_reflect_run(const struct ws_reflect_setup *setup, struct ws_reflect_resul
 		.sessions = setup->sessions,
 		.max_pps = setup->max_pps,
 		.boot = setup->boot,
-		.clock = setup->origin == WS_ORIGIN_USER ? WS_CLOCK_MONOTONIC : WS_CLOCK_REALTIME,
+		.clock = setup->origin == WS_ORIGIN_USER       ? WS_CLOCK_MONOTONIC
+			 : setup->origin == WS_ORIGIN_HARDWARE ? setup->hw_clock
+							       : WS_CLOCK_REALTIME,
 	};
 	struct ws_reflect_granted granted = {0};
 	struct reflector *r = calloc(1, sizeof(*r));
@@ -398,7 +418,7 @@ int ws_reflect_run(const struct ws_reflect_setup *setup, struct ws_reflect_resul
 	}
 	r->setup = setup;
 	r->result = ret;
-	r->kernel_stamps = !setup->receive_only && setup->origin == WS_ORIGIN_SOFTWARE;
+	r->kernel_stamps = !setup->receive_only && setup->origin != WS_ORIGIN_USER;
 	rc = setup->cpu >= 0 ? ws_thread_pin(setup->cpu, NULL, 0) : 0;
 	rc = rc < 0 ? rc : open_io(r, &granted);
 	if (rc == 0 && setup->ready) {

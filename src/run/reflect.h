@@ -30,7 +30,8 @@ struct ws_reflect_setup {
 	uint32_t frame_max;
 	bool receive_only;
 	struct ws_packets_writer *packets; /* receive_only: a row for each packet; NULL: none */
-	enum ws_origin origin;		   /* SOFTWARE or USER, of both stamps */
+	enum ws_origin origin;		   /* HARDWARE, SOFTWARE or USER, of both stamps */
+	enum ws_clock hw_clock;		   /* of HARDWARE */
 	uint64_t max_pps;
 	uint32_t sessions;
 	uint32_t boot;
