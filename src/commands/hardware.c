@@ -195,6 +195,96 @@ static int judge(
 	return 0;
 }
 
+/* A trial of so many frames. 0 or -errno with why. */
+static int send_some(const struct ws_hardware *h, struct ws_deliver_setup *setup, uint64_t count,
+	int64_t gap_ns, struct ws_deliver_result *result, char *why, size_t size)
+{
+	int r;
+
+	setup->count = count;
+	setup->gap_ns = gap_ns;
+	r = ws_deliver(setup, result);
+	return r < 0 ? fail(r, why, size, "%s: the trial of its hardware stamps failed: %s",
+			       h->end[WS_HARDWARE_TX].nic->text, strerror(-r))
+		     : 0;
+}
+
+static bool all_stamped(const struct ws_hardware *h, const struct ws_deliver_result *r)
+{
+	return r->tx_hardware == r->sent &&
+	       (!h->end[WS_HARDWARE_RX].nic || r->rx_hardware == r->received);
+}
+
+/* The shortest distance at which no stamp is missing, twice in a row. 0 or -errno with why. */
+static int find_gap(struct ws_hardware *h, struct ws_deliver_setup *setup,
+	struct ws_deliver_result *result, char *why, size_t size)
+{
+	static const int64_t gaps_ns[] = {
+		500000, 1000000, 2000000, 5000000, 10000000, 20000000, 50000000};
+	const size_t last = sizeof(gaps_ns) / sizeof(gaps_ns[0]) - 1;
+
+	for (size_t i = 0; i <= last; i++) {
+		bool all = true;
+
+		for (int times = 0; times < 2 && all; times++) {
+			int r = send_some(h, setup, SINGLE, gaps_ns[i], result, why, size);
+
+			if (r < 0) {
+				return r;
+			}
+			all = all_stamped(h, result);
+		}
+		h->sample_gap_ns = gaps_ns[i];
+		if (all) {
+			break;
+		}
+	}
+	/* What just held ten times need not hold each time. */
+	h->sample_gap_ns *= 2;
+	return 0;
+}
+
+/* What a burst of frames is too much for, in words. */
+static void say_limits(struct ws_hardware *h, bool rx, uint64_t frames, uint64_t stamped)
+{
+	int have = snprintf(h->why_sampled, sizeof(h->why_sampled),
+		"%s holds few %s stamps at a time (of a burst of %llu frames it stamped %llu",
+		h->end[rx ? WS_HARDWARE_RX : WS_HARDWARE_TX].nic->text, rx ? "receive" : "transmit",
+		(unsigned long long)frames, (unsigned long long)stamped);
+
+	if (have < 0 || (size_t)have >= sizeof(h->why_sampled)) {
+		return;
+	}
+	if (h->sample_gap_ns) {
+		snprintf(h->why_sampled + have, sizeof(h->why_sampled) - (size_t)have,
+			"; %.3g ms apart all were)", (double)h->sample_gap_ns / 2e6);
+	} else {
+		snprintf(h->why_sampled + have, sizeof(h->why_sampled) - (size_t)have, ")");
+	}
+}
+
+static int look_for_limits(struct ws_hardware *h, struct ws_deliver_setup *setup,
+	struct ws_deliver_result *result, char *why, size_t size)
+{
+	int r = send_some(h, setup, BURST, 0, result, why, size);
+	uint64_t sent = result->sent, tx = result->tx_hardware;
+	uint64_t received = result->received, rx = result->rx_hardware;
+	bool rx_less = setup->has_rx && rx < received;
+
+	if (r < 0 || (tx == sent && !rx_less)) {
+		return r;
+	}
+	h->in_flight = 1;
+	if (rx_less) {
+		/* One at a time is not enough: the receiving card must have been read, too. */
+		r = find_gap(h, setup, result, why, size);
+		say_limits(h, true, received, rx);
+	} else {
+		say_limits(h, false, sent, tx);
+	}
+	return r;
+}
+
 int ws_hardware_try(
 	struct ws_hardware *h, const struct ws_hardware_trial *trial, char *why, size_t size)
 {
@@ -207,42 +297,24 @@ int ws_hardware_try(
 		.stream = trial->stream,
 		.udp_port = trial->udp_port,
 		.answers = trial->answers,
-		.count = SINGLE,
-		.gap_ns = SINGLE_GAP_NS,
 		.wait_ns = WAIT_NS,
 		.stop = trial->stop,
 	};
 	struct ws_deliver_result *result = malloc(sizeof(*result));
-	int r = result ? ws_deliver(&setup, result) : -ENOMEM;
+	int r;
 
-	if (r < 0) {
-		free(result);
-		return fail(r, why, size, "%s: the trial of its hardware stamps failed: %s",
-			h->end[WS_HARDWARE_TX].nic->text, strerror(-r));
+	if (!result) {
+		return fail(-ENOMEM, why, size, "%s: the trial of its hardware stamps failed: %s",
+			h->end[WS_HARDWARE_TX].nic->text, strerror(ENOMEM));
 	}
-	r = judge(h, result, why, size);
-	h->coarse =
-		result->tx_granularity_ns >= COARSE_NS || result->rx_granularity_ns >= COARSE_NS;
-	h->step_ns[WS_HARDWARE_TX] = result->tx_granularity_ns;
-	h->step_ns[WS_HARDWARE_RX] = result->rx_granularity_ns;
-	if (!r) {
-		/* What stamps one at a time may hold a single one: a burst shows it. */
-		setup.count = BURST;
-		setup.gap_ns = 0;
-		setup.has_rx = false;
-		r = ws_deliver(&setup, result);
-		h->burst = BURST;
-		if (!r && result->sent && result->tx_hardware < result->sent) {
-			h->in_flight = 1;
-			snprintf(h->in_flight_why, sizeof(h->in_flight_why),
-				"%s holds few transmit stamps at a time: of a burst of %llu frames it "
-				"stamped %llu",
-				h->end[WS_HARDWARE_TX].nic->text, (unsigned long long)result->sent,
-				(unsigned long long)result->tx_hardware);
-		}
-		r = r < 0 ? fail(r, why, size, "%s: the trial of its hardware stamps failed: %s",
-				    h->end[WS_HARDWARE_TX].nic->text, strerror(-r))
-			  : 0;
+	r = send_some(h, &setup, SINGLE, SINGLE_GAP_NS, result, why, size);
+	r = r < 0 ? r : judge(h, result, why, size);
+	if (r == 0) {
+		h->step_ns[WS_HARDWARE_TX] = result->tx_granularity_ns;
+		h->step_ns[WS_HARDWARE_RX] = result->rx_granularity_ns;
+		h->coarse = result->tx_granularity_ns >= COARSE_NS ||
+			    result->rx_granularity_ns >= COARSE_NS;
+		r = look_for_limits(h, &setup, result, why, size);
 	}
 	free(result);
 	return r;

@@ -29,10 +29,11 @@ struct ws_hardware {
 	/* after the trial */
 	unsigned
 		in_flight; /* transmit stamps that the card holds at a time; 0: as many as there are packets */
-	unsigned burst;			   /* of so many at once */
+	int64_t sample_gap_ns;		   /* between two packets that are to be stamped; 0: any */
 	int64_t step_ns[WS_HARDWARE_ENDS]; /* that stamps were multiples of; 0: not known */
 	bool coarse; /* its clock ticks in steps in which two packets may leave */
-	char in_flight_why[200];
+	char why_sampled
+		[320]; /* why not every packet can be stamped: a clause; empty: they can, as far as is known */
 };
 
 /* Asks the drivers. tx, rx: NULL where there is none; both may be one. */
@@ -61,8 +62,9 @@ struct ws_hardware_trial {
 	const atomic_int *stop;
 };
 /*
- * Sends a burst and some single frames, and looks which stamps come. 0: they do, at all ends. -ENODATA: they do not, with
- * why as above; other -errno where it could not be done.
+ * Sends some single frames and a burst, and looks which stamps come; where the burst was too fast for a card, it looks for
+ * the distance at which none is missing. At most some hundred frames, and a few seconds. 0: they come, at all ends.
+ * -ENODATA: they do not, with why as above; other -errno where it could not be done.
  */
 int ws_hardware_try(
 	struct ws_hardware *h, const struct ws_hardware_trial *trial, char *why, size_t size);

@@ -166,7 +166,8 @@ int ws_latency_hardware_try(struct ws_latency_command *s)
 	}
 	s->setup.watch = s->watch;
 	s->setup.in_flight = h->in_flight;
-	s->setup.in_flight_why = h->in_flight ? h->in_flight_why : NULL;
+	s->setup.sample_gap_ns = h->sample_gap_ns;
+	s->setup.sample_why = h->in_flight ? h->why_sampled : NULL;
 	s->setup.coarse = h->coarse;
 	s->setup.ordered = one_flow(&s->o.load.traffic);
 	for (int i = 0; i < WS_ENDS; i++) {

@@ -135,7 +135,7 @@ static int use_hardware(struct ws_load_command *s)
 	s->setup.in_flight = h->in_flight;
 	if (h->in_flight) {
 		ws_warn(&s->report.warnings, "%s: only part of the packets is asked for a stamp",
-			h->in_flight_why);
+			h->why_sampled);
 	}
 	return 0;
 }

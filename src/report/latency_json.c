@@ -141,6 +141,7 @@ json_t *ws_latency_json_hardware(struct ws_doc *d, const struct ws_run_result *r
 	ws_doc_put(d, sampling, "share", ws_doc_real(all ? (double)h->sampled / (double)all : NAN));
 	ws_doc_put(
 		d, sampling, "in_flight", h->in_flight ? ws_doc_count(h->in_flight) : json_null());
+	ws_doc_put(d, sampling, "gap_ns", ws_doc_integer(h->sample_gap_ns));
 	ws_doc_put(d, sampling, "why", ws_doc_known(h->why));
 	ws_doc_put(d, o, "sampling", sampling);
 	ws_doc_put(d, o, "misplaced_tx", ws_doc_count(h->tx_misplaced));

@@ -525,6 +525,7 @@ static int prepare(
 		.stages = tx_stages(setup),
 		.stage = is_hardware(setup, WS_END_TX) ? WS_STAGE_WIRE : WS_STAGE_DRIVER,
 		.in_flight = is_hardware(setup, WS_END_TX) ? setup->in_flight : 0,
+		.sample_gap_ns = setup->sample_gap_ns,
 		.pace = ws_pace_default,
 	};
 	return ws_sender_new(&r->sender, &sender);
@@ -621,8 +622,9 @@ static void fill_hardware(struct run *r)
 	h->in_flight = setup->in_flight;
 	h->limit_ns = -1;
 	h->one_clock = r->result->tx_clock == r->result->rx_clock;
-	if (setup->in_flight_why) {
-		(void)snprintf(h->why, sizeof(h->why), "%s", setup->in_flight_why);
+	h->sample_gap_ns = setup->sample_gap_ns;
+	if (setup->sample_why) {
+		(void)snprintf(h->why, sizeof(h->why), "%s", setup->sample_why);
 	}
 	if (!setup->watch) {
 		return;

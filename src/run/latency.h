@@ -61,10 +61,11 @@ struct ws_latency_setup {
 	bool waterfall; /* the kernel's stamp before the queueing discipline is wanted, too */
 	/* With hardware stamps. */
 	struct ws_clock_watch *watch; /* of both ends' clocks; NULL: they cannot be read */
-	unsigned in_flight;	   /* transmit stamps that the card holds at a time; 0: no limit */
-	const char *in_flight_why; /* a clause; NULL: none */
-	bool coarse;		   /* two packets may have one stamp */
-	bool ordered;		   /* all packets are of one flow */
+	unsigned in_flight;	/* transmit stamps that the card holds at a time; 0: no limit */
+	int64_t sample_gap_ns;	/* between two packets that are asked for a stamp; 0: any */
+	const char *sample_why; /* there are limits: a clause; NULL: there are none */
+	bool coarse;		/* two packets may have one stamp */
+	bool ordered;		/* all packets are of one flow */
 	struct ws_packets_writer *packets; /* NULL: rows are not wanted */
 	uint32_t packets_run;
 	int64_t window_ns;

@@ -45,6 +45,7 @@ struct ws_sender {
 	uint32_t *free_cookies;
 	uint32_t free_count;
 	uint32_t bound;
+	int64_t next_sample_ns;
 	unsigned card_holds; /* stamps of stage WIRE that are under way */
 	bool drained;
 	bool waited; /* for the next deadline */
@@ -163,9 +164,10 @@ static unsigned stages_for(struct ws_sender *s, int64_t now_ns)
 	if (s->c.stage != WS_STAGE_WIRE) {
 		return s->c.stages;
 	}
-	if (s->c.in_flight && s->card_holds >= s->c.in_flight) {
+	if (s->c.in_flight && (s->card_holds >= s->c.in_flight || now_ns < s->next_sample_ns)) {
 		return s->c.stages & ~(unsigned)WS_STAGE_WIRE;
 	}
+	s->next_sample_ns = now_ns + s->c.sample_gap_ns;
 	s->card_holds++;
 	return s->c.stages;
 }

@@ -35,6 +35,7 @@ struct ws_sender_config {
 	 * way, packets go without (ws_tx_record.unsampled), in a shape that no card stamps on receive.
 	 */
 	unsigned in_flight;
+	int64_t sample_gap_ns; /* with in_flight: at least that between two that are asked for a stamp */
 	struct ws_pace_config pace;
 };
 
