@@ -6,14 +6,27 @@
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-/* By number where the headers of the oldest system that this is built on do not know the bit. */
+/* By number: the headers of the oldest system that this is built on do not know all of them. */
 static const char *const flag_names[] = {
-	"hardware-transmit", "software-transmit", "hardware-receive", "software-receive",
-	"software-system-clock", "hardware-legacy-clock", "hardware-raw-clock", "option-id",
-	"sched-transmit", "ack-transmit", "option-cmsg", "option-tsonly", "option-stats",
-	"option-pktinfo", "option-tx-swhw", "bind-phc", "option-id-tcp", /* Linux 6.2 */
-	"option-rx-filter",						 /* 6.12 */
-	"completion-transmit",						 /* 6.15 */
+	[0] = "hardware-transmit",
+	[1] = "software-transmit",
+	[2] = "hardware-receive",
+	[3] = "software-receive",
+	[4] = "software-system-clock",
+	[5] = "hardware-legacy-clock",
+	[6] = "hardware-raw-clock",
+	[7] = "option-id",
+	[8] = "sched-transmit",
+	[9] = "ack-transmit",
+	[10] = "option-cmsg",
+	[11] = "option-tsonly",
+	[12] = "option-stats",
+	[13] = "option-pktinfo",
+	[14] = "option-tx-swhw",
+	[15] = "bind-phc",
+	[16] = "option-id-tcp",	   /* Linux 6.2 */
+	[17] = "option-rx-filter", /* 6.12 */
+	[18] = "tx-completion",	   /* 6.15 */
 };
 
 static const char *const tx_type_names[] = {
