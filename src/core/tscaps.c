@@ -2,7 +2,7 @@
 #include "core/tscaps.h"
 
 #include <linux/net_tstamp.h>
-#include <stdio.h>
+#include <string.h>
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -92,24 +92,38 @@ const char *ws_ts_rx_filter_name(unsigned n)
 	return n < COUNT(filters) ? filters[n].name : NULL;
 }
 
+/* As much as fits; have: what is there. */
+static size_t append(char *buf, size_t size, size_t have, const char *text)
+{
+	size_t len = strlen(text);
+
+	if (len >= size - have) {
+		len = size - have - 1;
+	}
+	memcpy(buf + have, text, len);
+	buf[have + len] = '\0';
+	return have + len;
+}
+
 const char *ws_ts_names(uint32_t set, const char *(*name)(unsigned n), char *buf, size_t size)
 {
 	size_t have = 0;
 
-	if (size) {
-		buf[0] = '\0';
+	if (!size) {
+		return buf;
 	}
-	for (unsigned n = 0; n < 32 && have < size; n++) {
+	buf[0] = '\0';
+	for (unsigned n = 0; n < 32; n++) {
+		const char number[] = {(char)('0' + n / 10), (char)('0' + n % 10), '\0'};
 		const char *text = name(n);
-		const char *comma = have ? ", " : "";
-		int len;
 
 		if (!(set >> n & 1)) {
 			continue;
 		}
-		len = text ? snprintf(buf + have, size - have, "%s%s", comma, text)
-			   : snprintf(buf + have, size - have, "%s%u", comma, n);
-		have += len < 0 ? size : (size_t)len;
+		if (have) {
+			have = append(buf, size, have, ", ");
+		}
+		have = append(buf, size, have, text ? text : n < 10 ? number + 1 : number);
 	}
 	return buf;
 }

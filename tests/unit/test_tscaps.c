@@ -53,6 +53,8 @@ static void lists(void **state)
 	assert_string_equal(
 		ws_ts_names(1u << 31 | 1 << 3 | 1, ws_ts_tx_type_name, buf, sizeof(buf)),
 		"off, onestep-p2p, 31");
+	assert_string_equal(
+		ws_ts_names(1 << 4 | 1 << 10, ws_ts_tx_type_name, buf, sizeof(buf)), "4, 10");
 	/* as much as fits, and always an end */
 	memset(small, 'x', sizeof(small));
 	assert_string_equal(ws_ts_names(3, ws_ts_rx_filter_name, small, sizeof(small)), "none, a");
