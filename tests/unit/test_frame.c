@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +23,27 @@ static const uint8_t dst_mac[6] = {0x02, 1, 2, 3, 4, 5};
 static const uint8_t src_mac[6] = {0x06, 0xa, 0xb, 0xc, 0xd, 0xe};
 #define RUN_ID 0xdeadbeef
 
+static bool over_udp(enum ws_carrier carrier)
+{
+	return carrier == WS_CARRIER_UDP || carrier == WS_CARRIER_PTP_UDP;
+}
+
+static bool in_ptp(enum ws_carrier carrier)
+{
+	return carrier == WS_CARRIER_PTP_L2 || carrier == WS_CARRIER_PTP_UDP;
+}
+
+/* Of the payload. */
+static uint32_t offset_of(enum ws_carrier carrier)
+{
+	return (over_udp(carrier) ? 42 : 14) + (in_ptp(carrier) ? 48 : 0);
+}
+
+static uint16_t port_of(enum ws_carrier carrier)
+{
+	return carrier == WS_CARRIER_PTP_UDP ? 319 : WS_UDP_PORT;
+}
+
 static struct ws_frame_spec spec_of(enum ws_carrier carrier, enum ws_payload payload, uint32_t len)
 {
 	struct ws_frame_spec spec = {
@@ -30,7 +52,7 @@ static struct ws_frame_spec spec_of(enum ws_carrier carrier, enum ws_payload pay
 		.src_ip = 0xc6120001,
 		.dst_ip = 0xc6120002,
 		.src_port = 40000,
-		.dst_port = WS_UDP_PORT,
+		.dst_port = port_of(carrier),
 		.len = len,
 		.run_id = RUN_ID,
 		.stream = 0x1234,
@@ -150,11 +172,16 @@ static enum ws_probe_class parse_copy(
 	return class;
 }
 
-static enum ws_probe_class classify(const uint8_t *data, uint32_t len)
+static enum ws_probe_class classify_in(enum ws_carrier carrier, const uint8_t *data, uint32_t len)
 {
 	struct ws_probe probe;
 
-	return parse_copy(data, len, RUN_ID, WS_UDP_PORT, &probe);
+	return parse_copy(data, len, RUN_ID, port_of(carrier), &probe);
+}
+
+static enum ws_probe_class classify(const uint8_t *data, uint32_t len)
+{
+	return classify_in(WS_CARRIER_UDP, data, len);
 }
 
 static void test_crc_vectors(void **state)
@@ -207,12 +234,22 @@ static void test_min_len(void **state)
 	assert_int_equal(ws_frame_min_len(WS_CARRIER_L2, WS_PAYLOAD_REQUEST), 70);
 	assert_int_equal(ws_frame_min_len(WS_CARRIER_UDP, WS_PAYLOAD_ANSWER), 98);
 	assert_int_equal(ws_frame_min_len(WS_CARRIER_L2, WS_PAYLOAD_COLLECT), 70);
+	assert_int_equal(ws_frame_min_len(WS_CARRIER_PTP_L2, WS_PAYLOAD_SHORT), 78);
+	assert_int_equal(ws_frame_min_len(WS_CARRIER_PTP_L2, WS_PAYLOAD_REQUEST), 118);
+	assert_int_equal(ws_frame_min_len(WS_CARRIER_PTP_UDP, WS_PAYLOAD_SHORT), 106);
+	assert_int_equal(ws_frame_min_len(WS_CARRIER_PTP_UDP, WS_PAYLOAD_FULL), 122);
+	assert_int_equal(ws_frame_min_len(WS_CARRIER_PTP_UDP, WS_PAYLOAD_COLLECT), 146);
+	assert_int_equal(ws_frame_payload_for(WS_CARRIER_PTP_L2, 93), WS_PAYLOAD_SHORT);
+	assert_int_equal(ws_frame_payload_for(WS_CARRIER_PTP_L2, 94), WS_PAYLOAD_FULL);
 	assert_int_equal(ws_frame_payload_for(WS_CARRIER_UDP, 60), WS_PAYLOAD_SHORT);
 	assert_int_equal(ws_frame_payload_for(WS_CARRIER_UDP, 73), WS_PAYLOAD_SHORT);
 	assert_int_equal(ws_frame_payload_for(WS_CARRIER_UDP, 74), WS_PAYLOAD_FULL);
 	assert_int_equal(ws_frame_payload_for(WS_CARRIER_L2, 60), WS_PAYLOAD_FULL);
 	assert_string_equal(ws_carrier_name(WS_CARRIER_UDP), "udp");
 	assert_string_equal(ws_carrier_name(WS_CARRIER_L2), "l2");
+	assert_string_equal(ws_carrier_name(WS_CARRIER_PTP_L2), "ptp-l2");
+	assert_string_equal(ws_carrier_name(WS_CARRIER_PTP_UDP), "ptp-udp");
+	assert_string_equal(ws_carrier_name(WS_CARRIER_COUNT), "unknown");
 	assert_int_equal(ws_frame_payload_for(WS_CARRIER_UDP, 1500), WS_PAYLOAD_FULL);
 	assert_string_equal(ws_payload_name(WS_PAYLOAD_SHORT), "short");
 	assert_string_equal(ws_payload_name(WS_PAYLOAD_FULL), "full");
@@ -237,7 +274,15 @@ static void expect_init(struct ws_frame_spec spec, int result)
 
 static void test_init_errors(void **state)
 {
+	struct ws_frame_spec elsewhere = spec_of(WS_CARRIER_PTP_UDP, WS_PAYLOAD_SHORT, 106);
+
 	(void)state;
+	expect_init(elsewhere, 0);
+	elsewhere.dst_port = 320;
+	expect_init(elsewhere, -EINVAL);
+	expect_init(spec_of(WS_CARRIER_PTP_UDP, WS_PAYLOAD_SHORT, 105), -EMSGSIZE);
+	expect_init(spec_of(WS_CARRIER_PTP_L2, WS_PAYLOAD_REQUEST, 117), -EMSGSIZE);
+	expect_init(spec_of(WS_CARRIER_PTP_L2, WS_PAYLOAD_REQUEST, 118), 0);
 	expect_init(spec_of(WS_CARRIER_UDP, WS_PAYLOAD_SHORT, 60), 0);
 	expect_init(spec_of(WS_CARRIER_UDP, WS_PAYLOAD_SHORT, 59), -EMSGSIZE);
 	expect_init(spec_of(WS_CARRIER_UDP, WS_PAYLOAD_FULL, 73), -EMSGSIZE);
@@ -270,7 +315,24 @@ static void check_probe(const uint8_t *p, enum ws_payload payload, uint64_t seq,
 	}
 }
 
-static void check_udp_headers(const uint8_t *f, uint32_t len)
+/* IEEE 1588-2008: 13.3, 14.1; what is not said there to be anything is zero. */
+static void check_ptp(const uint8_t *p, uint32_t room, uint64_t seq)
+{
+	static const uint8_t identity[10] = {6, 0xa, 0xb, 0xff, 0xfe, 0xc, 0xd, 0xe, 0, 1};
+	uint32_t even = room / 2 * 2;
+	uint8_t want[48] = {[1] = 2, [4] = 87, [6] = 4, [33] = 0x7f, [44] = 0x20, 0x04};
+
+	memcpy(want + 20, identity, sizeof(identity));
+	want[2] = (uint8_t)(even >> 8);
+	want[3] = (uint8_t)even;
+	want[30] = (uint8_t)(seq >> 8);
+	want[31] = (uint8_t)seq;
+	want[46] = (uint8_t)((even - 48) >> 8);
+	want[47] = (uint8_t)(even - 48);
+	assert_memory_equal(p, want, sizeof(want));
+}
+
+static void check_udp_headers(const uint8_t *f, uint32_t len, uint16_t port)
 {
 	const uint8_t *ip = f + IP_OFF, *udp = f + UDP_OFF;
 
@@ -286,7 +348,7 @@ static void check_udp_headers(const uint8_t *f, uint32_t len)
 	assert_int_equal(be(ip + 16, 4), 0xc6120002);
 	assert_int_equal(slow_sum(0, ip, 20), 0xffff);
 	assert_int_equal(be(udp, 2), 40000);
-	assert_int_equal(be(udp + 2, 2), WS_UDP_PORT);
+	assert_int_equal(be(udp + 2, 2), port);
 	assert_int_equal(be(udp + 4, 2), len - UDP_OFF);
 	assert_int_equal(be(udp + 6, 2), slow_udp_check(f, len));
 }
@@ -294,7 +356,7 @@ static void check_udp_headers(const uint8_t *f, uint32_t len)
 static void check_frame(enum ws_carrier carrier, enum ws_payload payload, uint32_t len)
 {
 	struct ws_frame_spec spec = spec_of(carrier, payload, len);
-	uint32_t off = carrier == WS_CARRIER_UDP ? 42 : 14;
+	uint32_t off = offset_of(carrier);
 	uint32_t end = off + (payload == WS_PAYLOAD_FULL ? 32 : 16); /* of what is not zero */
 	uint64_t seq = random64();
 	int64_t intended = (int64_t)random64();
@@ -303,17 +365,20 @@ static void check_frame(enum ws_carrier carrier, enum ws_payload payload, uint32
 
 	assert_memory_equal(f, dst_mac, 6);
 	assert_memory_equal(f + 6, src_mac, 6);
-	if (carrier == WS_CARRIER_UDP) {
-		check_udp_headers(f, len);
+	if (over_udp(carrier)) {
+		check_udp_headers(f, len, port_of(carrier));
 	} else {
-		assert_int_equal(be(f + 12, 2), WS_ETHERTYPE_PROBE);
+		assert_int_equal(be(f + 12, 2), in_ptp(carrier) ? 0x88f7 : 0x88b5);
+	}
+	if (in_ptp(carrier)) {
+		check_ptp(f + off - 48, len - off + 48, seq);
 	}
 	check_probe(f + off, payload, seq, intended);
 	for (uint32_t i = end; i < len; i++) {
 		assert_int_equal(f[i], 0);
 	}
 
-	assert_int_equal(parse_copy(f, len, RUN_ID, WS_UDP_PORT, &probe), WS_PROBE_OURS);
+	assert_int_equal(parse_copy(f, len, RUN_ID, port_of(carrier), &probe), WS_PROBE_OURS);
 	assert_true(probe.seq == seq);
 	assert_int_equal(probe.stream, 0x1234);
 	assert_int_equal(probe.payload, payload);
@@ -343,16 +408,17 @@ static void test_every_field(void **state)
 }
 
 /* Large words make carries that themselves carry; the last 16 bits run through every checksum. */
-static void check_all_sums(enum ws_payload payload, uint64_t seq_base)
+static void check_all_sums(enum ws_carrier carrier, enum ws_payload payload, uint64_t seq_base)
 {
-	uint32_t len = ws_frame_min_len(WS_CARRIER_UDP, payload);
-	struct ws_frame_spec spec = spec_of(WS_CARRIER_UDP, payload, len);
+	uint32_t len = ws_frame_min_len(carrier, payload) + 1;
+	struct ws_frame_spec spec = spec_of(carrier, payload, len);
 	struct ws_frame_template t;
-	uint8_t f[100];
+	uint8_t f[160];
 	unsigned all_ones = 0;
 
 	spec.src_ip = spec.dst_ip = 0xffffffff;
-	spec.src_port = spec.dst_port = 0xffff;
+	spec.src_port = 0xffff;
+	spec.dst_port = carrier == WS_CARRIER_UDP ? 0xffff : 319;
 	assert_int_equal(ws_frame_template_init(&t, &spec), 0);
 	for (uint32_t i = 0; i <= 0xffff; i++) {
 		unsigned check;
@@ -369,10 +435,14 @@ static void check_all_sums(enum ws_payload payload, uint64_t seq_base)
 static void test_all_checksums(void **state)
 {
 	(void)state;
-	check_all_sums(WS_PAYLOAD_SHORT, 0);
-	check_all_sums(WS_PAYLOAD_SHORT, UINT64_MAX - 0xffff);
-	check_all_sums(WS_PAYLOAD_FULL, UINT64_MAX - 0xffff);
-	check_all_sums(WS_PAYLOAD_REQUEST, UINT64_MAX - 0xffff);
+	for (unsigned i = 0; i < 2; i++) {
+		enum ws_carrier carrier = i ? WS_CARRIER_PTP_UDP : WS_CARRIER_UDP;
+
+		check_all_sums(carrier, WS_PAYLOAD_SHORT, 0);
+		check_all_sums(carrier, WS_PAYLOAD_SHORT, UINT64_MAX - 0xffff);
+		check_all_sums(carrier, WS_PAYLOAD_FULL, UINT64_MAX - 0xffff);
+		check_all_sums(carrier, WS_PAYLOAD_REQUEST, UINT64_MAX - 0xffff);
+	}
 }
 
 static void test_intended_ignored_by_short(void **state)
@@ -393,9 +463,9 @@ static void test_every_truncation(void **state)
 	(void)state;
 	for (int carrier = 0; carrier < WS_CARRIER_COUNT; carrier++) {
 		for (size_t k = 0; k < KINDS; k++) {
-			struct ws_frame_spec spec = spec_of(carrier, kinds[k], 100);
+			struct ws_frame_spec spec = spec_of(carrier, kinds[k], 160);
 			uint8_t *f = write_frame(&spec, 99, 12345);
-			uint32_t off = carrier == WS_CARRIER_UDP ? 42 : 14;
+			uint32_t off = offset_of(carrier);
 			uint32_t end = off + len_of(kinds[k]);
 
 			for (uint32_t len = 0; len <= spec.len; len++) {
@@ -403,7 +473,7 @@ static void test_every_truncation(void **state)
 							   : len < end	 ? WS_PROBE_MALFORMED
 									 : WS_PROBE_OURS;
 
-				assert_int_equal(classify(f, len), want);
+				assert_int_equal(classify_in(carrier, f, len), want);
 			}
 			free(f);
 		}
@@ -428,18 +498,18 @@ static void test_vlan_tags(void **state)
 
 	(void)state;
 	for (int carrier = 0; carrier < WS_CARRIER_COUNT; carrier++) {
-		struct ws_frame_spec spec = spec_of(carrier, WS_PAYLOAD_FULL, 90);
+		struct ws_frame_spec spec = spec_of(carrier, WS_PAYLOAD_FULL, 130);
 		uint8_t *f = write_frame(&spec, 1, 2);
-		uint32_t off = carrier == WS_CARRIER_UDP ? 42 : 14;
+		uint32_t off = offset_of(carrier);
 
 		for (uint32_t n = 4; n <= 12; n += 4) {
 			uint8_t *g = insert(f, spec.len, 12, tags, n);
 			uint32_t len = spec.len + n;
 
-			assert_int_equal(
-				classify(g, len), n <= 8 ? WS_PROBE_OURS : WS_PROBE_FOREIGN);
+			assert_int_equal(classify_in(carrier, g, len),
+				n <= 8 ? WS_PROBE_OURS : WS_PROBE_FOREIGN);
 			for (len = 0; n <= 8 && len < off + n + 32; len++) {
-				assert_int_not_equal(classify(g, len), WS_PROBE_OURS);
+				assert_int_not_equal(classify_in(carrier, g, len), WS_PROBE_OURS);
 			}
 			free(g);
 		}
@@ -637,6 +707,132 @@ static void test_ipv6_changes(void **state)
 	}
 }
 
+/* Both PTP carriers: what makes it somebody else's message, and what contradicts. */
+static void test_ptp_changes(void **state)
+{
+	/* Offsets are those in the message, which has 64 bytes and a TLV of 16. */
+	static const struct change changes[] = {
+		{"Delay_Req", 0, 1, 1, WS_PROBE_OURS},
+		{"Signaling", 0, 1, 0xc, WS_PROBE_OURS},
+		{"another message", 0, 1, 2, WS_PROBE_FOREIGN},
+		{"another transport", 0, 1, 0x10, WS_PROBE_FOREIGN},
+		{"minor version", 1, 1, 0x12, WS_PROBE_OURS},
+		{"version 1", 1, 1, 1, WS_PROBE_FOREIGN},
+		{"length below the head", 2, 2, 47, WS_PROBE_FOREIGN},
+		{"length without a payload", 2, 2, 48, WS_PROBE_MALFORMED},
+		{"length cuts the TLV", 2, 2, 63, WS_PROBE_MALFORMED},
+		{"another domain", 4, 1, 0, WS_PROBE_FOREIGN},
+		{"other flags", 6, 2, 0, WS_PROBE_OURS},
+		{"a correction", 8, 4, 0x12345678, WS_PROBE_OURS},
+		{"another identity", 20, 4, 0x12345678, WS_PROBE_OURS},
+		{"another sequence", 30, 2, 0x1234, WS_PROBE_OURS},
+		{"a timestamp", 34, 4, 0x12345678, WS_PROBE_OURS},
+		{"another TLV", 44, 2, 3, WS_PROBE_FOREIGN},
+		{"TLV cuts the payload", 46, 2, 15, WS_PROBE_MALFORMED},
+		{"TLV too short for a run id", 46, 2, 5, WS_PROBE_FOREIGN},
+		{"TLV beyond the message", 46, 2, 17, WS_PROBE_MALFORMED},
+		{"magic", 48, 1, 'w', WS_PROBE_FOREIGN},
+		{"run id", 50, 4, RUN_ID + 1, WS_PROBE_FOREIGN},
+		{"kind", 49, 1, 0x16, WS_PROBE_MALFORMED},
+	};
+
+	(void)state;
+	for (int carrier = WS_CARRIER_PTP_L2; carrier <= WS_CARRIER_PTP_UDP; carrier++) {
+		uint32_t ptp = offset_of(carrier) - 48, len = ptp + 64;
+		struct ws_frame_spec spec = spec_of(carrier, WS_PAYLOAD_SHORT, len);
+		bool udp = over_udp(carrier);
+		uint8_t *f;
+
+		for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+			const struct change *c = &changes[i];
+
+			f = write_frame(&spec, 9, 2);
+			assert_int_equal(classify_in(carrier, f, len), WS_PROBE_OURS);
+			for (uint32_t b = 0; b < c->bytes; b++) {
+				f[ptp + c->off + b] =
+					(uint8_t)(c->value >> (8 * (c->bytes - 1 - b)));
+			}
+			if (classify_in(carrier, f, len) != c->class) {
+				fail_msg("%s, %s: class %d, not %d", ws_carrier_name(carrier),
+					c->what, classify_in(carrier, f, len), c->class);
+			}
+			free(f);
+		}
+		/* Beyond what the datagram says; of a frame at layer 2 nobody says how long it was. */
+		f = write_frame(&spec, 9, 2);
+		put16(f + ptp + 2, 66);
+		assert_int_equal(
+			classify_in(carrier, f, len), udp ? WS_PROBE_MALFORMED : WS_PROBE_OURS);
+		free(f);
+		/* By port 319 alone, and there nothing else. */
+		f = write_frame(&spec, 9, 2);
+		assert_int_equal(classify(f, len), udp ? WS_PROBE_FOREIGN : WS_PROBE_OURS);
+		free(f);
+	}
+}
+
+static void test_no_plain_probe_at_port_319(void **state)
+{
+	struct ws_frame_spec spec = spec_of(WS_CARRIER_UDP, WS_PAYLOAD_SHORT, 120);
+	uint8_t *f;
+
+	(void)state;
+	spec.dst_port = 319;
+	f = write_frame(&spec, 9, 2);
+	assert_int_equal(classify_in(WS_CARRIER_PTP_UDP, f, 120), WS_PROBE_FOREIGN);
+	free(f);
+}
+
+/* The message alone, as a file shows it, whole and cut off. */
+static void test_look_into_ptp(void **state)
+{
+	struct ws_frame_spec spec = spec_of(WS_CARRIER_PTP_L2, WS_PAYLOAD_FULL, 100);
+	uint8_t *f = write_frame(&spec, 0x123456789abc, 77);
+	struct ws_probe probe;
+	uint32_t run_id;
+
+	(void)state;
+	for (uint32_t len = 0; len <= 86; len++) {
+		uint8_t *copy = malloc(len > 0 ? len : 1);
+		bool seen;
+
+		assert_non_null(copy);
+		memcpy(copy, f + 14, len);
+		run_id = 5;
+		seen = ws_probe_look(len > 0 ? copy : copy + 1, len, &run_id, &probe);
+		assert_int_equal(seen, len >= 64);
+		assert_int_equal(run_id, seen ? RUN_ID : 5);
+		if (seen) {
+			assert_int_equal(probe.seq, 0x123456789abc);
+			assert_int_equal(probe.intended_ns, len >= 80 ? 77 : 0);
+		}
+		free(copy);
+	}
+	f[14 + 4]++;
+	assert_false(ws_probe_look(f + 14, 86, &run_id, &probe));
+	free(f);
+}
+
+/* Whose run it is, of both PTP carriers. */
+static void test_any_in_ptp(void **state)
+{
+	(void)state;
+	for (int carrier = WS_CARRIER_PTP_L2; carrier <= WS_CARRIER_PTP_UDP; carrier++) {
+		struct ws_frame_spec spec = spec_of(carrier, WS_PAYLOAD_REQUEST, 150);
+		uint8_t *f = write_frame(&spec, 42, 0);
+		struct ws_probe probe;
+		uint32_t run_id;
+
+		assert_true(ws_probe_any(f, 150, 319, &run_id, &probe));
+		assert_int_equal(run_id, RUN_ID);
+		assert_int_equal(probe.seq, 42);
+		assert_int_equal(probe.payload, WS_PAYLOAD_REQUEST);
+		f[offset_of(carrier) - 48 + 4] = 0;
+		assert_false(ws_probe_any(f, 150, 319, &run_id, &probe));
+		free(f);
+	}
+}
+
 static void test_ipv6_truncations(void **state)
 {
 	static const uint8_t tags[8] = {0x88, 0xa8, 0, 5, 0x81, 0, 0x60, 7};
@@ -743,6 +939,10 @@ int main(void)
 		cmocka_unit_test(test_udp_changes),
 		cmocka_unit_test(test_l2_changes),
 		cmocka_unit_test(test_ipv6_changes),
+		cmocka_unit_test(test_ptp_changes),
+		cmocka_unit_test(test_no_plain_probe_at_port_319),
+		cmocka_unit_test(test_look_into_ptp),
+		cmocka_unit_test(test_any_in_ptp),
 		cmocka_unit_test(test_ipv6_truncations),
 		cmocka_unit_test(test_padding_is_no_payload),
 		cmocka_unit_test(test_ret_only_for_ours),

@@ -367,21 +367,28 @@ static void probes(void **state)
 				.src_ip = 0x0a000001,
 				.dst_ip = 0x0a000002,
 				.src_port = 5000,
-				.dst_port = WS_UDP_PORT,
-				.len = 100,
+				.dst_port =
+					carrier == WS_CARRIER_PTP_UDP ? WS_PTP_PORT : WS_UDP_PORT,
+				.len = 130,
 				.run_id = 0xc0ffee,
 			};
-			const char *want =
-				carrier == WS_CARRIER_UDP
-					? "100 IPv4 UDP 10.0.0.1:5000 > 10.0.0.2:8620 probe "
-					  "run=00c0ffee seq=123456789012"
-					: "100 experimental 0x88b5 02:00:00:00:00:01 > "
-					  "02:00:00:00:00:02 probe run=00c0ffee seq=123456789012";
+			static const char *const wants[] = {
+				[WS_CARRIER_UDP] = "130 IPv4 UDP 10.0.0.1:5000 > 10.0.0.2:8620",
+				[WS_CARRIER_L2] = "130 experimental 0x88b5 02:00:00:00:00:01 > "
+						  "02:00:00:00:00:02",
+				[WS_CARRIER_PTP_L2] = "130 PTP Sync seq 6676 domain 87 "
+						      "02:00:00:00:00:01 > 02:00:00:00:00:02",
+				[WS_CARRIER_PTP_UDP] = "130 IPv4 UDP 10.0.0.1:5000 > 10.0.0.2:319 "
+						       "PTP Sync seq 6676 domain 87",
+			};
+			char want[200];
 			struct ws_frame_template t;
-			uint8_t frame[100];
+			uint8_t frame[130];
 			struct ws_packet_text p = packet(ETHERNET, frame, sizeof(frame));
 			char buf[WS_PACKET_LINE_SIZE];
 
+			snprintf(want, sizeof(want), "%s probe run=00c0ffee seq=123456789012",
+				wants[carrier]);
 			assert_int_equal(ws_frame_template_init(&t, &spec), 0);
 			ws_frame_write(&t, frame, 123456789012, 77);
 			expect(&p, want);
