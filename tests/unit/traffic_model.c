@@ -137,7 +137,7 @@ static uint32_t length(const struct ws_traffic_spec *spec, uint64_t n, uint32_t 
 
 	if (spec->size == WS_SIZE_IMIX) {
 		len = imix[n % 12];
-		header_len += spec->probe > 2 ? 56 : 0;
+		header_len += spec->probe > 2 ? 56 : spec->ptp ? 16 : 0;
 		return len < header_len ? header_len : len;
 	}
 	if (spec->size == WS_SIZE_RANGE) {
@@ -157,7 +157,7 @@ static bool carries_probes(const struct ws_traffic_spec *spec)
 		return spec->proto == WS_PROTO_UDP;
 	}
 	if (!h) {
-		return spec->ethertype == 0x88b5;
+		return spec->ethertype == 0x88b5 || spec->ptp;
 	}
 	while (off < 20 && off + 6 <= spec->header_len &&
 		((h[off] == 0x81 && h[off + 1] == 0) || (h[off] == 0x88 && h[off + 1] == 0xa8))) {
@@ -305,6 +305,36 @@ static void put_check(
 	l4[check_off + 1] = (uint8_t)sum;
 }
 
+/* IEEE 1588-2008: 13.3, 14.1 */
+static void add_ptp(struct bytes *b, const struct ws_traffic_spec *spec, uint64_t n, uint32_t room)
+{
+	uint8_t source[6];
+
+	if (!spec->ptp) {
+		return;
+	}
+	memcpy(source, b->data + 6, 6);
+	add(b, spec->ptp == WS_PTP_SYNC ? 0 : 1, 1);
+	add(b, 2, 1);
+	add(b, room - room % 2, 2);
+	add(b, 87, 1);
+	add(b, 0, 1);
+	add(b, 0x0400, 2);
+	add(b, 0, 8);
+	add(b, 0, 4);
+	add(b, number(source, 3), 3);
+	add(b, 0xfffe, 2);
+	add(b, number(source + 3, 3), 3);
+	add(b, 1, 2);
+	add(b, n, 2);
+	add(b, spec->ptp == WS_PTP_SYNC ? 0 : 1, 1);
+	add(b, 0x7f, 1);
+	add(b, 0, 8);
+	add(b, 0, 2);
+	add(b, 0x2004, 2);
+	add(b, room - room % 2 - 48, 2);
+}
+
 uint32_t traffic_model_at(
 	const struct ws_traffic_spec *spec, uint64_t n, int64_t intended_ns, uint8_t *buf)
 {
@@ -319,6 +349,7 @@ uint32_t traffic_model_at(
 	} else {
 		header_len = spec->header ? spec->header_len : l4_off;
 	}
+	header_len += spec->ptp ? 48 : 0;
 	len = length(spec, n, header_len);
 	add(&b, mac(spec, WS_FIELD_DST_MAC, n), 6);
 	add(&b, mac(spec, WS_FIELD_SRC_MAC, n), 6);
@@ -334,12 +365,14 @@ uint32_t traffic_model_at(
 	}
 	if (spec->proto == WS_PROTO_RAW) {
 		add(&b, spec->ethertype, 2);
+		add_ptp(&b, spec, n, len - b.len);
 		add_payload(&b, spec, n, intended_ns, len - header_len);
 		return len;
 	}
 	add(&b, spec->ip_version == 4 ? 0x0800 : 0x86dd, 2);
 	add_ip(&b, spec, n, len - l4_off);
 	check_off = add_l4(&b, spec, n, len - l4_off);
+	add_ptp(&b, spec, n, len - b.len);
 	add_payload(&b, spec, n, intended_ns, len - header_len);
 	put_check(spec, buf + l4_off, len - l4_off, check_off);
 	return b.len;
