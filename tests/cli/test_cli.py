@@ -91,7 +91,7 @@ TABLE = [
     (2, r"--size", "latency --lab --size big"),
     (2, r"--size", "latency --lab --size -64"),
     (2, r"--size", "latency --lab --size 99999999999999999999"),
-    (2, r"--carrier.*udp.*l2", "latency --lab --carrier pigeon"),
+    (2, r"--carrier pigeon: .*auto, udp, l2, ptp-l2 or ptp-udp", "latency --lab --carrier pigeon"),
     (2, r"--io.*auto.*socket", "latency --lab --io magic"),
     (2, r"--stamp.*software.*user", "latency --lab --stamp rubber"),
     (2, r"--cpu", "latency --lab --cpu one"),
@@ -153,6 +153,21 @@ TABLE = [
     (2, r"--size imix: .*at least 102", "latency --lab --peer ws1 --size imix"),
     (2, r"--size 121: .*at least 122", "latency --lab --peer ws1 --size 121 --dst ::1"),
     (2, r"--size 73: .*at least 74", "latency --lab --peer ws1 --size 73 --carrier l2"),
+    *(
+        (2, rf"--size {least - 1}: .*probe in {carrier}.*at least {least}\)", f"latency --lab {how} --size {least - 1} --carrier {carrier}")
+        for carrier, least, how in (
+            ("ptp-l2", 82, ""), ("ptp-l2", 86, "--vlan 5"), ("ptp-l2", 122, "--peer ws1"), ("ptp-udp", 110, ""),
+            ("ptp-udp", 130, "--dst ::1"), ("ptp-udp", 150, "--peer ws1"), ("ptp-udp", 178, "--peer ws1 --dst ::1 --vlan 5,6"),
+        )
+    ),
+    (2, r"--size imix: .*at least 82", "latency --lab --size imix --carrier ptp-l2"),
+    (2, r"--io udp and --carrier ptp-l2", "latency --io udp --peer 192.0.2.1 --carrier ptp-l2"),
+    (2, r"--carrier ptp-l2 and --dst", "latency --lab --carrier ptp-l2 --dst 192.0.2.1"),
+    (2, r"--carrier ptp-l2 and --udp", "latency --lab --carrier ptp-l2 --udp 1:319"),
+    (2, r"--carrier ptp-udp and --udp 319:320: .*is 319", "latency --lab --carrier ptp-udp --udp 319:320"),
+    (2, r"--carrier ptp-udp and --udp 1:319: .*answers", "latency --lab --peer ws1 --carrier ptp-udp --udp 1:319"),
+    (2, r"--udp 1:319: port 319 .*--carrier ptp-udp", "latency --lab --udp 1:319"),
+    (2, r"--udp 319:1: port 319", "latency --lab --peer ws1 --udp 319:1 --carrier udp"),
     (2, r"--size 64: .*at least 82", "latency --lab --size 64 --dst ::1"),
     (2, r"--size 65: .*at least 66", "latency --lab --size 65 --vlan 5"),
     (2, r"--size 60-100: .*at least 64", "latency --lab --size 60-100"),
@@ -427,7 +442,25 @@ TABLE = [
     (2, r"--late sometimes: .*catch-up or skip", "load --lab --late sometimes"),
     (2, r"--workers 0: .*at least 1", "load --lab --workers 0"),
     (2, r"--cpu: CPU 0 twice.*--force", "load --lab --workers 2 --cpu 0,0"),
-    (2, r"--carrier", "load --lab --carrier udp"),
+    (2, r"--carrier pigeon: .*auto, udp, l2, ptp-l2 or ptp-udp", "load --lab --carrier pigeon"),
+    *(
+        (2, rf"--carrier {carrier} and {other.split()[0]}:", f"load --lab --carrier {carrier} {other}")
+        for carrier, others in {
+            "udp": ("--tcp 1:2", "--icmp 5", "--ethertype 0x88b5", "--payload zero"),
+            "l2": ("--udp 1:2", "--ethertype 0x88b6", "--payload inc"),
+            "ptp-l2": ("--udp 1:319", "--tcp 1:2", f"--header {14 * '02'}", "--payload text:hi"),
+            "ptp-udp": ("--tcp 1:319", "--icmp 5", "--ethertype 0x88f7", "--payload random"),
+        }.items()
+        for other in others
+    ),
+    (2, r"--carrier ptp-l2 and --dst: there is no IP", "load --lab --carrier ptp-l2 --dst 192.0.2.1"),
+    (2, r"--vary sport and --carrier l2: ", "load --lab --carrier l2 --vary sport=inc:5"),
+    (2, r"--carrier ptp-udp and --udp 319:8620: .*is 319", "load --lab --carrier ptp-udp --udp 319:8620"),
+    (2, r"--carrier ptp-udp and --vary dport", "load --lab --carrier ptp-udp --vary dport=inc:5"),
+    (2, r"--size 81: .*PTP in ethertype 0x88f7 \(at least 82\)", "load --lab --carrier ptp-l2 -s 81"),
+    (2, r"--size 109: .*PTP in IPv4/UDP \(at least 110\)", "load --lab --carrier ptp-udp -s 109"),
+    (2, r"--size 133: .*PTP in IPv6/UDP with 1 VLAN tag \(at least 134\)", "load --lab --carrier ptp-udp --dst ::1 --vlan 5 -s 133"),
+    (2, r"--pcap and --carrier", "load --lab --pcap a --carrier ptp-l2"),
     (2, r"-x: unknown", "load --lab -x"),
     (2, r"--workers.*64", "load --lab --workers 65"),
     (2, r"--cpu and --workers: 2 CPUs for 3", "load --lab --workers 3 --cpu 0,1"),
@@ -503,6 +536,11 @@ LATENCY_TABLE = [
     "--pattern poisson --seed 0x5eed --size imix --vary src=random:9 --tos 0xb8 --ttl 1",
     "--dst ::1 --waterfall --packets --csv --out {OUT}/rows",
     "--stamp user --carrier l2 --vary src-mac=inc:4",
+    "--carrier ptp-l2 --waterfall --vary src-mac=inc:4 --vlan 5:3,6 --size 90-301",
+    "--carrier ptp-l2 --peer ws1",
+    "--carrier ptp-udp --flows 3",
+    "--carrier ptp-udp --peer ws1",
+    "--carrier ptp-udp --peer ws1 --io udp",
 ]
 
 # Files that are no runs, and one of a run in which nothing came.
@@ -549,6 +587,11 @@ DRY_TABLE = [
     "--pattern burst:4 --dst ::1 --icmp 7 --vlan 100:5,200",
     "--dst-mac 02:00:00:00:00:07 --ethertype 0x88b5 --payload text:hello",
     f"--header {14 * '02'} --payload inc",
+    "--carrier udp --udp 5:6",
+    "--carrier l2 --flows 9",
+    "--carrier ptp-l2 --size imix --flows 9",
+    "--carrier ptp-udp --dst ::1 --size 200-300 --udp 5:319 --payload probe",
+    "--carrier auto --icmp 3",
     "--tcp 1:2 --vary dport=list:80,443 --vary src=random:1000 --tos 0xb8 --ttl 1 lo",
 ]
 

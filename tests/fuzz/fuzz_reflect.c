@@ -3,7 +3,7 @@
  * The input is a byte of settings, then frames, each behind its length (2 bytes), how much time passed (1
  * byte, seconds) and which of the answers before got its transmit stamp (1 byte). An answer must be as
  * long as what it answers, go back to where that came from, have right sums and a payload that parses; and
- * neither it nor the same request again may be answered. Build with -fsanitize=fuzzer to fuzz, or with
+ * neither it nor the same request again may be answered. The same of requests in PTP messages, whose answer is one. Build with -fsanitize=fuzzer to fuzz, or with
  * files.c to run files.
  */
 #include "core/reflect.h"
@@ -43,6 +43,20 @@ static uint32_t sum(uint32_t s, const uint8_t *p, uint32_t len)
 	return s;
 }
 
+/* A PTP message that ends at most at `end`; returns where the payload is. */
+static uint32_t check_message(
+	const uint8_t *a, uint32_t len, const uint8_t *f, uint32_t off, uint32_t end)
+{
+	const uint8_t *p = a + off;
+
+	check(off + 48 + WS_ANSWER_LEN <= len && off + be16(p + 2) <= end);
+	check(p[0] == (f[off] == 0xc ? 0xc : 0) && p[1] == 2 && p[4] == 87);
+	check(be16(p + 44) == 0x2004 && be16(p + 46) + 48 == be16(p + 2));
+	check(be16(p + 46) >= WS_ANSWER_LEN && memcmp(p + 20, a + 6, 3) == 0);
+	check(be16(p + 30) == be16(p + 48 + 14));
+	return off + 48;
+}
+
 /* Returns where the payload is. */
 static uint32_t check_headers(const uint8_t *a, uint32_t len, const uint8_t *f)
 {
@@ -57,6 +71,9 @@ static uint32_t check_headers(const uint8_t *a, uint32_t len, const uint8_t *f)
 	ip = off + 2;
 	if (be16(a + off) == 0x88b5) {
 		return ip;
+	}
+	if (be16(a + off) == 0x88f7) {
+		return check_message(a, len, f, ip, len);
 	}
 	if (be16(a + off) == 0x0800) {
 		addresses = 4;
@@ -76,7 +93,8 @@ static uint32_t check_headers(const uint8_t *a, uint32_t len, const uint8_t *f)
 	check(be16(a + off + 6) != 0);
 	check(sum(17 + be16(a + off + 4) + sum(0, a + off - 2 * addresses, 2 * addresses), a + off,
 		      be16(a + off + 4)) == 0xffff);
-	return off + 8;
+	return be16(a + off) == 319 ? check_message(a, len, f, off + 8, off + be16(a + off + 4))
+				    : off + 8;
 }
 
 static void check_answer(const uint8_t *a, uint32_t len, const uint8_t *f)
@@ -169,6 +187,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	config.max_pps = data[0] & 2 ? 1 : 0;
 	config.boot = data[0] & 4;
 	config.ipv4_broadcast = data[0] & 8 ? 0xc61200ff : 0;
+	config.ptp_udp = data[0] & 16;
 	check(ws_reflect_new(&r, &config) == 0);
 	run(r, data + 1, size - 1);
 	ws_reflect_free(r);

@@ -81,11 +81,21 @@ uint32_t ip_offset(const struct request *r)
 	return 14 + 4 * r->tags;
 }
 
-uint32_t payload_offset(const struct request *r)
+uint32_t ptp_offset(const struct request *r)
 {
 	static const uint8_t headers[] = {[0] = 0, [4] = 28, [6] = 48};
 
 	return ip_offset(r) + headers[r->ip_version];
+}
+
+uint32_t udp_offset(const struct request *r)
+{
+	return ptp_offset(r) - 8;
+}
+
+uint32_t payload_offset(const struct request *r)
+{
+	return ptp_offset(r) + (r->ptp ? 48 : 0);
 }
 
 void fix_ipv4(uint8_t *ip)
@@ -97,7 +107,7 @@ void fix_ipv4(uint8_t *ip)
 /* Of the pseudo header and the datagram; 0xffff with the right checksum in it. */
 static uint16_t udp_sum(const struct request *r, const uint8_t *f)
 {
-	const uint8_t *ip = f + ip_offset(r), *udp = f + payload_offset(r) - 8;
+	const uint8_t *ip = f + ip_offset(r), *udp = f + udp_offset(r);
 	uint32_t udp_len = be(udp + 4, 2);
 	uint8_t tail[4] = {0, 17, (uint8_t)(udp_len >> 8), (uint8_t)udp_len};
 	uint16_t sum = r->ip_version == 4 ? slow_sum(0, ip + 12, 8) : slow_sum(0, ip + 8, 32);
@@ -111,18 +121,37 @@ void check_sums(const struct request *r, const uint8_t *f)
 		assert_int_equal(slow_sum(0, f + ip_offset(r), 20), 0xffff);
 	}
 	if (r->ip_version != 0) {
-		assert_int_not_equal(be(f + payload_offset(r) - 2, 2), 0);
+		assert_int_not_equal(be(f + udp_offset(r) + 6, 2), 0);
 		assert_int_equal(udp_sum(r, f), 0xffff);
 	}
+}
+
+/* With what a transparent clock and other senders leave in it. */
+static void put_ptp(const struct request *r, uint8_t *f)
+{
+	uint8_t *ptp = f + ptp_offset(r);
+	uint32_t len = r->len - ptp_offset(r);
+
+	put(ptp, r->message, 1);
+	put(ptp + 1, 0x12, 1);
+	put(ptp + 2, len - len % 2, 2);
+	put(ptp + 4, 87, 1);
+	put(ptp + 6, 0x0400, 2);
+	put(ptp + 8, 0x1234567890, 8);
+	put(ptp + 20, 0x0102030405060708, 8);
+	put(ptp + 30, 0x4321, 2);
+	put(ptp + 33, 0x7f, 1);
+	put(ptp + 34, 0x5555, 2);
+	put(ptp + 44, 0x2004, 2);
+	put(ptp + 46, len - len % 2 - 48, 2);
 }
 
 void put_request(const struct request *r, uint8_t *f)
 {
 	static const uint8_t tags[8] = {0x88, 0xa8, 0x20, 5, 0x81, 0, 0x60, 7};
 	static const uint8_t mac[6] = {0x02, 1, 2, 3, 4, 5};
-	uint8_t *ip = f + ip_offset(r), *udp = f + payload_offset(r) - 8,
-		*payload = f + payload_offset(r);
-	uint32_t udp_len = r->len - payload_offset(r) + 8;
+	uint8_t *ip = f + ip_offset(r), *udp = f + udp_offset(r), *payload = f + payload_offset(r);
+	uint32_t udp_len = r->len - udp_offset(r);
 	uint16_t check;
 
 	memset(f, 0, r->len);
@@ -134,8 +163,11 @@ void put_request(const struct request *r, uint8_t *f)
 	put(payload + 2, r->run_id, 4);
 	put(payload + 6, r->stream, 2);
 	put(payload + 8, r->seq, 8);
+	if (r->ptp) {
+		put_ptp(r, f);
+	}
 	if (r->ip_version == 0) {
-		put(ip - 2, 0x88b5, 2);
+		put(ip - 2, r->ptp ? 0x88f7 : 0x88b5, 2);
 		return;
 	}
 	if (r->ip_version == 4) {
@@ -159,7 +191,7 @@ void put_request(const struct request *r, uint8_t *f)
 		put(ip + 39, 2, 1);
 	}
 	put(udp, r->port, 2);
-	put(udp + 2, WS_UDP_PORT, 2);
+	put(udp + 2, r->ptp ? 319 : WS_UDP_PORT, 2);
 	put(udp + 4, udp_len, 2);
 	check = (uint16_t)~udp_sum(r, f);
 	put(udp + 6, check ? check : 0xffff, 2);

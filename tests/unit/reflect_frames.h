@@ -23,14 +23,18 @@ struct request {
 	uint16_t port;	/* its source port */
 	uint8_t host;	/* the last byte of its address */
 	uint8_t tos;
+	bool ptp;	 /* in a PTP message, and to port 319 */
+	uint8_t message; /* its type */
 };
 
 /* One that is answered, as short as it goes. */
 struct request request_of(unsigned ip_version, unsigned tags, uint64_t seq);
 /* Writes it to f, which has room for r->len bytes. */
 void put_request(const struct request *r, uint8_t *f);
-/* Where the IP header is, or would be; and the payload. */
+/* Where the IP header is, or would be; the UDP header; the PTP message; and the payload. */
 uint32_t ip_offset(const struct request *r);
+uint32_t udp_offset(const struct request *r);
+uint32_t ptp_offset(const struct request *r);
 uint32_t payload_offset(const struct request *r);
 /* Makes the header's checksum right again (IPv4 without options). */
 void fix_ipv4(uint8_t *ip);

@@ -23,23 +23,24 @@ struct arrival {
 	uint16_t stream;
 	uint64_t seq;
 	enum ws_payload payload;
+	enum ws_carrier carrier;
 };
 
 /* As if it had come at now_ns, and the kernel had stamped it then plus 7, or not at all. */
 static void arrive(struct ws_arrivals *a, const struct arrival *what, int64_t now_ns, bool stamped)
 {
 	struct ws_frame_spec spec = {
-		.carrier = WS_CARRIER_UDP,
+		.carrier = what->carrier,
 		.payload = what->payload ? what->payload : WS_PAYLOAD_SHORT,
-		.dst_port = WS_UDP_PORT,
-		.len = 98,
+		.dst_port = what->carrier == WS_CARRIER_PTP_UDP ? WS_PTP_PORT : WS_UDP_PORT,
+		.len = 150,
 		.run_id = what->run_id,
 		.stream = what->stream,
 	};
 	struct ws_stamp rx = {.origin = WS_ORIGIN_NONE};
 	struct ws_frame_template frame;
-	struct ws_io_view view = {.len = 98, .wire_len = 98};
-	uint8_t buf[98];
+	struct ws_io_view view = {.len = 150, .wire_len = 150};
+	uint8_t buf[150];
 
 	assert_int_equal(ws_frame_template_init(&frame, &spec), 0);
 	ws_frame_write(&frame, buf, what->seq, 0);
@@ -57,12 +58,17 @@ static void probe(struct ws_arrivals *a, uint32_t run_id, uint16_t stream, uint6
 	arrive(a, &what, (int64_t)seq * 10, true);
 }
 
-static struct ws_arrivals *table(struct ws_packets_writer *packets)
+static struct ws_arrivals *table_with(struct ws_packets_writer *packets, bool ptp_udp)
 {
 	struct ws_arrivals *a = NULL;
 
-	assert_int_equal(ws_arrivals_new(&a, WS_UDP_PORT, packets), 0);
+	assert_int_equal(ws_arrivals_new(&a, WS_UDP_PORT, ptp_udp, packets), 0);
 	return a;
+}
+
+static struct ws_arrivals *table(struct ws_packets_writer *packets)
+{
+	return table_with(packets, false);
 }
 
 static struct ws_reflect_result finish(struct ws_arrivals *a)
@@ -98,6 +104,28 @@ static void test_counts(void **state)
 	assert_int_equal(r.stream[0].last_ns, 1000);
 	assert_int_equal(r.foreign, 0);
 	free(r.stream);
+}
+
+/* PTP messages at layer 2 always, over UDP where the port is ours. */
+static void test_carriers(void **state)
+{
+	(void)state;
+	for (unsigned ptp_udp = 0; ptp_udp < 2; ptp_udp++) {
+		struct ws_arrivals *a = table_with(NULL, ptp_udp);
+		struct ws_reflect_result r;
+
+		for (int carrier = 0; carrier < WS_CARRIER_COUNT; carrier++) {
+			const struct arrival what = {
+				.run_id = 1, .seq = (uint64_t)carrier, .carrier = carrier};
+
+			arrive(a, &what, 10, true);
+		}
+		r = finish(a);
+		assert_int_equal(r.stream_count, 1);
+		assert_int_equal(r.stream[0].received, ptp_udp ? 4 : 3);
+		assert_int_equal(r.foreign, ptp_udp ? 0 : 1);
+		free(r.stream);
+	}
 }
 
 /* Copies are told as far back as is remembered, across gaps and the ring's end; beyond, they are first ones. */
@@ -190,8 +218,14 @@ static void test_answers_make_no_entry(void **state)
 /* Requests are probes, too: of somebody who waits for answers in vain. */
 static void test_rows(void **state)
 {
-	static const struct arrival order[] = {{1, 0, 3, 0}, {2, 0, 9, WS_PAYLOAD_REQUEST},
-		{1, 0, 5, 0}, {1, 0, 4, 0}, {1, 0, 4, 0}, {1, 1, 0, 0}};
+	static const struct arrival order[] = {
+		{.run_id = 1, .seq = 3},
+		{.run_id = 2, .seq = 9, .payload = WS_PAYLOAD_REQUEST},
+		{.run_id = 1, .seq = 5},
+		{.run_id = 1, .seq = 4},
+		{.run_id = 1, .seq = 4},
+		{.run_id = 1, .stream = 1},
+	};
 	static const uint32_t flags[] = {
 		0, 0, 0, WS_PACKET_REORDERED, WS_PACKET_DUPLICATED | WS_PACKET_UNSTAMPED_RX, 0};
 	static const uint32_t runs[] = {0, 1, 0, 0, 0, 2};
@@ -237,6 +271,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_counts),
+		cmocka_unit_test(test_carriers),
 		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_foreign),
 		cmocka_unit_test(test_answers_make_no_entry),

@@ -108,7 +108,7 @@ static void say_traffic(struct text *t, const struct ws_load_options *o)
 	/* A star: given, not a stand-in. */
 	say_bytes(t, o->has_dst_mac ? "*dmac" : "dmac", s->dst_mac, 6);
 	say_bytes(t, o->has_src_mac ? "*smac" : "smac", s->src_mac, 6);
-	say(t, " ip=%u proto=%s", s->ip_version, protos[s->proto]);
+	say(t, " ip=%u proto=%s ptp=%d", s->ip_version, protos[s->proto], (int)s->ptp);
 	if (s->ip_version) {
 		say_bytes(t, o->has_dst_ip ? "*dst" : "dst", s->dst_ip, ip);
 		say_bytes(t, o->has_src_ip ? "*src" : "src", s->src_ip, ip);
@@ -248,6 +248,19 @@ static void good_lines(void **state)
 		{"--lab --icmp 7", "proto=icmp sport=7"},
 		{"--lab --icmp 7 --dst ff02::1", "proto=icmp sport=7 ip=6"},
 		{"--lab --ethertype 0x88b5", "proto=raw ip=0 type=88b5 size=fixed:60-60"},
+		{"--lab --carrier auto", "proto=udp ptp=0 sport=8620 dport=8620 size=fixed:60-60"},
+		{"--lab --carrier udp --udp 1:2", "proto=udp ptp=0 sport=1 dport=2"},
+		{"--lab --udp 1:2 --carrier ptp-l2 --carrier udp", "proto=udp ptp=0 sport=1"},
+		{"--lab --carrier l2", "proto=raw ip=0 type=88b5 ptp=0 size=fixed:60-60"},
+		{"--lab --carrier ptp-l2", "proto=raw ip=0 type=88f7 ptp=1 size=fixed:78-78"},
+		{"--lab --carrier ptp-l2 --vlan 5", "ptp=1 size=fixed:82-82"},
+		{"--lab --carrier ptp-l2 --payload probe", "ptp=1 fill=probe"},
+		{"--lab --carrier ptp-udp",
+			"proto=udp ip=4 ptp=1 sport=319 dport=319 size=fixed:106-106"},
+		{"--lab --carrier ptp-udp --dst ::1 --udp 5:319",
+			"ip=6 ptp=1 sport=5 dport=319 size=fixed:126-126"},
+		{"--lab --carrier ptp-udp --carrier auto", "ptp=0 sport=8620"},
+		{"--lab --carrier ptp-udp --size imix", "ptp=1 size=imix:0-0"},
 		{"--lab --ethertype 0x0600 --vlan 3", "type=0600 vlan0=3:0"},
 		{"--lab --ethertype 0xFFFF", "type=ffff"},
 		{"--lab --ttl 1 --tos 0xb8", "ttl=1 tos=184"},

@@ -29,6 +29,7 @@ static void sample(struct ws_reflect_report *r)
 		.has_end = true,
 		.io = "socket",
 		.port = 8620,
+		.ptp_port = 319,
 		.rx_buffer = 425984,
 		.result = {.complete = true,
 			.elapsed_ns = 2000000000,
@@ -119,6 +120,7 @@ static void test_reflector(void **state)
 	assert_text_at(o, "mode", "reflector");
 	assert_text_at(o, "rx.name", "ws0");
 	assert_int_at(o, "port", 8620);
+	assert_int_at(o, "ptp_port", 319);
 	assert_int_at(o, "max_pps", 500);
 	assert_int_at(o, "answered", 1006);
 	assert_int_at(o, "sent", 1002);
