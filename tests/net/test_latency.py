@@ -170,7 +170,11 @@ def backend_auto():
 def carrier(name):
     document = measure(*SMALL, "--carrier", name)
     check_equal(document["carrier"], name, "carrier")
-    check(document["runs"][0]["matched"] > 0, "nothing was matched")
+    result = document["runs"][0]
+    check_equal((result["foreign"], result["malformed"]), (0, 0), "foreign and malformed")
+    check_equal((result["unstamped_tx"], result["unstamped_rx"]), (0, 0), "unstamped")
+    check_equal(result["matched"] + result["lost"] + result["late_arrivals"], 2000, "matched, lost or late")
+    check(result["matched"] > 0, "nothing was matched")
 
 
 def size(octets):
@@ -691,11 +695,12 @@ def main():
     for name in ("socket", "tpacket2", "tpacket3"):
         tap.case(f"backend {name}", backend, name)
     tap.case("backend auto", backend_auto)
-    for name in ("udp", "l2"):
+    for name in ("udp", "l2", "ptp-l2", "ptp-udp"):
         tap.case(f"carrier {name}", carrier, name)
     for octets in (64, 128, 1518):
         tap.case(f"size {octets}", size, octets)
     payloads = (("77", "udp", "short"), ("78", "udp", "full"), ("64-200", "udp", "mixed"))
+    payloads += (("97", "ptp-l2", "short"), ("98", "ptp-l2", "full"), ("110-200", "ptp-udp", "mixed"))
     for octets, carrier_, name in (*payloads, ("imix", "l2", "full")):
         tap.case(f"{name} payload, {carrier_}", payload, octets, carrier_, name)
     for name in ("software", "user"):

@@ -99,12 +99,14 @@ def check_latencies(r, values):
 
 @case("latencies are those of both ends' rows, at each rate", [])
 @case("latencies are those of both ends' rows, at layer 2", ["--carrier", "l2"])
+@case("latencies are those of both ends' rows, in PTP messages at layer 2", ["--carrier", "ptp-l2"])
+@case("latencies are those of both ends' rows, in PTP messages over UDP", ["--carrier", "ptp-udp"])
 @case("latencies are those of both ends' rows, over IPv6", ["--dst", FAR_IP6])
 @case("latencies are those of both ends' rows, over sockets", ["--io", "udp"])
 def latencies(folder, arguments):
     udp = "udp" in arguments
     peer = ["--peer", FAR_IP]
-    if "l2" in arguments:
+    if arguments[-1:] in (["l2"], ["ptp-l2"]):
         peer = ["--peer", "ff:ff:ff:ff:ff:ff"]
     elif FAR_IP6 in arguments:
         add_ipv6()

@@ -330,6 +330,29 @@ def taken(folder):
     owner.communicate()
 
 
+@case("PTP has its port: it is left to it, and probes in PTP messages are answered at layer 2 alone")
+def ptp_taken(folder):
+    pipe = subprocess.PIPE
+    code = OWNER.replace("8620", "319")
+    owner = subprocess.Popen([*far_side(), sys.executable, "-c", code], stdin=pipe, stdout=pipe)
+    check_equal(owner.stdout.readline(), b"\n", "the port's owner")
+    few, mac = ["--count", "50"], mac_of("ws1", far=True)
+    with Reflector() as far:
+        check(not far.said("319"), f"claims the port: {far.lines}")
+        r = Latency("--tx", "ws0", "--peer", FAR_IP, "--carrier", "ptp-udp", *few).result()["runs"][0]
+        check_equal((r["matched"], r["lost"]), (0, 50), "matched and lost over UDP")
+        r = Latency("--tx", "ws0", "--peer", mac, "--carrier", "ptp-l2", *few).result()["runs"][0]
+        check_equal(r["matched"], 50, "matched at layer 2")
+        document = far.result()
+        check_equal((document["ptp_port"], document["warnings"]), (None, []), "port and warnings")
+    with Reflector("--port", "319") as far:
+        r = Latency("--tx", "ws0", "--peer", FAR_IP, "--carrier", "ptp-udp", *few).result()["runs"][0]
+        check_equal(r["matched"], 50, "matched where it is asked for by name")
+        document = far.result()
+        check(any("belongs to another program" in w for w in document["warnings"]), f"{document['warnings']}")
+    owner.communicate()
+
+
 @case("without rights: packet sockets are refused, with a way out that works")
 def no_rights(folder):
     nothing = [*far_side(), "setpriv", "--inh-caps=-all", "--bounding-set=-all"]

@@ -54,13 +54,16 @@ def check_one_clock(r):
 
 @case("in the lab, by itself", [])
 @case("in the lab, by itself, at layer 2", ["--carrier", "l2"])
+@case("in the lab, by itself, in PTP messages at layer 2", ["--carrier", "ptp-l2"])
+@case("in the lab, by itself, in PTP messages over UDP", ["--carrier", "ptp-udp"])
 @case("in the lab, by itself, over sockets", ["--io", "udp"])
+@case("in the lab, by itself, in PTP messages over sockets", ["--io", "udp", "--carrier", "ptp-udp"])
 @case("in the lab, by itself, stamped by the program", ["--stamp", "user"])
 def lab(folder, arguments):
     document = Latency("--lab", "--peer", "ws1", *FEW, *arguments).result()
     r = document["runs"][0]
     check_whole(r, 500)
-    check_equal(document["carrier"], "l2" if "l2" in arguments else "udp", "carrier")
+    check_equal(document["carrier"], arguments[-1] if "--carrier" in arguments else "udp", "carrier")
     far = document["remote"]
     check_equal((far["command"], far["mode"]), ("reflect", "reflector"), "the far side's own document")
     check_equal(far["answered"], 500 + r["two_way"]["collects"], "answered there")
@@ -103,6 +106,10 @@ def single(folder):
 @case("with a VLAN tag", "vlan")
 @case("with two VLAN tags over IPv6", "vlans")
 @case("other ports", "ports")
+@case("in PTP messages to a MAC address", "ptp-l2")
+@case("in PTP messages over UDP, with the far side's port as it is", "ptp-udp")
+@case("in PTP messages over IPv6, with a VLAN tag", "ptp-udp6")
+@case("in PTP messages over UDP, to a far side that has that port alone", "ptp-port")
 @case("longest frames", "long")
 @case("bursts and random gaps", "bursts")
 def ways_to_send(folder, what):
@@ -120,6 +127,13 @@ def ways_to_send(folder, what):
         words = ["--peer", FAR_IP6, "--vlan", "5,6"]
     elif what == "ports":
         far, words = ["--port", "9001"], [*words, "--udp", "9002:9001"]
+    elif what == "ptp-l2":
+        words, carrier = ["--peer", mac, "--carrier", "ptp-l2"], "ptp-l2"
+    elif what.startswith("ptp"):
+        carrier = "ptp-udp"
+        words = ["--peer", FAR_IP6, "--vlan", "5"] if what == "ptp-udp6" else words
+        words += ["--carrier", carrier]
+        far = ["--port", "319"] if what == "ptp-port" else []
     elif what == "long":
         words += ["--size", "1518"]
     elif what == "bursts":
@@ -134,7 +148,9 @@ def ways_to_send(folder, what):
         told = reflector.result()
         check_equal(told["sessions"][0]["answered"], 500, "requests answered")
         check_equal((told["port"], told["sessions"][0]["port"]), {
-            "ports": (9001, 9002), "mac": (PORT, None)}.get(what, (PORT, PORT)), "ports")
+            "ports": (9001, 9002), "mac": (PORT, None), "ptp-l2": (PORT, None), "ptp-udp": (PORT, 319),
+            "ptp-udp6": (PORT, 319), "ptp-port": (319, 319)}.get(what, (PORT, PORT)), "ports")
+        check_equal(told["ptp_port"], 319, "ptp_port")
 
 
 @case("over sockets: IPv4", FAR_IP)
