@@ -100,6 +100,7 @@ static int start_here(struct ws_latency_command *s)
 	f->report.has_end = true;
 	f->report.lab = true;
 	f->report.port = f->setup.port;
+	f->report.ptp_port = f->setup.port == WS_PTP_PORT ? WS_PTP_PORT : 0;
 	f->report.receive_only = false;
 	ws_facts_fill(&f->report.host, f->report.started);
 	ws_facts_endpoint(&f->report.end, &s->far);

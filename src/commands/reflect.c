@@ -347,6 +347,7 @@ static void own_ports(struct command *s)
 {
 	int saved;
 
+	s->report.ptp_port = s->o.port == WS_PTP_PORT ? WS_PTP_PORT : 0;
 	if (s->udp) {
 		return;
 	}
@@ -359,8 +360,8 @@ static void own_ports(struct command *s)
 	if (s->o.port != WS_PTP_PORT) {
 		s->ptp_port = ws_port_own(WS_PTP_PORT);
 		s->setup.ptp_udp = s->ptp_port >= 0;
+		s->report.ptp_port = s->setup.ptp_udp ? WS_PTP_PORT : 0;
 	}
-	s->report.ptp_port = s->o.port == WS_PTP_PORT || s->setup.ptp_udp ? WS_PTP_PORT : 0;
 	ws_netns_leave(saved);
 	if (s->port == -EACCES) {
 		ws_warn(&s->report.warnings,
