@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "host/journal.h"
 #include "host/sys.h"
 
 #define TRIES	      5
@@ -27,8 +28,9 @@ struct table {
 };
 
 struct ws_restore {
-	int fd;
+	int fd, childs_fd;
 	pid_t child;
+	struct ws_journal *journal;
 	struct table table;
 };
 
@@ -48,19 +50,27 @@ int ws_restore_hwtstamp_get(int fd, const char *name, struct ws_restore_hwtstamp
 
 int ws_restore_hwtstamp_set(int fd, const char *name, struct ws_restore_hwtstamp *c)
 {
-	struct hwtstamp_config config = {c->flags, c->tx_type, c->rx_filter};
-	struct ifreq ifr = {.ifr_data = (void *)&config};
-	int err;
+	int err = -EBUSY;
 
-	memcpy(ifr.ifr_name, name, strnlen(name, IFNAMSIZ - 1));
-	err = ws_sys_ioctl(fd, SIOCSHWTSTAMP, &ifr);
-	if (err >= 0) {
-		*c = (struct ws_restore_hwtstamp){config.flags, config.tx_type, config.rx_filter};
+	for (int i = 0; i < TRIES && (err == -EBUSY || err == -EAGAIN); i++) {
+		struct hwtstamp_config config = {c->flags, c->tx_type, c->rx_filter};
+		struct ifreq ifr = {.ifr_data = (void *)&config};
+
+		if (i) {
+			ws_sys_sleep_until(ws_sys_clock(CLOCK_MONOTONIC) + BETWEEN_TRIES);
+		}
+		memcpy(ifr.ifr_name, name, strnlen(name, IFNAMSIZ - 1));
+		err = ws_sys_ioctl(fd, SIOCSHWTSTAMP, &ifr);
+		if (err >= 0) {
+			*c = (struct ws_restore_hwtstamp){
+				config.flags, config.tx_type, config.rx_filter};
+		}
 	}
 	return err < 0 ? err : 0;
 }
 
-static bool equal(const struct ws_restore_hwtstamp *a, const struct ws_restore_hwtstamp *b)
+bool ws_restore_hwtstamp_equal(
+	const struct ws_restore_hwtstamp *a, const struct ws_restore_hwtstamp *b)
 {
 	return a->flags == b->flags && a->tx_type == b->tx_type && a->rx_filter == b->rx_filter;
 }
@@ -80,66 +90,106 @@ static int table_put(struct table *t, const struct ws_restore_note *note)
 	return 0;
 }
 
-static int put_back(int fd, const struct ws_restore_note *note)
+int ws_restore_put_back(int fd, const struct ws_restore_note *note,
+	const struct ws_restore_hwtstamp *target, struct ws_restore_stands *ret)
 {
 	struct ifreq ifr = {.ifr_ifindex = note->ifindex};
+	struct ws_restore_stands stands = {.ifname = ""};
 	struct ws_restore_hwtstamp now;
 	int err = ws_sys_ioctl(fd, SIOCGIFNAME, &ifr);
 
-	if (err < 0) {
-		return err == -ENODEV ? 0 : err;
+	if (err >= 0) {
+		memcpy(stands.ifname, ifr.ifr_name, IFNAMSIZ - 1);
+		err = ws_restore_hwtstamp_get(fd, stands.ifname, &stands.now);
 	}
-	ifr.ifr_name[IFNAMSIZ - 1] = '\0';
-	err = ws_restore_hwtstamp_get(fd, ifr.ifr_name, &now);
-	if (err || equal(&now, &note->before) ||
-		(note->state == WS_RESTORE_CHANGED && !equal(&now, &note->set))) {
-		return err == -ENODEV ? 0 : err;
-	}
-	for (int i = 0; i < TRIES; i++) {
-		now = note->before;
-		err = ws_restore_hwtstamp_set(fd, ifr.ifr_name, &now);
-		/* Drivers refuse while the interface is being reset. */
-		if (err != -EBUSY && err != -EAGAIN) {
-			break;
-		}
-		ws_sys_sleep_until(ws_sys_clock(CLOCK_MONOTONIC) + BETWEEN_TRIES);
-	}
-	if (!err) {
-		err = ws_restore_hwtstamp_get(fd, ifr.ifr_name, &now);
-		if (!err && now.rx_filter != note->before.rx_filter) {
+	if (err >= 0 && !ws_restore_hwtstamp_equal(&stands.now, target) &&
+		(note->state != WS_RESTORE_CHANGED ||
+			ws_restore_hwtstamp_equal(&stands.now, &note->set))) {
+		now = *target;
+		err = ws_restore_hwtstamp_set(fd, stands.ifname, &now);
+		err = err ? err : ws_restore_hwtstamp_get(fd, stands.ifname, &now);
+		if (!err &&
+			(now.rx_filter != target->rx_filter || now.tx_type != target->tx_type)) {
 			err = -ERANGE;
 		}
+	} else if (err >= 0) {
+		err = 1;
 	}
-	return err == -ENODEV ? 0 : err;
+	if (err == -ENODEV) {
+		stands.ifname[0] = '\0';
+		err = 1;
+	}
+	if (ret) {
+		*ret = stands;
+	}
+	return err;
 }
 
 /* All of it, the last change first. fd: any socket of the namespace answers these ioctls. */
-static int put_all_back(int fd, const struct table *t)
+static int put_all_back(int fd, const struct table *t, struct ws_journal *journal)
 {
+	/* Putting back matters more than doing it when nobody else does. */
+	bool locked = journal && ws_journal_lock(journal) == 0;
 	int first = 0;
 
 	for (unsigned i = t->n; i-- > 0;) {
+		const struct ws_restore_note *note = &t->notes[i];
+		struct ws_restore_hwtstamp target = note->before;
 		int err = 0;
 
-		if (t->notes[i].state != WS_RESTORE_NOTHING) {
-			err = put_back(fd, &t->notes[i]);
+		if (note->state != WS_RESTORE_NOTHING) {
+			target = locked ? ws_journal_target(journal, note) : target;
+			err = ws_restore_put_back(fd, note, &target, NULL);
 		}
-		first = first ? first : err;
+		first = first < 0 ? first : err < 0 ? err : 0;
+	}
+	if (locked) {
+		if (!first) {
+			/* If it stays, the next start finds nothing to do. */
+			(void)ws_journal_remove(journal);
+		}
+		ws_journal_unlock(journal);
 	}
 	return first;
 }
 
+/* Closes all descriptors but n of them. 0 or -errno. */
+static int keep_only(int *fds, unsigned n)
+{
+	unsigned from = 0;
+	int err = 0;
+
+	for (unsigned i = 0; i < n && !err; i++) {
+		for (unsigned k = i + 1; k < n; k++) {
+			if (fds[k] < fds[i]) {
+				int swap = fds[i];
+
+				fds[i] = fds[k];
+				fds[k] = swap;
+			}
+		}
+		if (fds[i] > (int)from) {
+			err = ws_sys_close_range(from, (unsigned)fds[i] - 1);
+		}
+		from = (unsigned)fds[i] + 1;
+	}
+	return err ? err : ws_sys_close_range(from, UINT32_MAX);
+}
+
 /* Only what is needed stays. 0 or -errno. */
-static int shrink(int fd)
+static int shrink(const struct ws_restore *r)
 {
 	struct ws_sys_caps have, keep = {0};
+	int fds[3] = {r->childs_fd};
 	int err;
 
 	/* The terminal's signals go to its processes' group. */
 	ws_sys_setsid();
+	if (r->journal) {
+		ws_journal_descriptors(r->journal, fds + 1);
+	}
 	/* Whoever reads what the parent writes sees its end when the parent ends. */
-	err = fd > 0 ? ws_sys_close_range(0, (unsigned)fd - 1) : 0;
-	err = err ? err : ws_sys_close_range((unsigned)fd + 1, UINT32_MAX);
+	err = keep_only(fds, r->journal ? 3 : 1);
 	err = err ? err : ws_sys_capget(&have);
 	if (err) {
 		return err;
@@ -156,12 +206,13 @@ static int shrink(int fd)
 
 static int child(void *arg)
 {
-	int fd = *(const int *)arg;
+	const struct ws_restore *r = arg;
+	int fd = r->childs_fd;
 	struct table table = {.n = 0};
 	struct ws_restore_note note;
 	char ready = READY;
 	ssize_t n;
-	int err = shrink(fd);
+	int err = shrink(r);
 
 	if (err || ws_sys_sendto(fd, &ready, 1, MSG_NOSIGNAL, NULL, 0) != 1) {
 		return LOST;
@@ -175,7 +226,7 @@ static int child(void *arg)
 			break;
 		}
 	}
-	return -put_all_back(fd, &table);
+	return -put_all_back(fd, &table, r->journal);
 }
 
 static ssize_t recv_whole(int fd, void *buf, size_t size)
@@ -199,7 +250,7 @@ static int wait_for(pid_t pid)
 	return err == 0 && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-int ws_restore_start(struct ws_restore **ret)
+int ws_restore_start(struct ws_restore **ret, struct ws_journal *journal)
 {
 	struct ws_restore *r = calloc(1, sizeof(*r));
 	int fds[2], err;
@@ -215,7 +266,9 @@ int ws_restore_start(struct ws_restore **ret)
 		goto fail;
 	}
 	r->fd = fds[0];
-	r->child = ws_sys_spawn(child, &fds[1]);
+	r->childs_fd = fds[1];
+	r->journal = journal;
+	r->child = ws_sys_spawn(child, r);
 	ws_sys_close(fds[1]);
 	err = r->child < 0 ? r->child : 0;
 	if (!err) {
@@ -259,7 +312,7 @@ int ws_restore_close(struct ws_restore *r)
 	/* This end's namespace is the right one, whichever the thread is in now. */
 	(void)ws_sys_shutdown(r->fd, SHUT_WR);
 	status = wait_for(r->child);
-	err = status >= 0 && status != LOST ? -status : put_all_back(r->fd, &r->table);
+	err = status >= 0 && status != LOST ? -status : put_all_back(r->fd, &r->table, r->journal);
 	ws_sys_close(r->fd);
 	free(r);
 	return err;

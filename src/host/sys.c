@@ -11,10 +11,12 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timex.h>
 #include <sys/utsname.h>
@@ -182,6 +184,36 @@ ssize_t ws_sys_read(int fd, void *buf, size_t len)
 ssize_t ws_sys_write(int fd, const void *buf, size_t len)
 {
 	return result_size(write(fd, buf, len));
+}
+
+int ws_sys_openat(int dir, const char *path, int flags, mode_t mode)
+{
+	return result(openat(dir, path, flags | O_CLOEXEC, mode));
+}
+
+int ws_sys_mkdir(const char *path, mode_t mode)
+{
+	return result(mkdir(path, mode));
+}
+
+int ws_sys_unlinkat(int dir, const char *path)
+{
+	return result(unlinkat(dir, path, 0));
+}
+
+int ws_sys_fstat(int fd, struct stat *ret)
+{
+	return result(fstat(fd, ret));
+}
+
+int ws_sys_flock(int fd, int operation)
+{
+	return result(flock(fd, operation));
+}
+
+ssize_t ws_sys_getdents(int dir, void *buf, size_t size)
+{
+	return result_size(syscall(SYS_getdents64, dir, buf, size));
 }
 
 int ws_sys_unshare(int flags)

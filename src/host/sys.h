@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 struct rlimit;
+struct stat;
 struct timex;
 struct utsname;
 
@@ -51,6 +52,13 @@ int ws_sys_list(const char *path, int (*each)(void *arg, const char *name), void
 ssize_t ws_sys_readlink(const char *path, char *buf, size_t size);
 ssize_t ws_sys_read(int fd, void *buf, size_t len);
 ssize_t ws_sys_write(int fd, const void *buf, size_t len);
+int ws_sys_openat(int dir, const char *path, int flags, mode_t mode);
+int ws_sys_mkdir(const char *path, mode_t mode);
+int ws_sys_unlinkat(int dir, const char *path);
+int ws_sys_fstat(int fd, struct stat *ret);
+int ws_sys_flock(int fd, int operation);
+/* Entries of a directory as getdents64(2) gives them: bytes, 0 at the end. */
+ssize_t ws_sys_getdents(int dir, void *buf, size_t size);
 int ws_sys_unshare(int flags);
 int ws_sys_setns(int fd, int type);
 /* clock: CLOCK_MONOTONIC and the like, which always exist, so that there is no error. ns. */

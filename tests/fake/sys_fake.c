@@ -579,6 +579,51 @@ ssize_t ws_sys_write(int fd, const void *buf, size_t len)
 	return sys_fake_answered(&c, NULL, 0, &ret) ? ret : sys_fake_logged(c, (ssize_t)len);
 }
 
+/* There are no directories, and none can be made. */
+int ws_sys_mkdir(const char *path, mode_t mode)
+{
+	struct sys_fake_call c = {.fn = SYS_FAKE_MKDIR, .fd = -1, .value = mode};
+	ssize_t ret;
+
+	strncpy(c.path, path, sizeof(c.path) - 1);
+	return (int)(sys_fake_answered(&c, NULL, 0, &ret) ? ret : sys_fake_logged(c, -EACCES));
+}
+
+int ws_sys_openat(int dir, const char *path, int flags, mode_t mode)
+{
+	(void)dir;
+	return ws_sys_open(path, flags, mode);
+}
+
+int ws_sys_unlinkat(int dir, const char *path)
+{
+	(void)dir;
+	(void)path;
+	return -ENOENT;
+}
+
+int ws_sys_fstat(int fd, struct stat *ret)
+{
+	(void)fd;
+	(void)ret;
+	return -EBADF;
+}
+
+int ws_sys_flock(int fd, int operation)
+{
+	(void)fd;
+	(void)operation;
+	return -EBADF;
+}
+
+ssize_t ws_sys_getdents(int dir, void *buf, size_t size)
+{
+	(void)dir;
+	(void)buf;
+	(void)size;
+	return -EBADF;
+}
+
 /* Calls that take numbers only, and that nothing in the model depends on. */
 static int plain(enum sys_fake_fn fn, int fd, int name, int64_t value)
 {

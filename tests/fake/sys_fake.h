@@ -73,6 +73,7 @@ enum sys_fake_fn {
 	SYS_FAKE_ADJTIMEX,
 	SYS_FAKE_LIST, /* data: the names, each with its NUL */
 	SYS_FAKE_READLINK,
+	SYS_FAKE_MKDIR,
 };
 
 struct sys_fake_call {

@@ -30,7 +30,6 @@ struct sys_fake_stamps sys_fake_stamps;
 static struct {
 	int (*body)(void *);
 	void *arg;
-	int copy[1]; /* of what the argument points to, if that is a descriptor of the pair */
 	struct sys_fake_process process;
 	bool runs;
 	int pair[2];
@@ -72,11 +71,6 @@ pid_t ws_sys_spawn(int (*body)(void *arg), void *arg)
 	s.body = body;
 	s.arg = arg;
 	s.process = sys_fake_process;
-	if (s.pair[0] >= 0) {
-		/* The argument stands on a stack that is gone when the child runs. */
-		s.copy[0] = *(int *)arg;
-		s.arg = s.copy;
-	}
 	return (pid_t)sys_fake_logged(c, CHILD_PID);
 }
 
