@@ -31,6 +31,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -39,6 +40,7 @@
 #include <unistd.h>
 
 #include "host/hwtstamp.h"
+#include "host/journal.h"
 #include "host/lab.h"
 #include "host/netns.h"
 #include "host/privileges.h"
@@ -58,6 +60,7 @@ static struct shared {
 	pid_t child;  /* the last that was started */
 	pid_t holder; /* of the other side's namespace: without that side ws0 is gone, too */
 	char why[400];
+	char journal[64]; /* its directory */
 } * shared;
 
 int __real_ws_sys_ioctl(int fd, unsigned long request, void *arg);
@@ -68,8 +71,8 @@ pid_t __wrap_ws_sys_spawn(int (*body)(void *arg), void *arg);
 int __wrap_ws_sys_ioctl(int fd, unsigned long request, void *arg)
 {
 	struct ifreq *ifr = arg;
-	struct hwtstamp_config *config = (void *)ifr->ifr_data;
-	struct ethtool_ts_info *info = (void *)ifr->ifr_data;
+	struct hwtstamp_config *config;
+	struct ethtool_ts_info *info;
 	struct ifreq here = {0};
 	struct ws_sys_caps caps;
 
@@ -77,6 +80,8 @@ int __wrap_ws_sys_ioctl(int fd, unsigned long request, void *arg)
 		(request != SIOCETHTOOL && request != SIOCGHWTSTAMP && request != SIOCSHWTSTAMP)) {
 		return __real_ws_sys_ioctl(fd, request, arg);
 	}
+	config = (void *)ifr->ifr_data;
+	info = (void *)ifr->ifr_data;
 	memcpy(here.ifr_name, ifr->ifr_name, IFNAMSIZ);
 	if (strcmp(ifr->ifr_name, ws_lab_ifname[0]) != 0 ||
 		__real_ws_sys_ioctl(fd, SIOCGIFINDEX, &here) < 0) {
@@ -484,34 +489,57 @@ static void assert_restored(void)
 	assert_int_equal(shared->now.flags, before.flags);
 }
 
-/* Opens it, gives up all rights, and goes over to the other side's namespace. */
-static struct ws_hwtstamp *change_it(void)
+static void enter(struct ws_lab *lab)
 {
-	const struct ws_invoker nobody = {.known = false};
-	const struct ws_hwtstamp_want want = {.rx = WS_HW_RX_ALL};
-	struct ws_hwtstamp_granted granted;
-	struct ws_hwtstamp *h;
-	struct ws_lab lab;
-	char why[300];
-
-	if (ws_lab_enter(&lab, shared->why, sizeof(shared->why)) < 0) {
+	if (ws_lab_enter(lab, shared->why, sizeof(shared->why)) < 0) {
 		_exit(SKIPPED);
 	}
+}
+
+/* Opens it, gives up all rights, and goes over to the other side's namespace. */
+static struct ws_hwtstamp *change_it(struct ws_lab *lab)
+{
+	const struct ws_hwtstamp_want want = {.rx = WS_HW_RX_ALL};
+	const struct ws_invoker nobody = {.known = false};
+	struct ws_hwtstamp_granted granted;
+	struct ws_hwtstamp *h;
+	char why[300];
+
 	shared->now = before;
 	shared->has_card = true;
+	MUST(setenv("WIRESTAMP_JOURNAL", shared->journal, 1) == 0);
 	MUST(ws_hwtstamp_open(&h, "ws0", &want, &granted, why, sizeof(why)) == 0);
 	MUST(granted.clock == WS_CLOCK_PHC + 5);
+	MUST(granted.journal == 0 && granted.changed);
 	MUST(shared->now.rx_filter == HWTSTAMP_FILTER_ALL);
 	MUST(shared->now.tx_type == HWTSTAMP_TX_ON);
-	MUST(ws_netns_enter(lab.ns[1]) >= 0);
+	MUST(ws_netns_enter(lab->ns[1]) >= 0);
 	MUST(ws_privileges_drop(&nobody, NULL, why, sizeof(why)) == 0);
 	return h;
 }
 
+static unsigned files_in(const char *path)
+{
+	DIR *d = opendir(path);
+	struct dirent *e;
+	unsigned n = 0;
+
+	while (d && (e = readdir(d))) {
+		n += e->d_name[0] != '.';
+	}
+	if (d) {
+		closedir(d);
+	}
+	return n;
+}
+
 static void subject_restores(void)
 {
-	struct ws_hwtstamp *h = change_it();
+	struct ws_hwtstamp *h;
+	struct ws_lab lab;
 
+	enter(&lab);
+	h = change_it(&lab);
 	MUST(ws_hwtstamp_close(h) == 0);
 	MUST(waitpid(-1, NULL, 0) == -1 && errno == ECHILD);
 }
@@ -521,6 +549,7 @@ static void restored_at_the_end(void **state)
 	(void)state;
 	run(subject_restores);
 	assert_restored();
+	assert_int_equal(files_in(shared->journal), 0);
 }
 
 /* The subject's ends of pipes: one to tell the test that it is ready, one as its output. */
@@ -528,9 +557,11 @@ static int ready[2], output[2];
 
 static void subject_waits_to_be_killed(void)
 {
+	struct ws_lab lab;
 	pid_t holder;
 
-	(void)change_it();
+	enter(&lab);
+	(void)change_it(&lab);
 	holder = fork();
 	MUST(holder >= 0);
 	if (holder == 0) {
@@ -567,7 +598,7 @@ static void assert_child_is_small(pid_t child)
 	}
 	if (d) {
 		closedir(d);
-		assert_int_equal(fds, 1);
+		assert_int_equal(fds, 3); /* its parent, the journal and its own file there */
 	}
 }
 
@@ -620,6 +651,7 @@ static void restored_after_sigkill(void **state)
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 0);
 	assert_restored();
+	assert_int_equal(files_in(shared->journal), 0);
 	assert_int_equal(kill(shared->holder, SIGKILL), 0);
 	assert_int_equal(waitpid(shared->holder, &status, 0), shared->holder);
 	assert_int_equal(waitpid(-1, NULL, 0), -1);
@@ -629,10 +661,30 @@ static void restored_after_sigkill(void **state)
 	close(output[0]);
 }
 
+static void empty_journal(void)
+{
+	char path[400];
+	DIR *d = opendir(shared->journal);
+	struct dirent *e;
+
+	while (d && (e = readdir(d))) {
+		if (e->d_name[0] != '.') {
+			snprintf(path, sizeof(path), "%s/%s", shared->journal, e->d_name);
+			assert_int_equal(unlink(path), 0);
+		}
+	}
+	if (d) {
+		closedir(d);
+	}
+}
+
 static void subject_loses_its_child(void)
 {
-	struct ws_hwtstamp *h = change_it();
+	struct ws_hwtstamp *h;
+	struct ws_lab lab;
 
+	enter(&lab);
+	h = change_it(&lab);
 	MUST(kill(shared->child, SIGKILL) == 0);
 	/* The rights are gone, so it can only be said. */
 	MUST(ws_hwtstamp_close(h) < 0);
@@ -644,6 +696,201 @@ static void killed_child_is_told(void **state)
 	(void)state;
 	run(subject_loses_its_child);
 	assert_int_equal(shared->now.rx_filter, HWTSTAMP_FILTER_ALL);
+	/* for the next start, which would have the rights */
+	assert_int_equal(files_in(shared->journal), 1);
+	empty_journal();
+}
+
+static bool stands_at_before(void)
+{
+	return !memcmp(&shared->now, &before, sizeof(before));
+}
+
+static void look_at_found(void *arg, const struct ws_journal_found *found)
+{
+	struct ws_journal_found *ret = arg;
+
+	*ret = *found;
+}
+
+/* Runs in the interface's namespace, from before it was changed. */
+static void repair_here(const struct ws_lab *lab)
+{
+	struct ws_journal_found found = {.result = 5};
+
+	(void)lab;
+	MUST(ws_journal_repair(look_at_found, &found) == 1);
+	MUST(found.result == 0);
+	MUST(!strcmp(found.ifname, "ws0") && !strcmp(found.noted, "ws0"));
+	MUST(found.before.rx_filter == before.rx_filter);
+	MUST(found.set.rx_filter == HWTSTAMP_FILTER_ALL);
+	MUST(found.now.rx_filter == HWTSTAMP_FILTER_ALL);
+	MUST(ws_journal_repair(look_at_found, &found) == 0);
+}
+
+static void start_again(const struct ws_lab *lab)
+{
+	const struct ws_hwtstamp_want want = {.rx = WS_HW_RX_PTP};
+	struct ws_hwtstamp_granted granted;
+	struct ws_hwtstamp *h;
+	char why[300];
+
+	(void)lab;
+	MUST(ws_hwtstamp_open(&h, "ws0", &want, &granted, why, sizeof(why)) == 0);
+	MUST(granted.rx_filter == before.rx_filter && !granted.changed);
+	MUST(ws_hwtstamp_close(h) == 0);
+}
+
+/* From another namespace: to be found by name, or not at all. */
+static void repair_by_name(const struct ws_lab *lab)
+{
+	struct ws_journal_found found = {.result = 5};
+	const char *file = "/run/netns/ws-rights";
+	int fd, own = ws_netns_current();
+
+	if (access("/run/netns", F_OK) < 0 && mkdir("/run/netns", 0755) < 0) {
+		snprintf(shared->why, sizeof(shared->why), "there is no /run/netns");
+		_exit(SKIPPED);
+	}
+	MUST(unshare(CLONE_NEWNS) == 0);
+	MUST(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+	MUST(mount("tmpfs", "/run/netns", "tmpfs", 0, NULL) == 0);
+	MUST(ws_netns_enter(lab->ns[1]) >= 0);
+	MUST(ws_journal_repair(look_at_found, &found) == 1);
+	MUST(found.result == -ENOENT && !*found.ifname);
+	MUST(shared->now.rx_filter == HWTSTAMP_FILTER_ALL);
+	MUST(files_in(shared->journal) == 1);
+	fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	MUST(fd >= 0 && close(fd) == 0);
+	fd = own;
+	snprintf(shared->why, sizeof(shared->why), "/proc/self/fd/%d", fd);
+	MUST(mount(shared->why, file, NULL, MS_BIND, NULL) == 0);
+	MUST(ws_journal_repair(look_at_found, &found) == 1);
+	MUST(found.result == 0 && !strcmp(found.ifname, "ws0"));
+}
+
+static void (*next_start)(const struct ws_lab *lab);
+static int go[2];
+
+/* All that is killed is killed at once; what comes next was there before, and keeps the namespaces. */
+static void subject_and_what_comes_next(void)
+{
+	struct ws_lab lab;
+	pid_t next;
+	char byte;
+
+	enter(&lab);
+	MUST(setenv("WIRESTAMP_JOURNAL", shared->journal, 1) == 0);
+	next = fork();
+	MUST(next >= 0);
+	if (next == 0) {
+		close(go[1]);
+		close(ready[0]);
+		close(ready[1]);
+		MUST(read(go[0], &byte, 1) == 1);
+		MUST(shared->now.rx_filter == HWTSTAMP_FILTER_ALL);
+		next_start(&lab);
+		MUST(stands_at_before());
+		MUST(files_in(shared->journal) == 0);
+		_exit(0);
+	}
+	shared->holder = next;
+	(void)change_it(&lab);
+	MUST(write(ready[1], "r", 1) == 1);
+	for (;;) {
+		pause();
+	}
+}
+
+static void both_killed(void (*next)(const struct ws_lab *lab))
+{
+	pid_t subject;
+	char byte;
+	int status;
+
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	assert_int_equal(pipe2(ready, O_CLOEXEC) | pipe2(go, O_CLOEXEC), 0);
+	next_start = next;
+	subject = fork();
+	assert_true(subject >= 0);
+	if (subject == 0) {
+		close(go[1]);
+		subject_and_what_comes_next();
+	}
+	close(ready[1]);
+	close(go[0]);
+	assert_true(readable(ready[0]));
+	if (read(ready[0], &byte, 1) != 1) {
+		close(go[1]);
+		close(ready[0]);
+		assert_ends_well(subject);
+		fail();
+	}
+	assert_int_equal(files_in(shared->journal), 1);
+	/* The child cannot see its parent go. */
+	assert_int_equal(kill(shared->child, SIGKILL), 0);
+	assert_int_equal(kill(subject, SIGKILL), 0);
+	assert_int_equal(waitpid(subject, &status, 0), subject);
+	assert_int_equal(waitpid(shared->child, &status, 0), shared->child);
+	assert_int_equal(shared->now.rx_filter, HWTSTAMP_FILTER_ALL);
+	assert_int_equal(write(go[1], "g", 1), 1);
+	close(go[1]);
+	close(ready[0]);
+	assert_ends_well(shared->holder);
+	assert_restored();
+	assert_int_equal(files_in(shared->journal), 0);
+}
+
+static void both_killed_and_repaired(void **state)
+{
+	(void)state;
+	both_killed(repair_here);
+}
+
+static void both_killed_and_started_again(void **state)
+{
+	(void)state;
+	both_killed(start_again);
+}
+
+static void both_killed_in_a_named_namespace(void **state)
+{
+	(void)state;
+	both_killed(repair_by_name);
+}
+
+static void subject_without_a_journal(void)
+{
+	const struct ws_hwtstamp_want want = {.rx = WS_HW_RX_ALL};
+	struct ws_hwtstamp_granted granted;
+	struct ws_hwtstamp *h;
+	struct ws_lab lab;
+	char why[300];
+
+	enter_lab_as_user(&lab);
+	shared->now = before;
+	shared->has_card = true;
+	/* /run belongs to a user that does not exist in here. */
+	MUST(unsetenv("WIRESTAMP_JOURNAL") == 0);
+	MUST(ws_hwtstamp_open(&h, "ws0", &want, &granted, why, sizeof(why)) == 0);
+	MUST(granted.changed && granted.journal < 0);
+	MUST(shared->now.rx_filter == HWTSTAMP_FILTER_ALL);
+	MUST(ws_hwtstamp_close(h) == 0);
+	MUST(stands_at_before());
+	MUST(ws_journal_repair(NULL, NULL) < 0);
+}
+
+static void a_user_has_no_journal(void **state)
+{
+	(void)state;
+	run(subject_without_a_journal);
+}
+
+static int unshare_journal(void **state)
+{
+	(void)state;
+	empty_journal();
+	return rmdir(shared->journal);
 }
 
 static int share(void **state)
@@ -651,7 +898,11 @@ static int share(void **state)
 	(void)state;
 	shared = mmap(
 		NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	return shared == MAP_FAILED ? -1 : 0;
+	if (shared == MAP_FAILED) {
+		return -1;
+	}
+	snprintf(shared->journal, sizeof(shared->journal), "/tmp/wirestamp-journal-XXXXXX");
+	return mkdtemp(shared->journal) ? 0 : -1;
 }
 
 int main(void)
@@ -669,7 +920,11 @@ int main(void)
 		cmocka_unit_test(restored_at_the_end),
 		cmocka_unit_test(restored_after_sigkill),
 		cmocka_unit_test(killed_child_is_told),
+		cmocka_unit_test(both_killed_and_repaired),
+		cmocka_unit_test(both_killed_and_started_again),
+		cmocka_unit_test(both_killed_in_a_named_namespace),
+		cmocka_unit_test(a_user_has_no_journal),
 	};
 
-	return cmocka_run_group_tests_name("rights", tests, share, NULL);
+	return cmocka_run_group_tests_name("rights", tests, share, unshare_journal);
 }
