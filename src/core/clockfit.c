@@ -240,6 +240,12 @@ enum ws_clockfit_event ws_clockfit_add(
 	return WS_CLOCKFIT_ODD;
 }
 
+void ws_clockfit_forget(struct ws_clockfit *f)
+{
+	f->count = 0;
+	f->asides = 0;
+}
+
 void ws_clockfit_state(const struct ws_clockfit *f, struct ws_clockfit_state *ret)
 {
 	double x;

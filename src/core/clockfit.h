@@ -38,6 +38,9 @@ enum ws_clockfit_event {
 enum ws_clockfit_event ws_clockfit_add(
 	struct ws_clockfit *f, const struct ws_clock_sample *s, int64_t *ret_jump_ns);
 
+/* Forgets all samples, as after a jump that is known. The counts stay. */
+void ws_clockfit_forget(struct ws_clockfit *f);
+
 /* The state of the fit, of the samples since the last jump. */
 struct ws_clockfit_state {
 	uint64_t samples, odd, jumps; /* since the beginning */
