@@ -31,6 +31,7 @@ struct ws_clock_known {
 	int64_t good_ns;    /* until then, the newest sample that fits; INT64_MIN: none */
 	int64_t unknown_ns; /* nothing any more of what was before that */
 	bool odd;	    /* after good_ns it may have jumped: the next sample will tell */
+	bool anew;	    /* the next sample is the first that is known */
 	bool gone;	    /* there will be no more samples */
 };
 

@@ -242,16 +242,20 @@ static bool narrow(struct ws_clock_watch *w, const struct ws_clock_step *s)
 	return true;
 }
 
-/* The cards' clocks went on as before, but by how much the other moved is not known as well as they are: begins anew. */
+/*
+ * By how much it moved is not known as well as what the cards' clocks are, and whether they moved at the same time
+ * is not known either: all begins anew.
+ */
 static void was_set(struct ws_clock_watch *w, const struct ws_clock_step *s)
 {
-	struct ws_clock_known *reference = &w->known[WS_CLOCK_REFERENCE];
-
-	reference->odd = true;
+	for (int k = 0; k < WS_CLOCKS; k++) {
+		w->known[k].odd = true;
+		w->known[k].anew = true;
+	}
 	while (w->count) {
 		give_back(w);
 	}
-	tell_step(w, reference->good_ns, middle(s) - middle(&w->step));
+	tell_step(w, w->known[WS_CLOCK_REFERENCE].good_ns, middle(s) - middle(&w->step));
 	for (unsigned k = 0; k < w->clocks; k++) {
 		ws_clockfit_forget(w->fit[k]);
 	}
@@ -259,17 +263,13 @@ static void was_set(struct ws_clock_watch *w, const struct ws_clock_step *s)
 	w->base_ns = middle(s);
 }
 
-static void fits(struct ws_clock_watch *w, unsigned clock, const struct ws_clock_sample *s)
+static void is_good(struct ws_clock_known *k, int64_t at_ns)
 {
-	struct ws_clock_known *k = &w->known[clock], *reference = &w->known[WS_CLOCK_REFERENCE];
-
-	k->odd = false;
-	k->good_ns = s->ref_ns;
-	if (reference->odd) {
-		reference->odd = false;
-		reference->unknown_ns = s->ref_ns;
+	if (k->anew) {
+		k->unknown_ns = at_ns;
 	}
-	reference->good_ns = s->ref_ns > reference->good_ns ? s->ref_ns : reference->good_ns;
+	k->odd = k->anew = false;
+	k->good_ns = at_ns > k->good_ns ? at_ns : k->good_ns;
 }
 
 static void take(struct ws_clock_watch *w, const struct ws_clock_record *r)
@@ -299,7 +299,8 @@ static void take(struct ws_clock_watch *w, const struct ws_clock_record *r)
 	}
 	switch (ws_clockfit_add(w->fit[r->clock], &s, &by)) {
 	case WS_CLOCKFIT_OK:
-		fits(w, r->clock, &s);
+		is_good(k, s.ref_ns);
+		is_good(&w->known[WS_CLOCK_REFERENCE], s.ref_ns);
 		break;
 	case WS_CLOCKFIT_ODD:
 		k->odd = true;
@@ -308,7 +309,7 @@ static void take(struct ws_clock_watch *w, const struct ws_clock_record *r)
 	case WS_CLOCKFIT_JUMPED:
 		ws_clockfit_state(w->fit[r->clock], &state);
 		tell_jump(w, r->clock, state.from_ns, by);
-		fits(w, r->clock, &s);
+		is_good(k, s.ref_ns);
 		k->unknown_ns = state.from_ns + state.window_ns;
 		break;
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "clock_sim.h"
+#include "unit/clock_sim.h"
 
 #include <math.h>
 
@@ -49,8 +49,8 @@ struct ws_clock_sample sim_sample(const struct sim_clock *c, const struct sim_cl
 		at = place * window;
 		if (sim_uniform(r, 0, 1) < how->held_up) {
 			/* Pareto's distribution. Before the clock is read, or after it. */
-			double more = fmin(window * (pow(sim_uniform(r, 1e-9, 1), -0.8) - 1),
-				how->held_up_ns);
+			double more = fmin(
+				window * (pow(sim_uniform(r, 1e-9, 1), -0.8) - 1), how->held_up_ns);
 
 			at += sim_uniform(r, 0, 1) < 0.5 ? more : 0;
 			window += more;

@@ -29,7 +29,7 @@ int64_t sim_time(const struct sim_clock *c, int64_t true_ns);
 
 struct sim_reading {
 	double shortest, longest; /* of windows, ns */
-	double held_up;	 /* the share of those that last up to `held_up_ns` */
+	double held_up;		  /* the share of those that last up to `held_up_ns` */
 	double held_up_ns;
 	double place, noise; /* in the window, where the clock is read: 0.5 is the middle */
 	int best_of;
