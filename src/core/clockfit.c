@@ -17,7 +17,13 @@
 #define SAMPLES_MAX 65536
 #define RATE_MOST \
 	1e-3 /* two clocks at their limits, against each other: of one that has but one sample */
-#define ODD_MOST    3	 /* after as many it has jumped, whether or not they agree */
+#define ODD_MOST   3 /* after as many it has jumped, whether or not they agree */
+#define ASIDE_MOST 4
+#define FAR \
+	10 /* standard deviations that something off the line is beyond, if its window allows both */
+#define FAR_FREEDOM 8.0 /* from so much on the scatter tells that */
+#define FAR_SHARE \
+	16 /* and that part of the window: as where in it the clock is read may change a little */
 #define FREEDOM_MIN 2.0	 /* with less the scatter tells nothing */
 #define UNTOLD_NS   1000 /* before there is a scatter */
 #define FARTHEST    4e18
@@ -26,8 +32,12 @@ struct ws_clockfit {
 	struct ws_clockfit_config c;
 	struct ws_clock_sample *ring;
 	unsigned first, count;
-	struct ws_clock_sample aside[ODD_MOST];
+	struct aside {
+		struct ws_clock_sample s;
+		double off; /* the line that there was */
+	} aside[ASIDE_MOST];
 	unsigned asides;
+	bool impossible; /* among them is one that is on no line with the others; else they are but far off */
 	uint64_t samples, odd, jumps;
 
 	/* Of the samples in the ring, if there are 2. */
@@ -177,15 +187,33 @@ static int64_t expect(const struct ws_clockfit *f, const struct ws_clock_sample 
 	return saturated(f->y0, rounded(line_at(&f->line, x)));
 }
 
-static bool fits(const struct ws_clockfit *f, const struct ws_clock_sample *s, int64_t *ret_off_ns)
+enum place { ON_IT, FAR_OFF, IMPOSSIBLE };
+
+/* A window may allow more than the scatter lets expect. How it changed from the shortest may have moved the reading. */
+static bool is_far(const struct ws_clockfit *f, const struct ws_clock_sample *s, double off)
+{
+	const struct ws_fitline *l = &f->line;
+	double window = (double)s->window_ns, x = difference(s->ref_ns, f->x0);
+
+	return f->count > 2 && l->freedom >= FAR_FREEDOM && s->window_ns > 0 &&
+	       fabs(off) >
+		       FAR * l->scatter + fabs(window - l->shortest) / 2 + window / FAR_SHARE +
+			       ws_fitline_quantile(l->freedom) * sqrt(ws_fitline_variance(l, x)) +
+			       ws_fitline_bend(l, x);
+}
+
+static enum place find_place(
+	const struct ws_clockfit *f, const struct ws_clock_sample *s, double *ret_off)
 {
 	const struct ws_clock_sample *last = sample_at(f, f->count - 1);
 	double least, most, half = half_of(f, s), off;
-	int64_t expected = expect(f, s, &least, &most);
 
-	off = difference(s->offset_ns, expected);
-	*ret_off_ns = rounded(off);
-	return s->ref_ns > last->ref_ns && off - half <= most && off + half >= least;
+	off = difference(s->offset_ns, expect(f, s, &least, &most));
+	*ret_off = off;
+	if (s->ref_ns <= last->ref_ns || off - half > most || off + half < least) {
+		return IMPOSSIBLE;
+	}
+	return is_far(f, s, off) ? FAR_OFF : ON_IT;
 }
 
 /* Whether two that lie off the line are of one new line. */
@@ -198,45 +226,95 @@ static bool agree(const struct ws_clockfit *f, const struct ws_clock_sample *a,
 				 half_of(f, a) + half_of(f, b) + RATE_MOST * dx;
 }
 
-/* Begins anew with those that were kept aside and the newest, as far as they are of one line. */
-static void begin_again(struct ws_clockfit *f, const struct ws_clock_sample *s)
+/* Those that are far off: on one side, and near a line of their own. Else there is just more noise. */
+static bool are_elsewhere(const struct ws_clockfit *f)
 {
-	unsigned from = f->asides;
+	const struct aside *first = &f->aside[0], *last = &f->aside[f->asides - 1];
+	double span = difference(last->s.ref_ns, first->s.ref_ns);
 
-	while (from > 0 && agree(f, &f->aside[from - 1], from < f->asides ? &f->aside[from] : s)) {
+	for (unsigned i = 0; i < f->asides; i++) {
+		const struct aside *a = &f->aside[i];
+		double x = difference(a->s.ref_ns, first->s.ref_ns);
+		double chord = first->off + (last->off - first->off) * x / span;
+		double may = FAR / 2 * f->line.scatter +
+			     fabs((double)a->s.window_ns - f->line.shortest) / 2;
+
+		if ((a->off < 0) != (first->off < 0) || fabs(a->off - chord) > may) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Begins anew with those that were kept aside, from the newest on as far back as they are of one line. */
+static void begin_again(struct ws_clockfit *f)
+{
+	unsigned from = f->asides - 1;
+
+	while (from > 0 && agree(f, &f->aside[from - 1].s, &f->aside[from].s)) {
 		from--;
 	}
 	f->count = 0;
 	f->jumps++;
 	for (unsigned i = from; i < f->asides; i++) {
-		keep(f, &f->aside[i]);
+		keep(f, &f->aside[i].s);
 	}
-	keep(f, s);
 	f->odd -= f->asides - from;
 	f->asides = 0;
 	find(f);
 }
 
+/* They were nothing but noise. */
+static void take_back(struct ws_clockfit *f)
+{
+	for (unsigned i = 0; !f->impossible && i < f->asides; i++) {
+		keep(f, &f->aside[i].s);
+		f->odd--;
+	}
+	f->asides = 0;
+}
+
+static bool has_jumped(const struct ws_clockfit *f, enum place place)
+{
+	const struct aside *newest = &f->aside[f->asides - 1];
+
+	if (place == IMPOSSIBLE) {
+		return f->asides >= ODD_MOST ||
+		       (f->asides > 1 && agree(f, &newest[-1].s, &newest->s));
+	}
+	return f->asides == ASIDE_MOST && (f->impossible || are_elsewhere(f));
+}
+
 enum ws_clockfit_event ws_clockfit_add(
 	struct ws_clockfit *f, const struct ws_clock_sample *s, int64_t *ret_jump_ns)
 {
-	int64_t off;
+	enum place place = ON_IT;
+	double off = 0;
 
 	*ret_jump_ns = 0;
 	f->samples++;
-	if (f->count == 0 || fits(f, s, &off)) {
-		f->asides = 0;
+	if (f->count) {
+		place = find_place(f, s, &off);
+	}
+	if (place == ON_IT) {
+		take_back(f);
 		keep(f, s);
 		find(f);
 		return WS_CLOCKFIT_OK;
 	}
-	if (f->asides && (agree(f, &f->aside[f->asides - 1], s) || f->asides == ODD_MOST - 1)) {
-		*ret_jump_ns = off;
-		begin_again(f, s);
+	f->impossible = (f->asides && f->impossible) || place == IMPOSSIBLE;
+	f->aside[f->asides++] = (struct aside){*s, off};
+	f->odd++;
+	if (has_jumped(f, place)) {
+		*ret_jump_ns = rounded(off);
+		begin_again(f);
 		return WS_CLOCKFIT_JUMPED;
 	}
-	f->aside[f->asides++] = *s;
-	f->odd++;
+	if (f->asides == ASIDE_MOST) {
+		take_back(f);
+		find(f);
+		return WS_CLOCKFIT_OK;
+	}
 	return WS_CLOCKFIT_ODD;
 }
 

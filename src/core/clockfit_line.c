@@ -212,6 +212,7 @@ void ws_fitline_find(struct ws_fitline *l, const struct ws_fitpoint *p, size_t n
 
 	memset(l, 0, sizeof(*l));
 	l->span = p[n - 1].x;
+	l->shortest = w.shortest;
 	l->scatter = fmax(w.shortest / 4, least);
 	for (size_t i = 0; i < n; i++) {
 		weight[i] = 1 / variance_of(&p[i], &w, l->scatter);

@@ -23,9 +23,10 @@ struct ws_fitline {
 	/* Variance of the line at x: [0] + 2 [1] (x - mid) + [2] (x - mid)^2. From the model of the noise, and from
 	 * the residuals as they are. */
 	double model[3], seen[3];
-	double freedom; /* degrees of freedom left, by the weights */
-	double scatter; /* of the samples with short windows */
-	double misfit;	/* by which parts of the samples lie off the line beyond their noise */
+	double freedom;	 /* degrees of freedom left, by the weights */
+	double scatter;	 /* of the samples with short windows */
+	double shortest; /* window */
+	double misfit;	 /* by which parts of the samples lie off the line beyond their noise */
 	double span;
 };
 
