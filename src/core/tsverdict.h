@@ -11,7 +11,7 @@
 #define WS_VERDICT_SENTENCES 12
 #define WS_VERDICT_LEN	     320
 
-struct ws_verdict {
+struct ws_ts_verdict {
 	char text[WS_VERDICT_SENTENCES][WS_VERDICT_LEN];
 	unsigned n;
 };
@@ -42,7 +42,7 @@ struct ws_ts_facts {
 };
 
 /* Sentences: transmit, receive, the carrier to use, the sampling rate, whether a PTP daemon would work, what is odd. */
-void ws_ts_verdict(const struct ws_ts_facts *facts, struct ws_verdict *ret);
+void ws_ts_verdict(const struct ws_ts_facts *facts, struct ws_ts_verdict *ret);
 
 /* How good: for a table "best first". Higher is better: hardware for all > hardware for PTP > software both ways > one
  * way > nothing; delivered counts for more than claimed. */

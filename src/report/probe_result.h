@@ -63,7 +63,7 @@ struct ws_probe_interface {
 		const char *carrier; /* that it was tried with */
 	} rate;
 	struct ws_probe_path path;
-	struct ws_verdict verdict;
+	struct ws_ts_verdict verdict;
 	unsigned rank;
 };
 
