@@ -23,7 +23,7 @@ struct ws_probe_trial {
 };
 
 /*
- * Everything under "--deliver" of *result: tried, peer, far_reflects, delivered[], rate, path; the rest of *result is
+ * Everything under "--deliver" of *result: tried, peer, far_reflects, hardware_tx, hardware_rx, delivered[], rate, path; the rest of *result is
  * filled in already (caps, default_route). What could be tried only in part is a warning (without CAP_NET_ADMIN: software
  * stamps alone). The interface was looked up, not checked for use: that it is up, Ethernet and not the peer itself, and
  * whether it may send (ws_end_nic_may_send()), is checked here. 0, or an exit status after one line was printed: then

@@ -36,6 +36,9 @@ struct ws_ts_facts {
 	const char *user;			 /* the surest one's name */
 	const struct ws_ts_delivered *delivered; /* NULL: not tried */
 	unsigned delivered_count;
+	bool hardware_tx, hardware_rx; /* hardware stamps were switched on for it */
+	const char *receiver; /* who received, another interface; NULL: this one (answers) */
+	const struct ws_ts_caps *receiver_caps; /* what that one says; NULL: not known */
 	bool rate_known, rate_by_sender;
 	double safe_pps, lost_pps;
 	unsigned in_flight;

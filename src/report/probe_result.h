@@ -53,6 +53,9 @@ struct ws_probe_interface {
 	bool tried;
 	char peer[160];
 	bool far_reflects; /* the peer is a reflector: the rx columns are those of its answers here */
+	/* Hardware stamps were switched on for it at the sending, at the receiving end; else that none came says
+	 * nothing. */
+	bool hardware_tx, hardware_rx;
 	unsigned delivered_count;
 	struct ws_ts_delivered delivered[WS_PROBE_SHAPES];
 	struct {
