@@ -168,6 +168,11 @@ void ws_device_look(const char *ifname, struct ws_device *ret)
 	if (!d.bus[strcspn(d.bus, "0123456789")]) {
 		d.bus[0] = '\0';
 	}
+	snprintf(d.firmware, sizeof(d.firmware), "%.*s", (int)sizeof(driver.fw_version) - 1,
+		driver.fw_version);
+	if (strcmp(d.firmware, "N/A") == 0) {
+		d.firmware[0] = '\0';
+	}
 	if (is_pci_address(d.bus)) {
 		look_at_pci(&d, !is_paravirtual(&driver));
 	}

@@ -8,6 +8,7 @@
 struct ws_device {
 	char bus[32];		 /* address: "0000:03:00.0", "usb-0000:00:14.0-2"; empty: none, or
 				      unknown */
+	char firmware[32];	 /* its version, as the driver says; empty: none, or unknown */
 	char pcie_speed[24];	 /* as the kernel says, "8.0 GT/s PCIe"; empty: unknown */
 	unsigned pcie_width;	 /* lanes in use; 0: unknown */
 	unsigned pcie_width_max; /* that the device has; 0: unknown */

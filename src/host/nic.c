@@ -340,8 +340,8 @@ void ws_nic_hint_from(
 }
 
 struct name_list {
-	char name[NAMES_MAX][IFNAMSIZ];
-	size_t count;
+	char (*name)[IFNAMSIZ];
+	size_t max, count;
 };
 
 static int on_name(const struct nlmsghdr *nlh, void *arg)
@@ -353,30 +353,42 @@ static int on_name(const struct nlmsghdr *nlh, void *arg)
 		list->count = 0;
 		return 0;
 	}
-	if (nlh->nlmsg_type != RTM_NEWLINK || list->count == NAMES_MAX ||
+	if (nlh->nlmsg_type != RTM_NEWLINK ||
 		mnl_nlmsg_get_payload_len(nlh) < sizeof(struct ifinfomsg)) {
 		return 0;
 	}
 	mnl_attr_for_each(attr, nlh, sizeof(struct ifinfomsg))
 	{
 		if (mnl_attr_get_type(attr) == IFLA_IFNAME) {
-			ws_rtnl_string(attr, list->name[list->count++], IFNAMSIZ);
+			if (list->count < list->max) {
+				ws_rtnl_string(attr, list->name[list->count], IFNAMSIZ);
+			}
+			list->count++;
 			break;
 		}
 	}
 	return 0;
 }
 
+int ws_nic_list(char (*names)[IFNAMSIZ], size_t max)
+{
+	struct name_list list = {.name = names, .max = max};
+	struct ws_rtnl nl;
+	int err = ws_rtnl_open(&nl, 0);
+
+	if (err) {
+		return err;
+	}
+	err = ws_rtnl_dump(&nl, RTM_GETLINK, AF_UNSPEC, on_name, &list);
+	ws_rtnl_close(&nl);
+	return err ? err : (int)list.count;
+}
+
 void ws_nic_hint(const char *text, char *buf, size_t size)
 {
-	struct name_list list = {.count = 0};
-	struct ws_rtnl nl;
+	char names[NAMES_MAX][IFNAMSIZ];
+	int n = ws_nic_list(names, NAMES_MAX);
 
-	if (ws_rtnl_open(&nl, 0) == 0) {
-		if (ws_rtnl_dump(&nl, RTM_GETLINK, AF_UNSPEC, on_name, &list)) {
-			list.count = 0;
-		}
-		ws_rtnl_close(&nl);
-	}
-	ws_nic_hint_from(text, list.name, list.count, buf, size);
+	n = n < 0 ? 0 : n > NAMES_MAX ? NAMES_MAX : n;
+	ws_nic_hint_from(text, names, (size_t)n, buf, size);
 }

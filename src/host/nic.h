@@ -43,6 +43,9 @@ int ws_nic_get(const char *name, struct ws_nic *ret);
 /* What changes, by index: up, running and the counters. Cheap enough for each second. 0 or -errno. */
 int ws_nic_refresh(int ifindex, struct ws_nic *nic);
 
+/* The names of all interfaces of the calling thread's namespace, at most max of them. How many there are, or -errno. */
+int ws_nic_list(char (*names)[IFNAMSIZ], size_t max);
+
 /*
  * Splits "NAME" or "NAME@NETNS". Returns 0 or -EINVAL (empty part, name too long for an interface).
  * *ret_netns points into text, or is NULL.
