@@ -30,7 +30,9 @@ struct ws_ts_delivered {
 struct ws_ts_facts {
 	const struct ws_ts_caps *caps;
 	bool up, running;
-	bool virtual_device;			 /* no bus: veth, lo, ... */
+	bool virtual_device; /* no bus: veth, lo, ... */
+	const char *
+		unusable; /* why nothing can be sent there, a clause: "it is no Ethernet interface"; NULL: it can */
 	const char *driver;			 /* "" unknown */
 	unsigned users;				 /* programs that seem to use its stamps or clock */
 	const char *user;			 /* the surest one's name */
