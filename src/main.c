@@ -13,6 +13,7 @@ static const struct command {
 	const char *name, *line;
 	int (*run)(int argc, char **argv);
 } commands[] = {
+	{"probe", "what this machine and its cards can stamp, and proof of it", ws_cmd_probe},
 	{"capture", "record packets to pcapng, and account for every one", ws_cmd_capture},
 	{"latency", "measure the delay of every packet, at one rate or many", ws_cmd_latency},
 	{"load", "send packets at a chosen rate, and prove the rate", ws_cmd_load},

@@ -13,6 +13,7 @@ int ws_cmd_capture(int argc, char **argv);
 int ws_cmd_lab(int argc, char **argv);
 int ws_cmd_latency(int argc, char **argv);
 int ws_cmd_load(int argc, char **argv);
+int ws_cmd_probe(int argc, char **argv);
 int ws_cmd_reflect(int argc, char **argv);
 int ws_cmd_report(int argc, char **argv);
 

@@ -49,6 +49,11 @@ static void print_help(FILE *out, const struct ws_command_help *help)
 	}
 }
 
+static bool may_lack(const struct ws_command_help *help, const struct ws_option *o)
+{
+	return help->optional && strcmp(help->optional, o->name) == 0;
+}
+
 int ws_options_parse(const struct ws_command_help *help, void *options, int argc, char **argv)
 {
 	struct option longs[MAX_OPTIONS + 2] = {0};
@@ -60,7 +65,10 @@ int ws_options_parse(const struct ws_command_help *help, void *options, int argc
 		if (!o->take) {
 			continue;
 		}
-		longs[n++] = (struct option){o->name, o->arg ? required_argument : no_argument,
+		longs[n++] = (struct option){o->name,
+			!o->arg		    ? no_argument
+			: may_lack(help, o) ? optional_argument
+					    : required_argument,
 			NULL, 256 + (int)(o - help->options)};
 		if (o->letter) {
 			shorts[s++] = o->letter;
@@ -76,6 +84,7 @@ int ws_options_parse(const struct ws_command_help *help, void *options, int argc
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		const struct ws_option *o = NULL;
+		const char *arg;
 		char why[256] = "";
 
 		if (c == 'h') {
@@ -109,9 +118,14 @@ int ws_options_parse(const struct ws_command_help *help, void *options, int argc
 		if (!o) {
 			return -1;
 		}
-		if (o->take(options, o->arg ? optarg : NULL, why, sizeof(why)) < 0) {
-			if (o->arg) {
-				ws_error("--%s %s: %s", o->name, optarg, why);
+		arg = o->arg ? optarg : NULL;
+		/* getopt takes an optional argument only behind a "=". */
+		if (may_lack(help, o) && !arg && optind < argc && argv[optind][0] != '-') {
+			arg = argv[optind++];
+		}
+		if (o->take(options, arg, why, sizeof(why)) < 0) {
+			if (arg) {
+				ws_error("--%s %s: %s", o->name, arg, why);
 			} else {
 				ws_error("--%s: %s", o->name, why);
 			}

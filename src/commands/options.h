@@ -28,6 +28,9 @@ struct ws_command_help {
 	/* Ends with a NULL name. Without take it is a heading: its help is printed with a colon, and
 	 * if there is one, the first entry is one. */
 	const struct ws_option *options;
+	/* Name of the option whose argument may be left out, at the end of the line or before another option: take
+	 * gets NULL then. NULL: there is none. */
+	const char *optional;
 };
 
 /*

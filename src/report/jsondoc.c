@@ -182,7 +182,7 @@ static json_t *state(int on)
 	return on == WS_SETTING_UNKNOWN ? json_null() : json_boolean(on);
 }
 
-static void put_settings(struct ws_doc *d, json_t *o, const struct ws_nic_settings *s)
+void ws_doc_settings(struct ws_doc *d, json_t *o, const struct ws_nic_settings *s)
 {
 	json_t *queues = json_object(), *rings = json_object();
 	json_t *coalescing = json_object(), *offloads = json_object();
@@ -227,7 +227,7 @@ json_t *ws_doc_endpoint(struct ws_doc *d, const struct ws_endpoint *e)
 	ws_doc_put(d, o, "mtu", e->mtu > 0 ? ws_doc_integer(e->mtu) : json_null());
 	ws_doc_put(d, o, "link_bps", e->link_bps > 0 ? ws_doc_count(e->link_bps) : json_null());
 	ws_doc_put(d, o, "qdisc", ws_doc_known(e->qdisc));
-	put_settings(d, o, &settings);
+	ws_doc_settings(d, o, &settings);
 	return o;
 }
 

@@ -36,6 +36,8 @@ json_t *ws_doc_origin(enum ws_origin origin);
 json_t *ws_doc_hash(uint64_t hash);
 json_t *ws_doc_host(struct ws_doc *d, const struct ws_host_facts *h);
 json_t *ws_doc_endpoint(struct ws_doc *d, const struct ws_endpoint *e);
+/* Puts queues, rings, coalescing and offloads into the object. */
+void ws_doc_settings(struct ws_doc *d, json_t *o, const struct ws_nic_settings *s);
 json_t *ws_doc_limit(struct ws_doc *d, const struct ws_limit *l);
 json_t *ws_doc_clock_facts(struct ws_doc *d, const struct ws_clock_facts *c);
 /* Null if none were wanted. */

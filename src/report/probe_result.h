@@ -30,23 +30,26 @@ struct ws_probe_interface {
 	int error;	/* -errno where it could not be looked at; then nothing else is known */
 	char driver[32], kind[32], firmware[32];
 	char bus[32];
-	bool ethernet, up, running;
+	bool ethernet, loopback, up, running;
 	uint64_t link_bps; /* 0: unknown */
 	uint32_t mtu;
-	uint8_t mac[6];
-	int numa_node; /* -1: unknown */
+	uint8_t mac[6]; /* zero: none of that length */
+	int numa_node;	/* -1: unknown */
 	char pcie_speed[24];
 	unsigned pcie_width; /* 0: unknown */
 	struct ws_nic_settings settings;
 	struct ws_ts_caps caps;
-	bool phc_known;	       /* of the provider in use */
+	int phc;	       /* index of the clock of the provider in use; -1: none, or unknown */
 	char phc_name[32];     /* the clock's own; empty: unknown */
 	char phc_scale[12];    /* "utc", "tai", "arbitrary"; empty: unknown (no right to read it) */
-	int64_t phc_offset_ns; /* against CLOCK_REALTIME; valid with a scale */
+	int64_t phc_offset_ns; /* clock - CLOCK_REALTIME; valid with a scale */
+	int64_t phc_window_ns; /* of that comparison, 0: not told; the same */
+	int64_t phc_read_ns;   /* what one takes; the same */
+	char phc_method[12];   /* "precise", "extended", "basic"; the same */
 	bool users_known;
 	unsigned user_count;
 	struct ws_probe_user user[8];
-	bool xdp_known, xdp_metadata_known, xdp_attached;
+	bool xdp_known, xdp_metadata_known, xdp_attached_known, xdp_attached;
 	uint64_t xdp_features, xdp_rx_metadata, xdp_xsk_features;
 	bool default_route;
 	/* --deliver */
@@ -70,6 +73,22 @@ struct ws_probe_interface {
 	unsigned rank;
 };
 
+/* What --repair found of programs that were killed; plain copies of host/journal.h. */
+#define WS_PROBE_REPAIRS 64
+struct ws_probe_repair {
+	bool wanted;
+	int error;	     /* -errno; -ENOENT: there is no journal */
+	unsigned count;	     /* entries found */
+	unsigned kept, left; /* told below; those that could not be put back */
+	struct {
+		char ifname[16]; /* empty: the interface is gone */
+		int ifindex;
+		uint64_t netns; /* inode */
+		struct ws_ts_config before, set;
+		int result; /* 0: put back; 1: nothing to do; -errno */
+	} entry[WS_PROBE_REPAIRS];
+};
+
 struct ws_probe_report {
 	const char *version;
 	int argc;
@@ -78,6 +97,9 @@ struct ws_probe_report {
 	struct ws_host_facts host;
 	struct ws_warnings warnings;
 	bool table; /* all interfaces: one line each */
+	bool lab;
+	const char *(*xdp_feature_name)(unsigned bit); /* NULL: newer */
+	struct ws_probe_repair repair;
 	size_t count;
 	struct ws_probe_interface *interfaces;
 };
