@@ -217,3 +217,15 @@ int64_t ws_deliver_misplaced(struct ws_deliver_seen *seen, size_t n)
 	}
 	return count;
 }
+
+const char *ws_shape_name(enum ws_shape shape)
+{
+	static const char *const names[WS_SHAPES] = {
+		[WS_SHAPE_UDP] = "udp",
+		[WS_SHAPE_SYNC] = "ptp-l2-sync",
+		[WS_SHAPE_DELAY_REQ] = "ptp-l2-delay-req",
+		[WS_SHAPE_PTP_UDP] = "ptp-udp",
+	};
+
+	return shape < WS_SHAPES ? names[shape] : "none";
+}

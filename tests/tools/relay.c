@@ -340,6 +340,14 @@ static struct tpacket2_hdr *head(const struct way *w)
 	return frame;
 }
 
+static int64_t hold_of(const struct way *w, const struct tpacket2_hdr *h)
+{
+	const uint8_t *frame = (const uint8_t *)h + h->tp_mac;
+	bool ptp = h->tp_snaplen >= ETH_HLEN && big_endian(frame + 12, 2) == WS_ETHERTYPE_PTP;
+
+	return w->hold_ns + (ptp ? w->hold_ptp_ns : 0);
+}
+
 /* When its next frame is due: 0 at once, INT64_MAX if there is none. */
 static int64_t due(const struct way *w)
 {
@@ -348,7 +356,7 @@ static int64_t due(const struct way *w)
 	if (!(__atomic_load_n(&h->tp_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER)) {
 		return INT64_MAX;
 	}
-	return w->on ? (int64_t)h->tp_sec * 1000000000 + h->tp_nsec + w->hold_ns : 0;
+	return w->on ? (int64_t)h->tp_sec * 1000000000 + h->tp_nsec + hold_of(w, h) : 0;
 }
 
 static void take(const struct relay *r, struct way *w)

@@ -38,7 +38,8 @@ struct way {
 	const char *name;
 	bool on, harm;
 	int64_t hold_ns;
-	int in, out; /* sockets */
+	int64_t hold_ptp_ns; /* of layer 2 PTP, in addition */
+	int in, out;	     /* sockets */
 	uint8_t *ring;
 	unsigned head;
 	struct choice lose, duplicate, swap;

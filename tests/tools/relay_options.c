@@ -12,6 +12,7 @@ static const char help[] =
 	"  --hold TIME           both ways (default 0)\n"
 	"  --hold-forward TIME   from A to B\n"
 	"  --hold-backward TIME  from B to A\n"
+	"  --hold-ptp TIME       in addition, layer 2 PTP from A to B\n"
 	"  --only forward|backward  (default: both ways)\n"
 	"  --harm forward|backward|both  probes to which the next are done (default forward)\n"
 	"  --lose 1/N            one of every N probes\n"
@@ -129,6 +130,7 @@ void relay_parse(struct relay *r, int argc, char **argv)
 		{"hold", required_argument, NULL, 'h'},
 		{"hold-forward", required_argument, NULL, 'f'},
 		{"hold-backward", required_argument, NULL, 'b'},
+		{"hold-ptp", required_argument, NULL, 'P'},
 		{"only", required_argument, NULL, 'o'},
 		{"harm", required_argument, NULL, 'm'},
 		{"lose", required_argument, NULL, 'l'},
@@ -153,6 +155,9 @@ void relay_parse(struct relay *r, int argc, char **argv)
 			break;
 		case 'b':
 			r->ways[1].hold_ns = duration("--hold-backward", optarg);
+			break;
+		case 'P':
+			r->ways[0].hold_ptp_ns = duration("--hold-ptp", optarg);
 			break;
 		case 'e':
 			r->extent = (uint32_t)number("--extent", optarg, 1, 1000000);
