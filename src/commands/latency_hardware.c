@@ -5,9 +5,9 @@
 
 #include "commands/commands.h"
 #include "commands/latency_own.h"
+#include "host/phc.h"
 
 #define TRIAL_STREAM 0xffff /* no rate's */
-#define PAIRS	     (1u << 18)
 
 /* Whether the option says that nothing else will do. */
 static bool demanded(const struct ws_latency_command *s)
@@ -102,31 +102,36 @@ static bool one_flow(const struct ws_traffic_spec *t)
 	return t->flows <= 1;
 }
 
-/* The clocks of both ends. Where they are one, stamps can be compared without reading it. */
-static int watch_clocks(struct ws_latency_command *s)
+/* The clocks of both ends: whether they can be read is known before anything is measured. Where they are one, stamps can be
+ * compared without. */
+static int look_at_clocks(struct ws_latency_command *s)
 {
-	enum ws_clock clock[WS_ENDS];
-	struct ws_clock_watch_config config = {.index = {-1, -1}, .pairs = PAIRS};
-	int r, index = -1;
-	char what[200];
+	const struct ws_nic *nic[WS_ENDS] = {&s->end[WS_END_TX].nic, &s->end[WS_END_RX].nic};
+	bool one = ws_hardware_clock(&s->hardware, WS_END_TX) ==
+		   ws_hardware_clock(&s->hardware, WS_END_RX);
+	bool alone = ws_hardware_clock(&s->hardware, WS_END_RX) == WS_CLOCK_NONE;
 
-	for (int i = 0; i < WS_ENDS; i++) {
-		clock[i] = ws_hardware_clock(&s->hardware, i);
-		if (clock[i] != WS_CLOCK_NONE) {
-			config.index[i] = (int)(clock[i] - WS_CLOCK_PHC);
+	for (int i = 0; i < (one || alone ? 1 : WS_ENDS); i++) {
+		int index = (int)ws_hardware_clock(&s->hardware, i) - WS_CLOCK_PHC;
+		struct ws_phc *phc = NULL;
+		int r = ws_phc_open(&phc, index);
+		char what[200];
+
+		ws_phc_close(phc);
+		if (r == 0) {
+			continue;
 		}
+		(void)snprintf(what, sizeof(what), "/dev/ptp%d: cannot be read: %s%s", index,
+			strerror(-r),
+			r == -EACCES ? " (run as root, or have udev give it to you)" : "");
+		if (!one && !alone) {
+			return without(s, what);
+		}
+		ws_warn(&s->report.warnings,
+			"%s: nothing is known of its relation to the system's clock", what);
 	}
-	r = ws_clock_watch_new(&s->watch, &config, &index);
-	if (r == 0) {
-		return 0;
-	}
-	(void)snprintf(what, sizeof(what), "/dev/ptp%d: cannot be read: %s%s", index, strerror(-r),
-		r == -EACCES ? " (run as root, or have udev give it to you)" : "");
-	if (clock[WS_END_RX] != WS_CLOCK_NONE && clock[WS_END_TX] != clock[WS_END_RX]) {
-		return without(s, what);
-	}
-	ws_warn(&s->report.warnings, "%s: nothing is known of its relation to the system's clock",
-		what);
+	s->setup.read_alike =
+		*nic[WS_END_TX]->driver && !strcmp(nic[WS_END_TX]->driver, nic[WS_END_RX]->driver);
 	return 0;
 }
 
@@ -156,7 +161,7 @@ int ws_latency_hardware_try(struct ws_latency_command *s)
 	};
 	r = ws_hardware_try(h, &trial, why, sizeof(why));
 	ws_load_frames_free(&frames);
-	r = r < 0 ? without(s, why) : watch_clocks(s);
+	r = r < 0 ? without(s, why) : look_at_clocks(s);
 	if (r < 0) {
 		return r;
 	}
@@ -164,7 +169,6 @@ int ws_latency_hardware_try(struct ws_latency_command *s)
 		r = ws_latency_choose_stamp(s, WS_END_TX);
 		return r < 0 ? r : ws_latency_choose_stamp(s, WS_END_RX);
 	}
-	s->setup.watch = s->watch;
 	s->setup.in_flight = h->in_flight;
 	s->setup.sample_gap_ns = h->sample_gap_ns;
 	s->setup.sample_why = h->in_flight ? h->why_sampled : NULL;
@@ -181,8 +185,6 @@ void ws_latency_hardware_free(struct ws_latency_command *s)
 {
 	char why[320];
 
-	ws_clock_watch_free(s->watch);
-	s->watch = NULL;
 	if (ws_hardware_close(&s->hardware, why, sizeof(why)) < 0) {
 		ws_error("%s (see hwstamp_ctl)", why);
 	}

@@ -38,7 +38,6 @@ struct ws_latency_command {
 	struct ws_plan plans[WS_MAX_RATES];
 	struct ws_hardware hardware;
 	bool hardware_used;
-	struct ws_clock_watch *watch;
 	struct ws_packets_writer *packets;
 	struct ws_outdir out;
 	int unwritten; /* what ws_output_keep() said last */

@@ -16,6 +16,7 @@
 #include "host/nic.h"
 #include "host/sys.h"
 #include "host/thread.h"
+#include "run/clocks.h"
 #include "run/receiver.h"
 #include "run/sender.h"
 #include "run/verdict.h"
@@ -51,7 +52,8 @@ struct run {
 	struct sockaddr_storage udp_local;
 	struct ws_receiver_two_way two_way;
 	struct ws_receiver_hardware hardware;
-	struct ws_clock_watch_result watched;
+	struct ws_pair_sink pairs;
+	struct ws_clock_watch *watch;
 	struct ws_spsc *records;
 	struct ws_sender *sender;
 	struct ws_receiver *receiver;
@@ -293,7 +295,7 @@ static void *receiver_thread(void *arg)
 			ws_receiver_wait(r->receiver);
 		}
 	}
-	ws_receiver_finish(r->receiver);
+	ws_receiver_stop(r->receiver);
 	return NULL;
 }
 
@@ -343,8 +345,8 @@ static void watch(struct run *r, pthread_t receiver)
 		struct timespec until;
 		bool over;
 
-		if (setup->watch) {
-			sample = ws_clock_watch_sample(setup->watch);
+		if (r->watch) {
+			sample = ws_clock_watch_tick(r->watch, now);
 		}
 		look = now >= look ? now + LOOK_NS : look;
 		wake = look < sample ? look : sample;
@@ -422,7 +424,7 @@ static int64_t error_bound(const struct run *r)
 		return -1;
 	}
 	if (tx != rx && is_hardware(r->setup, WS_END_TX) && is_hardware(r->setup, WS_END_RX)) {
-		int64_t error = r->watched.error_ns;
+		int64_t error = ws_run_clocks_error(r->watch);
 
 		return error < 0 ? -1 : error + resolution(r);
 	}
@@ -466,9 +468,9 @@ static int prepare(
 		return rc;
 	}
 	r->capacity = capacity_for(setup);
-	if (setup->watch) {
+	if (r->result->hardware) {
 		fault->step = "clocks";
-		rc = ws_clock_watch_begin(setup->watch, setup->stop);
+		rc = ws_run_clocks_open(&r->watch, setup, &r->pairs);
 		if (rc < 0) {
 			return rc;
 		}
@@ -479,7 +481,8 @@ static int prepare(
 		.rx = is_hardware(setup, WS_END_RX),
 		.ordered = setup->ordered,
 		.coarse = setup->coarse,
-		.watch = setup->watch,
+		.watch = r->watch,
+		.pairs = r->watch ? &r->pairs : NULL,
 	};
 	r->start_ns = ws_clock_now() + START_DELAY_NS;
 	r->two_way = (struct ws_receiver_two_way){
@@ -578,66 +581,6 @@ static int start_thread(pthread_t *thread, void *(*body)(void *), struct run *r,
 	return rc;
 }
 
-static void fill_clock(struct run *r, int end)
-{
-	const struct ws_clock_watched *w = &r->watched.end[end];
-	struct ws_clock_compared *c = &r->result->hardware->clock[end];
-
-	*c = (struct ws_clock_compared){
-		.clock = w->clock,
-		.method = ws_phc_method_name(w->method),
-		.samples = w->samples,
-		.jumps = w->jumps,
-		.window_ns = w->window_ns,
-		.rate_ppb = w->rate_ppb,
-		.scatter_ns = w->scatter_ns,
-	};
-	memcpy(c->name, w->name, sizeof(c->name));
-	if (w->clock == WS_CLOCK_NONE || (end == WS_END_RX && r->watched.one_clock)) {
-		return;
-	}
-	if (w->jumps) {
-		ws_warn(r->warnings,
-			"%s: phc%d, which %s stamps with, jumped by %+lld ns during the run%s (who sets it? see "
-			"wirestamp probe): packets around that instant have no latency",
-			r->setup->label, (int)(w->clock - WS_CLOCK_PHC), r->setup->end[end].name,
-			(long long)w->jump_ns, w->jumps > 1 ? ", and more than once" : "");
-	}
-	if (w->error) {
-		ws_warn(r->warnings, "%s: phc%d could not be read any more during the run: %s",
-			r->setup->label, (int)(w->clock - WS_CLOCK_PHC), strerror(-w->error));
-	}
-}
-
-/* What hardware stamps brought. */
-static void fill_hardware(struct run *r)
-{
-	struct ws_hardware_facts *h = r->result->hardware;
-	const struct ws_latency_setup *setup = r->setup;
-
-	r->watched.error_ns = -1;
-	if (!h) {
-		return;
-	}
-	h->in_flight = setup->in_flight;
-	h->limit_ns = -1;
-	h->one_clock = r->result->tx_clock == r->result->rx_clock;
-	h->sample_gap_ns = setup->sample_gap_ns;
-	if (setup->sample_why) {
-		(void)snprintf(h->why, sizeof(h->why), "%s", setup->sample_why);
-	}
-	if (!setup->watch) {
-		return;
-	}
-	ws_clock_watch_result(setup->watch, &r->watched);
-	fill_clock(r, WS_END_TX);
-	fill_clock(r, WS_END_RX);
-	h->limit_ns = r->watched.limit_ns < 0 ? -1 : r->watched.limit_ns + resolution(r);
-	h->offset_known = !h->one_clock && r->watched.error_ns >= 0;
-	h->offset_ns = r->watched.offset_ns;
-	h->rate_ppb = r->watched.rate_ppb;
-}
-
 static void fill_result(struct run *r, const struct ws_nic *before, const struct ws_nic *after)
 {
 	const struct ws_sender_stats *s = ws_sender_stats(r->sender);
@@ -646,7 +589,9 @@ static void fill_result(struct run *r, const struct ws_nic *before, const struct
 	struct ws_io_stats tx, rx = {0};
 	int64_t end = s->end_ns;
 
-	fill_hardware(r);
+	if (res->hardware) {
+		ws_run_clocks_tell(r->watch, setup, resolution(r), res, r->warnings);
+	}
 	ws_io_stats(r->io[WS_END_TX], &tx);
 	if (r->io[WS_END_RX]) {
 		ws_io_stats(r->io[WS_END_RX], &rx);
@@ -781,6 +726,10 @@ int ws_latency_run(const struct ws_latency_setup *setup, struct ws_run_result *r
 	}
 	watch(r, receiver);
 	pthread_join(sender, NULL);
+	if (r->watch) {
+		ws_clock_watch_finish(r->watch);
+	}
+	ws_receiver_finish(r->receiver);
 	look_at_clocks(r, false);
 	look_at_carriers(r);
 	(void)counters(r, WS_END_TX, &after);
@@ -789,6 +738,7 @@ int ws_latency_run(const struct ws_latency_setup *setup, struct ws_run_result *r
 out:
 	ws_sender_free(r->sender);
 	ws_receiver_free(r->receiver);
+	ws_clock_watch_free(r->watch);
 	ws_spsc_free(r->records);
 	ws_io_close(r->io[WS_END_TX]);
 	ws_io_close(r->io[WS_END_RX]);

@@ -13,7 +13,6 @@
 #include "file/packets.h"
 #include "io/io.h"
 #include "report/result.h"
-#include "run/clock_watch.h"
 #include "run/source.h"
 
 enum ws_end { WS_END_TX, WS_END_RX, WS_ENDS };
@@ -60,7 +59,7 @@ struct ws_latency_setup {
 	uint32_t boot;	/* of this machine: whether the far side has the same clock; 0: unknown */
 	bool waterfall; /* the kernel's stamp before the queueing discipline is wanted, too */
 	/* With hardware stamps. */
-	struct ws_clock_watch *watch; /* of both ends' clocks; NULL: they cannot be read */
+	bool read_alike;	/* both ends' clocks are read by one driver in one way */
 	unsigned in_flight;	/* transmit stamps that the card holds at a time; 0: no limit */
 	int64_t sample_gap_ns;	/* between two packets that are asked for a stamp; 0: any */
 	const char *sample_why; /* there are limits: a clause; NULL: there are none */

@@ -22,7 +22,7 @@ struct ws_receiver {
 	int64_t watermark_ns;
 	uint64_t received;
 	uint64_t offered;
-	bool collecting;
+	bool collecting, stopped;
 	uint64_t collects; /* answers that are not in the matcher's accounts */
 	struct ws_io_view views[BATCH];
 	struct ws_outcomes *outcomes; /* what is made of them */
@@ -208,7 +208,7 @@ enum ws_receiver_state ws_receiver_step(struct ws_receiver *r)
 
 	take_records(r);
 	if (r->c.hardware && r->c.hardware->watch) {
-		ws_clock_watch_step(r->c.hardware->watch);
+		ws_clock_watch_collect(r->c.hardware->watch);
 	}
 	/* Of a sender alone every packet is closed as soon as its record is here. */
 	ws_match_advance(r->match, r->c.io ? r->watermark_ns : INT64_MAX);
@@ -235,13 +235,12 @@ void ws_receiver_wait(struct ws_receiver *r)
 	}
 }
 
-void ws_receiver_finish(struct ws_receiver *r)
+void ws_receiver_stop(struct ws_receiver *r)
 {
-	struct ws_run_result *result = r->c.result;
-	const struct ws_hist *h = &result->latency;
-	struct ws_io_stats stats = {.rx_offered = UINT64_MAX, .rx_dropped = UINT64_MAX};
-	uint64_t in_bins = 0;
-
+	if (r->stopped) {
+		return;
+	}
+	r->stopped = true;
 	if (r->c.io) {
 		(void)ws_io_stop(r->c.io);
 	}
@@ -256,6 +255,16 @@ void ws_receiver_finish(struct ws_receiver *r)
 	}
 	take_records(r);
 	ws_match_finish(r->match);
+}
+
+void ws_receiver_finish(struct ws_receiver *r)
+{
+	struct ws_run_result *result = r->c.result;
+	const struct ws_hist *h = &result->latency;
+	struct ws_io_stats stats = {.rx_offered = UINT64_MAX, .rx_dropped = UINT64_MAX};
+	uint64_t in_bins = 0;
+
+	ws_receiver_stop(r);
 	ws_outcomes_finish(r->outcomes);
 	if (r->c.io) {
 		ws_io_stats(r->c.io, &stats);
