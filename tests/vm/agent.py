@@ -12,6 +12,7 @@ import json
 import os
 import select
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -136,7 +137,7 @@ def run_test(port, test, env):
 
 
 def shell(settings, env):
-    """An interactive shell on the console; the machine ends with it."""
+    """A shell on the console, or a script's; returns its exit status."""
     pid = os.fork()
     if pid == 0:
         os.setsid()
@@ -145,23 +146,26 @@ def shell(settings, env):
         fcntl.ioctl(tty, termios.TIOCSWINSZ, struct.pack("4H", *settings["window"], 0, 0))
         for number in (0, 1, 2):
             os.dup2(tty, number)
-        print(settings["greeting"], flush=True)
         os.chdir(settings["source"])
-        name = "bash" if os.path.exists("/bin/bash") else "sh"
-        os.execve(f"/bin/{name}", [name, "-i"], {**os.environ, **env})
-    os.waitpid(pid, 0)
+        words = ["-c", settings["script"]]
+        if settings["script"] is None:
+            print(settings["greeting"], flush=True)
+            words = ["-i"]
+        os.execve("/bin/bash", ["bash", *words], {**os.environ, **env})
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def main():
     with open(sys.argv[1], encoding="utf-8") as file:
         settings = json.load(file)
+    socket.sethostname("laboratory")
     port = Port()
     env = {**settings["env"], **prepare(), "HOME": "/tmp", "PYTHONDONTWRITEBYTECODE": "1"}
     with open("/proc/uptime", encoding="ascii") as file:
         uptime = float(file.read().split()[0])
     port.say("ready", uptime=uptime, kernel=os.uname().release)
     if settings["shell"]:
-        shell(settings, env)
+        port.say("done", status=shell(settings, env))
         return
     for test in settings["tests"]:
         run_test(port, test, env)

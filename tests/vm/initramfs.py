@@ -41,7 +41,7 @@ for path in {keep}; do
 	mount -o bind /keep/$n /host$path
 done
 mkdir -p /host/run/laboratory
-cp -a /laboratory/. /host/run/laboratory/
+cp -a /laboratory/. /bin/busybox /host/run/laboratory/
 exec switch_root /host /bin/sh /run/laboratory/start
 """
 
@@ -51,8 +51,8 @@ export PATH=/run/laboratory/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bi
 echo /run/laboratory/bin/modprobe > /proc/sys/kernel/modprobe
 {python} -B {agent} /run/laboratory/settings.json
 echo "agent: exit status $?"
-echo o > /proc/sysrq-trigger
-while :; do sleep 60; done
+# Of the guest's own: the host's files are gone as soon as devices are shut down.
+exec /run/laboratory/busybox poweroff -f
 """
 
 OPTIONS = "trans=virtio,version=9p2000.L,ro,msize=512000,cache=loose,access=any"

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The guest: one run of the emulator, what its console said, and the events that its agent reports."""
 
+import contextlib
+import ctypes
 import json
 import os
 import select
@@ -10,8 +12,9 @@ import subprocess
 import time
 
 MEMORY = 768
-# Readable, and never mixed with the tests' output, which takes a way of its own.
-KERNEL_LINE = "console=ttyS0 panic=-1 net.ifnames=0 quiet iomem=relaxed"
+# A panic ends the machine; interfaces are ours to name; igb's registers may be mapped. A record shows warnings,
+# a shell only what is worse.
+KERNEL_LINE = "console=ttyS0 panic=-1 net.ifnames=0 iomem=relaxed"
 
 # The guest's cards in the order of their slots: two igb on one wire, e1000e and virtio on another.
 # An igb does not work beside another on bus 0: a port for each.
@@ -40,6 +43,7 @@ def wires(folder):
 def command(setup, folder, initramfs, interactive):
     """The emulator's command line. Sockets and the console's record are in the folder."""
     console = ["-serial", "mon:stdio"] if interactive else ["-serial", f"file:{folder}/console"]
+    line = f"{KERNEL_LINE} {'quiet' if interactive else 'loglevel=5'}"
     return [
         setup.emulator,
         *setup.firmware(),
@@ -48,7 +52,7 @@ def command(setup, folder, initramfs, interactive):
         *console,
         *([] if interactive else ["-monitor", "none"]),
         *("-kernel", f"{setup.kernel_tree}/boot/vmlinuz-{setup.kernel}"),
-        *("-initrd", initramfs, "-append", KERNEL_LINE),
+        *("-initrd", initramfs, "-append", line),
         # Mounts beneath the root have inode numbers of their own: made unique.
         *("-fsdev", "local,id=host,path=/,security_model=none,readonly=on,multidevs=remap"),
         *("-device", "virtio-9p-pci,fsdev=host,mount_tag=host"),
@@ -58,12 +62,24 @@ def command(setup, folder, initramfs, interactive):
     ]
 
 
-class Machine:
-    """A running guest. Use in a `with`: it ends with it."""
+def die_with_parent():
+    """In the child: whatever ends the driver ends the guest. PR_SET_PDEATHSIG is 1 (prctl(2))."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
-    def __init__(self, setup, folder, initramfs, interactive=False):
+
+class Machine:
+    """A running guest. Use in a `with`: it ends with it.
+
+    interactive: the guest's console is the driver's terminal, or its output if `input` is not its terminal.
+    """
+
+    def __init__(self, setup, folder, initramfs, interactive=False, input=subprocess.DEVNULL):
         self.console_path = os.path.join(folder, "console")
         self.error_path = os.path.join(folder, "stderr")
+        # Of a guest before this one.
+        for name in ["events", "console", *(end for _, end, _ in WIRES)]:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(os.path.join(folder, name))
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(os.path.join(folder, "events"))
         listener.listen(1)
@@ -75,11 +91,12 @@ class Machine:
             self.process = subprocess.Popen(
                 arguments,
                 env=setup.environment(),
-                stdin=None if interactive else subprocess.DEVNULL,
+                stdin=input,
                 stdout=None if interactive else errors,
                 stderr=errors,
                 # A Ctrl-C is for us: we end it in our own time. A shell's terminal stays the shell's.
                 start_new_session=not interactive,
+                preexec_fn=die_with_parent,
             )
 
     def __enter__(self):
@@ -134,6 +151,14 @@ class Machine:
             self.process.wait(max(0.1, min(10, deadline - time.monotonic())))
         except subprocess.TimeoutExpired:
             self.process.send_signal(signal.SIGKILL)
+
+    def crashed(self):
+        """What the emulator said if it aborted by itself, else "". A guest that panics ends it in order."""
+        if self.process.poll() != -signal.SIGABRT:
+            return ""
+        with open(self.error_path, encoding="utf-8", errors="replace") as file:
+            said = file.read().strip().splitlines()
+        return said[-1] if said else "aborted"
 
     def console(self, lines=60):
         """The last lines that the kernel and its first process said, and what the emulator did."""

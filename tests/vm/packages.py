@@ -324,12 +324,12 @@ def status_file():
 
 @contextlib.contextmanager
 def locked(cache, say):
-    """One set-up at a time: who comes second finds all of it done."""
+    """One at a time sets up or builds: who comes second finds it done."""
     with open(os.path.join(cache, "lock"), "w", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            say("another run is setting up: waiting for it")
+            say("another run sets up or builds: waiting for it")
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -424,8 +424,8 @@ def unpack(apt, cache, packages, final, say, finish):
         os.mkdir(top)
         # mkdtemp() lets nobody else in; others may use the cache.
         os.chmod(top, 0o755)
-        names = " ".join(f"{p[0]}={p[1]}" for p in packages)
-        say(f"fetching {names}")
+        names = " ".join(p[0] for p in packages)
+        say(f"fetching {names}" if packages else "nothing is missing here but the kernel")
         if packages and not apt.download(packages, debs):
             raise Missing(f"cannot download {names}: {apt.said}")
         for name in sorted(os.listdir(debs)):

@@ -3,7 +3,7 @@
 """The virtual laboratory: boots a Debian kernel under an emulator with cards that stamp, and tests in it.
 
     tests/vm/run_vm.py [--kernel 6.12|6.1] [--only TEXT] [--build DIR] [--limit SECONDS] [--refresh]
-    tests/vm/run_vm.py --shell       a shell in the guest
+    tests/vm/run_vm.py --shell [<SCRIPT]         a shell in the guest
 
 What is missing is fetched, as any user, into a cache (WIRESTAMP_VM_CACHE, or wirestamp-vm in the user's cache);
 nothing is installed. The guest sees the host's files, read-only. The last line is the sum over all tests; the exit
@@ -17,6 +17,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import termios
@@ -99,9 +100,12 @@ class Run:
         if kind == "out" and run.RESULT.match(line):
             print(f"          {line}", flush=True)
 
-    def finish(self, status, seconds, console):
-        out = "\n".join(self.out)
-        verdict = run.judge("tap", status, out)
+    def finish(self, status, seconds, console, why=None):
+        """why: what ended the guest with it."""
+        verdict = run.judge("tap", 0 if why else status, "\n".join(self.out))
+        if why:
+            verdict.count.failed += 1
+            verdict.wrong.append(why)
         said = {"stdout": self.out, "stderr": self.err, "console": console}
         return report(self.name, verdict, seconds, said)
 
@@ -133,71 +137,94 @@ def failed(name, why, title="", lines=()):
     return report(name, verdict, 0, {title: list(lines)})
 
 
-def run_tests(setup, folder, image, tests, limit):
-    total = run.Count()
-    started = time.monotonic()
-    deadline = started + limit
-    remaining = [test["name"] for test in tests]
-    ready, done, current, why = False, False, None, None
-    with machine.Machine(setup, folder, image) as guest:
-        for event in guest.events(deadline):
-            if event is None:
-                why = f"the limit of {limit} s for all is reached"
+class Session:
+    """Tests in one guest after another, until all have run or no more can."""
+
+    # Boots of a guest whose emulator fell over: that says nothing about what is tested.
+    MOST_BOOTS = 3
+
+    def __init__(self, tests, limit, boot):
+        """boot(tests) starts a guest that runs them, for a `with`, as machine.Machine is."""
+        self.remaining = list(tests)
+        self.deadline = time.monotonic() + limit
+        self.limit = limit
+        self.boot = boot
+        self.total = run.Count()
+
+    def run(self):
+        for number in range(1, self.MOST_BOOTS + 1):
+            why, current, console, crashed = self.run_guest()
+            if not self.remaining:
                 break
-            kind = event["event"]
-            if kind == "ready":
-                ready = True
-                seconds = time.monotonic() - started
-                say(f"booted {event['kernel']} in {seconds:.1f} s")
-            elif kind == "begin":
-                current = Run(event["test"])
-                began = time.monotonic()
-            elif kind in ("out", "err") and current:
-                current.line(kind, event["line"])
-            elif kind == "end" and current:
-                total.add(current.finish(event["status"], event["seconds"], guest.console()))
-                remaining.remove(current.name)
-                current = None
-            elif kind == "done":
-                done = True
-        console = guest.console()
-    if not done or remaining:
-        why = why or ("the guest ended before its tests did" if ready else "the guest did not boot")
+            if crashed and number < self.MOST_BOOTS:
+                say(f"the emulator fell over, and is started again: {crashed}")
+                continue
+            self.give_up(why, current, console)
+            break
+        return self.total
+
+    def run_guest(self):
+        """(why it ended too early, the test that ran, the console, what the emulator said if that fell over)."""
+        started = time.monotonic()
+        current = None
+        why = "the guest did not boot"
+        with self.boot(self.remaining) as guest:
+            for event in guest.events(self.deadline):
+                if event is None:
+                    why = f"the limit of {self.limit} s for all is reached"
+                    break
+                kind = event["event"]
+                if kind == "ready":
+                    say(f"booted {event['kernel']} in {time.monotonic() - started:.1f} s")
+                    why = "the guest ended before its tests did"
+                elif kind == "begin":
+                    current = Run(event["test"])
+                elif kind in ("out", "err") and current:
+                    current.line(kind, event["line"])
+                elif kind == "end" and current:
+                    self.total.add(current.finish(event["status"], event["seconds"], guest.console()))
+                    self.remaining = [test for test in self.remaining if test["name"] != current.name]
+                    current = None
+            return why, current, guest.console(), guest.crashed()
+
+    def give_up(self, why, current, console):
         if current:
-            verdict = run.judge("tap", 0, "\n".join(current.out))
-            verdict.count.failed += 1
-            verdict.wrong.append(why)
-            seconds = time.monotonic() - began
-            said = {"stdout": current.out, "stderr": current.err, "console": console}
-            total.add(report(current.name, verdict, seconds, said))
-            remaining.remove(current.name)
+            self.total.add(current.finish(None, 0, console, why))
             console = []
-        for name in remaining:
-            total.add(failed(name, f"not run: {why}", "console", console))
-            console = []
-    return total
+        for test in self.remaining:
+            if not current or test["name"] != current.name:
+                self.total.add(failed(test["name"], f"not run: {why}", "console", console))
+                console = []
 
 
 def run_shell(setup, folder, image):
+    """Returns the exit status of the guest's shell."""
     terminal = sys.stdin.isatty()
     before = termios.tcgetattr(sys.stdin) if terminal else None
-    # The guest's shell gets the Ctrl-C.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if terminal:
+        # The guest's shell gets the Ctrl-C.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    where = sys.stdin if terminal else subprocess.DEVNULL
     try:
-        with machine.Machine(setup, folder, image, interactive=True) as guest:
-            return guest.process.wait()
+        with machine.Machine(setup, folder, image, interactive=True, input=where) as guest:
+            for event in guest.events(float("inf")):
+                if event["event"] == "done":
+                    return event["status"]
     finally:
         if terminal:
             termios.tcsetattr(sys.stdin, termios.TCSANOW, before)
+    print("vm: the guest ended before its shell did", file=sys.stderr)
+    return 1
 
 
-def prepare(options, tests):
-    """(Setup, the initramfs's content, the count of what failed already)."""
+def prepare(options, folder):
+    """(Setup, function that writes the initramfs for a list of tests and returns its path, count of failures)."""
     started = time.monotonic()
     total = run.Count()
     setup = packages.set_up(options.kernel, say, options.refresh)
     fetched = time.monotonic()
-    build_directory = build.program(SOURCE, options.build or None, setup.cache)
+    with packages.locked(setup.cache, say):
+        build_directory = build.program(SOURCE, options.build or None, setup.cache)
     helpers = build.helpers(os.path.join(HERE, "tools"), setup.cache)
     modules = None
     try:
@@ -226,15 +253,23 @@ def prepare(options, tests):
         "shell": options.shell,
         "window": window,
         "greeting": GREETING,
+        # Typed before there is a shell, it would be lost.
+        "script": None if not options.shell or sys.stdin.isatty() else sys.stdin.read(),
         "source": SOURCE,
-        "tests": tests,
     }
     own = {"wirestamp": program, **{n: os.path.join(helpers, n) for n in os.listdir(helpers)}}
     programs = guest_programs(setup)
     programs.update({name: f'#!/bin/sh\nexec "{path}" "$@"\n' for name, path in own.items()})
     seen = sorted({SOURCE, build_directory, setup.cache})
     agent = os.path.join(HERE, "agent.py")
-    image = initramfs.build(setup, agent, python, seen, json.dumps(settings), programs)
+
+    def image(tests):
+        path = os.path.join(folder, "initramfs")
+        text = json.dumps({**settings, "tests": tests})
+        with open(path, "wb") as file:
+            file.write(initramfs.build(setup, agent, python, seen, text, programs))
+        return path
+
     say(
         f"kernel {setup.kernel}: {fetched - started:.1f} s to find or fetch it,"
         f" {time.monotonic() - fetched:.1f} s to build"
@@ -263,13 +298,14 @@ def main():
         return 1
     folder = tempfile.mkdtemp(prefix="ws-vm-", dir="/tmp")
     try:
-        setup, content, total = prepare(options, tests)
-        image = os.path.join(folder, "initramfs")
-        with open(image, "wb") as file:
-            file.write(content)
+        setup, image, total = prepare(options, folder)
         if options.shell:
-            return run_shell(setup, folder, image)
-        total.add(run_tests(setup, folder, image, tests, options.limit))
+            return run_shell(setup, folder, image([]))
+        total.add(
+            Session(
+                tests, options.limit, lambda left: machine.Machine(setup, folder, image(left))
+            ).run()
+        )
     except packages.Missing as error:
         total.add(failed("vm", str(error)))
     except build.Failed as error:
