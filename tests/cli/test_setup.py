@@ -202,10 +202,10 @@ def known_lists_are_not_updated():
 
 def every_purpose():
     with System() as system:
-        done = system.setup("build", "test", "bench")
+        done = system.setup("build", "test", "bench", "vm")
         check_installed(done)
         for words in ("build: gcc", "test: libcmocka-dev", "bench: python3", "libclang-rt-14-dev",
-                      "bench: python3 util-linux tcpdump wireshark-common"):
+                      "bench: python3 util-linux tcpdump wireshark-common", "vm: python3"):
             check(words in done.stdout, f"no {words!r} in {done.stdout!r}")
 
 
