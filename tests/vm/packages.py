@@ -286,8 +286,10 @@ class Apt:
         if kernel is None:
             there = {m[1] for n in names if (m := re.match(r"linux-image-(\d+\.\d+)\.\S+-amd64$", n))}
             listed = ", ".join(sorted(there, key=lambda s: [int(n) for n in s.split(".")]))
-            why = f"; apt-get: {self.said}" if self.said else ""
-            raise Missing(f"no linux-image of {series} in the machine's sources (there: {listed or 'none'}{why})")
+            why = f"; {self.said}" if self.said else ""
+            if not listed:
+                raise Missing(f"the machine's package mirror gives no kernels{why}")
+            raise Missing(f"no linux-image of {series} in the machine's sources (there: {listed}{why})")
         packages = []
         queue = [f"linux-image-{kernel}", f"linux-headers-{kernel}"]
         for name in queue:
