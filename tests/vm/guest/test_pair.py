@@ -164,9 +164,10 @@ def setting():
         check(said.returncode and ERANGE in said.stderr + said.stdout, f"hwstamp_ctl: {said}")
 
 
-def delay(offset0, offset1):
+def delay(offset0, offset1, step1=0):
     """The difference of the stamps is the delay and that of the clocks, in both directions and to the ns."""
-    with pair(clock_offset_ns=[offset0, offset1]) as made:
+    with pair(clock_offset_ns=[offset0, offset1], phc_step_ns=[0, step1]) as made:
+        offset1 += step1
         for ns in (5000, 50000, 500000):
             set_parameter("delay_ns", ns, ns + 1234)
             forth, back = delays(made.numbered(10)), delays(made.numbered(10, 1))
@@ -560,7 +561,7 @@ tap.case("claims as its parameters say", claims)
 tap.case("grants, widens and refuses filters", setting)
 tap.case("the delay is exact", delay, 0, 0)
 tap.case("the delay is exact with clocks 37 s apart", delay, 37_000_000_000, 0)
-tap.case("the delay is exact with clocks 1 ms apart", delay, -500_000, 500_000)
+tap.case("the delay is exact with clocks 1 ms apart", delay, -1_500_000, -500_001, 1)
 tap.case("clocks drift as they are told", drift)
 tap.case("software stamps bear it out", software)
 tap.case("each filter stamps its shapes", filters)

@@ -14,6 +14,8 @@
 #define MAX_ADJ_PPB	 62499999
 #define LEAST_PERIOD_NS	 100000
 #define EVENTS_IN_A_TURN 64
+#define MOST_SECONDS	 4000000000LL
+#define NEVER_NS	 (S64_MAX / 4) /* 73 years */
 
 static struct ws_pair_clock *of_info(struct ptp_clock_info *info)
 {
@@ -66,15 +68,15 @@ static s64 when_locked(const struct ws_pair_clock *clock, s64 phc)
 	const struct ws_pair_segment *segment =
 		&clock->history[clock->newest % WS_PAIR_CLOCK_HISTORY];
 	s64 base, shown;
-	u64 rest;
+	u64 far, rest;
 
 	if (phc <= segment->phc)
 		return segment->base;
-	base = segment->base +
-	       mul_u64_u64_div_u64(
-		       phc - segment->phc, RATE_ONE, (u64)((s64)RATE_ONE + segment->rate)) -
-	       2;
-	for (;; base++) {
+	far = mul_u64_u64_div_u64(
+		(u64)phc - (u64)segment->phc, RATE_ONE, (u64)((s64)RATE_ONE + segment->rate));
+	if (far > NEVER_NS)
+		return segment->base + NEVER_NS;
+	for (base = segment->base + far - 2;; base++) {
 		segment_at(segment, base, &shown, &rest);
 		if (shown >= phc)
 			return base;
@@ -350,6 +352,7 @@ void ws_pair_clock_init(
 	spin_lock_init(&clock->lock);
 	ws_pair_timer_setup(&clock->event_timer, event_timer);
 	ws_pair_clock_apply_offset(clock);
+	ws_pair_clock_step(clock, ws_pair_get(P_phc_step_ns, index));
 }
 
 int ws_pair_clock_register(struct ws_pair_clock *clock, struct device *parent)

@@ -5,7 +5,8 @@
  * value alone is for both. Reading shows "A,B". Out of range: EINVAL.
  *
  * For what happens on the wire (delay, loss) and on transmit, the port is the one that sends; for
- * receive and for the clocks it is the one named. What is changed holds for frames from then on.
+ * receive and for the clocks it is the one named. What is changed holds for frames from then on (and
+ * none overtakes those that are on the wire already, if the delay became shorter).
  * "every N" counts the stamps (or frames) of that port since the module was loaded; 0 means never.
  */
 #ifndef WS_PAIR_PARAMS_H
@@ -81,7 +82,7 @@ enum { RX_DELIVER_CLAIMED, RX_DELIVER_NONE, RX_DELIVER_SYNC };
 	NUMBER(drift_ppb, 0, -100000000, 100000000,                                               \
 		"the clock's own error of rate in ppb, added to what adjfine asks for")           \
 	NUMBER(phc_step_ns, 0, -1000000000000000000, 1000000000000000000,                         \
-		"writing steps the clock by this many ns at once")                                \
+		"steps the clock by this many ns, at load and whenever it is written")            \
 	NUMBER(phc_read_ns, 0, 0, 100000000, "ns more that a reading of the clock takes")         \
 	NUMBER(phc_read_asym_pct, 50, 0, 100,                                                     \
 		"part of phc_read_ns, in percent, before the instant that is read")

@@ -192,6 +192,7 @@ void ws_pair_wire_stop(struct ws_pair_port *port)
 	spin_lock_bh(&port->lock);
 	skb_queue_splice_init(&port->wire, &lost);
 	port->free_at = 0;
+	memset(port->last_arrival, 0, sizeof(port->last_arrival));
 	spin_unlock_bh(&port->lock);
 	__skb_queue_purge(&lost);
 }
