@@ -257,7 +257,13 @@ struct sys_fake_stamps {
 	int get_error, set_error; /* or 0 */
 	unsigned set_error_times; /* 0: for ever */
 	int makes_of_all;	  /* the filter that is set when all is asked for */
-	bool lies;		  /* claims to have set what was asked for */
+	uint32_t tx_types;	  /* bit n: HWTSTAMP_TX_n */
+	uint32_t refused; /* filters that give the error refusal; bit n: HWTSTAMP_FILTER_n */
+	int refusal;
+	int widens_to;	  /* the filter that is set when another one than all and none is; or 0 */
+	bool keeps_tx;	  /* whatever the transmit type that is asked for */
+	bool goes_silent; /* says nothing any more once it was set */
+	bool lies;	  /* claims to have set what was asked for */
 	struct ws_restore_hwtstamp now;
 };
 extern struct sys_fake_stamps sys_fake_stamps;

@@ -494,9 +494,21 @@ static int set_stamps(struct hwtstamp_config *config)
 		}
 		return error;
 	}
-	d->now = (struct ws_restore_hwtstamp){config->flags, config->tx_type, config->rx_filter};
+	if (d->refused >> config->rx_filter & 1) {
+		return d->refusal;
+	}
+	if (!d->keeps_tx) {
+		d->now.tx_type = config->tx_type;
+	}
+	d->now.flags = config->flags;
+	d->now.rx_filter = config->rx_filter;
 	if (config->rx_filter == HWTSTAMP_FILTER_ALL) {
 		d->now.rx_filter = d->makes_of_all;
+	} else if (config->rx_filter != HWTSTAMP_FILTER_NONE && d->widens_to) {
+		d->now.rx_filter = d->widens_to;
+	}
+	if (d->goes_silent) {
+		d->get_error = -EOPNOTSUPP;
 	}
 	if (!d->lies) {
 		config->rx_filter = d->now.rx_filter;
@@ -523,6 +535,7 @@ int sys_rights_ioctl(unsigned long request, void *arg)
 		info->so_timestamping = d->claims;
 		info->phc_index = d->phc;
 		info->rx_filters = d->filters;
+		info->tx_types = d->tx_types;
 		return 0;
 	case SIOCGHWTSTAMP:
 		if (d->get_error) {

@@ -69,6 +69,231 @@ static void assert_stands_at(int rx_filter)
 	assert_int_equal(sys_fake_stamps.now.flags, 1);
 }
 
+#define F(name)	 HWTSTAMP_FILTER_##name
+#define V1_SYNC	 F(PTP_V1_L4_SYNC)
+#define V2_L2	 F(PTP_V2_L2_EVENT)
+#define V2_L4	 F(PTP_V2_L4_EVENT)
+#define OFF	 HWTSTAMP_TX_OFF
+#define ON	 HWTSTAMP_TX_ON
+#define ONESTEP	 HWTSTAMP_TX_ONESTEP_SYNC
+#define TX_TYPES (BIT(OFF) | BIT(ON))
+
+/* What stands, what the driver can, what is wanted, and what becomes of it. */
+struct negotiation {
+	int tx, rx; /* stand */
+	uint32_t tx_types, filters, refused;
+	int refusal, widens_to;
+	struct ws_hwtstamp_want want;
+	int ret, granted_tx, granted_rx;
+	int sets; /* times that the driver is asked to set something, without putting it back */
+	bool widened;
+	const char *says;
+};
+
+/* clang-format off */
+static const struct negotiation negotiations[] = {
+	/* From the widest down. */
+	{OFF, F(NONE), TX_TYPES, BIT(F(NONE)) | BIT(F(ALL)) | BIT(PTP), 0, 0, 0,
+		{WS_HW_RX_WIDEST, false}, 0, OFF, F(ALL), 1, false, NULL},
+	{OFF, F(NONE), TX_TYPES, BIT(F(NONE)) | BIT(V1_SYNC) | BIT(F(PTP_V1_L4_DELAY_REQ)) | BIT(PTP), 0, 0, 0,
+		{WS_HW_RX_WIDEST, true}, 0, ON, PTP, 1, false, NULL},
+	{OFF, F(NONE), TX_TYPES, BIT(V2_L4) | BIT(V2_L2), 0, 0, 0,
+		{WS_HW_RX_WIDEST, false}, 0, OFF, V2_L2, 1, false, NULL},
+	{OFF, F(NONE), TX_TYPES, BIT(V1_SYNC) | BIT(F(PTP_V1_L4_DELAY_REQ)), 0, 0, 0,
+		{WS_HW_RX_WIDEST, false}, 0, OFF, V1_SYNC, 1, false, NULL},
+	{OFF, F(NONE), TX_TYPES, BIT(F(NONE)) | BIT(F(NTP_ALL)), 0, 0, 0,
+		{WS_HW_RX_WIDEST, false}, -EOPNOTSUPP, OFF, F(NONE), 0, false, "none, ntp-all; it stamps no"},
+	/* What is refused makes way for the next. */
+	{OFF, F(NONE), TX_TYPES, BIT(F(ALL)) | BIT(PTP) | BIT(V2_L2), BIT(F(ALL)) | BIT(PTP), -ERANGE, 0,
+		{WS_HW_RX_WIDEST, false}, 0, OFF, V2_L2, 3, false, NULL},
+	{OFF, F(NONE), TX_TYPES, BIT(F(ALL)) | BIT(PTP), BIT(F(ALL)), -EINVAL, 0,
+		{WS_HW_RX_WIDEST, false}, 0, OFF, PTP, 2, false, NULL},
+	{OFF, F(NONE), TX_TYPES, BIT(F(ALL)) | BIT(PTP), BIT(F(ALL)), -EOPNOTSUPP, 0,
+		{WS_HW_RX_WIDEST, false}, 0, OFF, PTP, 2, false, NULL},
+	{OFF, F(NONE), TX_TYPES, BIT(F(ALL)) | BIT(PTP), BIT(F(ALL)) | BIT(PTP), -ERANGE, 0,
+		{WS_HW_RX_WIDEST, false}, -ERANGE, OFF, F(NONE), 2, false, "filter all, but refuses to set it"},
+	{OFF, F(NONE), TX_TYPES, BIT(F(ALL)) | BIT(PTP), BIT(F(ALL)), -EIO, 0,
+		{WS_HW_RX_WIDEST, false}, -EIO, OFF, F(NONE), 1, false, "all cannot be set: Input/output"},
+	{OFF, F(NONE), TX_TYPES, BIT(F(ALL)) | BIT(PTP), BIT(F(ALL)), -EPERM, 0,
+		{WS_HW_RX_WIDEST, false}, -EPERM, OFF, F(NONE), 1, false, "CAP_NET_ADMIN"},
+	/* Asked five times. */
+	{OFF, F(NONE), TX_TYPES, BIT(F(ALL)) | BIT(PTP), BIT(F(ALL)), -EBUSY, 0,
+		{WS_HW_RX_WIDEST, false}, -EBUSY, OFF, F(NONE), 5, false, "all cannot be set: Device or resource busy"},
+	/* Drivers that widen. */
+	{OFF, F(NONE), TX_TYPES, BIT(V2_L2) | BIT(V2_L4), 0, 0, PTP,
+		{WS_HW_RX_WIDEST, false}, 0, OFF, PTP, 1, true, NULL},
+	{OFF, F(NONE), TX_TYPES, BIT(PTP), 0, 0, F(ALL),
+		{WS_HW_RX_PTP, true}, 0, ON, F(ALL), 1, true, NULL},
+	/* ... and such as narrow: not what was asked for, so the next one is; */
+	{OFF, F(NONE), TX_TYPES, BIT(PTP) | BIT(V2_L2), 0, 0, V2_L2,
+		{WS_HW_RX_WIDEST, false}, 0, OFF, V2_L2, 2, false, NULL},
+	{OFF, F(NONE), TX_TYPES, BIT(PTP), 0, 0, V1_SYNC,
+		{WS_HW_RX_PTP, false}, -ERANGE, OFF, F(NONE), 1, false, "ptpv2-event, and set ptpv1-l4-sync instead"},
+	{OFF, F(NONE), TX_TYPES, BIT(PTP), 0, 0, F(SOME),
+		{WS_HW_RX_PTP, false}, -ERANGE, OFF, F(NONE), 1, false, "ptpv2-event, and set some instead"},
+	/* No more than PTP, if that is enough. */
+	{OFF, F(NONE), TX_TYPES, BIT(F(ALL)) | BIT(PTP), 0, 0, 0,
+		{WS_HW_RX_PTP, false}, 0, OFF, PTP, 1, false, NULL},
+	{OFF, F(NONE), TX_TYPES, BIT(F(ALL)), 0, 0, 0,
+		{WS_HW_RX_PTP, false}, 0, OFF, F(ALL), 1, false, NULL},
+	{OFF, F(NONE), TX_TYPES, BIT(V2_L2) | BIT(V2_L4), 0, 0, 0,
+		{WS_HW_RX_PTP, false}, 0, OFF, V2_L2, 1, false, NULL},
+	{OFF, F(NONE), TX_TYPES, BIT(F(NONE)) | BIT(V1_SYNC), 0, 0, 0,
+		{WS_HW_RX_PTP, false}, -EOPNOTSUPP, OFF, F(NONE), 0, false, "none, ptpv1-l4-sync; PTPv2 events are not"},
+	/* What stands and is enough stays. */
+	{OFF, F(ALL), TX_TYPES, BIT(F(ALL)) | BIT(PTP), 0, 0, 0,
+		{WS_HW_RX_PTP, false}, 0, OFF, F(ALL), 0, false, NULL},
+	{ON, PTP, TX_TYPES, BIT(F(NONE)) | BIT(PTP), 0, 0, 0,
+		{WS_HW_RX_WIDEST, true}, 0, ON, PTP, 0, false, NULL},
+	{ON, V2_L4, TX_TYPES, BIT(V2_L2) | BIT(V2_L4), 0, 0, 0,
+		{WS_HW_RX_WIDEST, false}, 0, ON, V2_L4, 0, false, NULL},
+	{ON, V2_L4, TX_TYPES, BIT(V2_L2) | BIT(V2_L4), 0, 0, 0,
+		{WS_HW_RX_PTP, false}, 0, ON, V2_L4, 0, false, NULL},
+	/* What covers it is asked for; if it is refused, it stays, too. */
+	{ON, V2_L2, TX_TYPES, BIT(F(ALL)) | BIT(V2_L2) | BIT(V2_L4), 0, 0, 0,
+		{WS_HW_RX_WIDEST, false}, 0, ON, F(ALL), 1, false, NULL},
+	{ON, V2_L2, TX_TYPES, BIT(F(ALL)) | BIT(V2_L2) | BIT(V2_L4), BIT(F(ALL)), -ERANGE, 0,
+		{WS_HW_RX_WIDEST, false}, 0, ON, V2_L2, 2, false, NULL},
+	{ON, F(PTP_V2_SYNC), TX_TYPES, BIT(V2_L2) | BIT(V2_L4) | BIT(PTP), 0, 0, 0,
+		{WS_HW_RX_PTP, false}, 0, ON, PTP, 1, false, NULL},
+	{ON, F(NTP_ALL), TX_TYPES, BIT(F(ALL)) | BIT(PTP), 0, 0, 0,
+		{WS_HW_RX_PTP, false}, 0, ON, F(ALL), 1, false, NULL},
+	/* What another program uses is never narrowed. */
+	{ON, V1_SYNC, TX_TYPES, BIT(V1_SYNC) | BIT(PTP), 0, 0, 0,
+		{WS_HW_RX_PTP, false}, -EBUSY, ON, V1_SYNC, 0, false,
+		"is ptpv1-l4-sync, which another program may rely on, and ptpv2-event would take that away"},
+	{ON, V1_SYNC, TX_TYPES, BIT(V1_SYNC) | BIT(PTP), 0, 0, 0,
+		{WS_HW_RX_WIDEST, false}, -EBUSY, ON, V1_SYNC, 0, false, "another program"},
+	{ON, F(NTP_ALL), TX_TYPES, BIT(F(NTP_ALL)) | BIT(PTP), 0, 0, 0,
+		{WS_HW_RX_WIDEST, false}, -EBUSY, ON, F(NTP_ALL), 0, false, "ntp-all"},
+	{ON, 21, TX_TYPES, BIT(21) | BIT(PTP), 0, 0, 0,
+		{WS_HW_RX_PTP, false}, -EBUSY, ON, 21, 0, false, "filter 21"},
+	{ON, 21, TX_TYPES, BIT(F(ALL)) | BIT(PTP), 0, 0, 0,
+		{WS_HW_RX_PTP, false}, 0, ON, F(ALL), 1, false, NULL},
+	/* Transmit stamps. */
+	{OFF, F(NONE), TX_TYPES, 0, 0, 0, 0,
+		{WS_HW_RX_KEEP, true}, 0, ON, F(NONE), 1, false, NULL},
+	{OFF, PTP, TX_TYPES, BIT(PTP), 0, 0, 0,
+		{WS_HW_RX_KEEP, true}, 0, ON, PTP, 1, false, NULL},
+	{OFF, F(ALL), TX_TYPES, BIT(F(ALL)), 0, 0, 0,
+		{WS_HW_RX_ALL, true}, 0, ON, F(ALL), 1, false, NULL},
+	{ON, F(NONE), TX_TYPES, BIT(F(ALL)), 0, 0, 0,
+		{WS_HW_RX_ALL, false}, 0, ON, F(ALL), 1, false, NULL},
+	{ON, F(NONE), TX_TYPES, 0, 0, 0, 0,
+		{WS_HW_RX_KEEP, true}, 0, ON, F(NONE), 0, false, NULL},
+	{OFF, F(NONE), BIT(OFF), 0, 0, 0, 0,
+		{WS_HW_RX_KEEP, true}, -EOPNOTSUPP, OFF, F(NONE), 0, false, "transmit types: off; on is not"},
+	{OFF, F(NONE), TX_TYPES, 0, BIT(F(NONE)), -ERANGE, 0,
+		{WS_HW_RX_KEEP, true}, -ERANGE, OFF, F(NONE), 1, false, "refuses to set"},
+	/* One-step stamps are left alone, and do not count as such. */
+	{ONESTEP, F(NONE), TX_TYPES | BIT(ONESTEP), BIT(F(ALL)), 0, 0, 0,
+		{WS_HW_RX_ALL, true}, -EBUSY, ONESTEP, F(NONE), 0, false, "onestep-sync"},
+	{ONESTEP, F(NONE), TX_TYPES | BIT(ONESTEP), BIT(F(ALL)), 0, 0, 0,
+		{WS_HW_RX_ALL, false}, 0, ONESTEP, F(ALL), 1, false, NULL},
+	/* Nothing is wanted. */
+	{OFF, V1_SYNC, 0, 0, 0, 0, 0,
+		{WS_HW_RX_KEEP, false}, 0, OFF, V1_SYNC, 0, false, NULL},
+};
+/* clang-format on */
+
+static int count(enum sys_fake_fn fn, int name);
+
+static void negotiated(void **state)
+{
+	for (size_t i = 0; i < COUNT(negotiations); i++) {
+		const struct negotiation *n = &negotiations[i];
+		const bool changes = n->granted_tx != n->tx || n->granted_rx != n->rx;
+		struct ws_hwtstamp_granted granted = {.tx_type = -7};
+		struct ws_hwtstamp *h = NULL;
+		int ret;
+
+		reset(state);
+		sys_fake_stamps.claims |= SOF_TIMESTAMPING_TX_HARDWARE;
+		sys_fake_stamps.tx_types = n->tx_types;
+		sys_fake_stamps.filters = n->filters;
+		sys_fake_stamps.refused = n->refused;
+		sys_fake_stamps.refusal = n->refusal;
+		sys_fake_stamps.widens_to = n->widens_to;
+		sys_fake_stamps.now = (struct ws_restore_hwtstamp){1, n->tx, n->rx};
+		ret = ws_hwtstamp_open(&h, "fake0", &n->want, &granted, why, sizeof(why));
+		if (ret != n->ret || (!ret && (granted.tx_type != n->granted_tx ||
+						      granted.rx_filter != n->granted_rx))) {
+			fail_msg("row %zu: %d (%s), granted %d %d", i, ret, why, granted.tx_type,
+				granted.rx_filter);
+		}
+		/* What was changed is told, and said to be so; what was not is not put back. */
+		if (!ret) {
+			assert_int_equal(count(SYS_FAKE_IOCTL, SIOCSHWTSTAMP), n->sets);
+			assert_int_equal(granted.changed, changes);
+			assert_int_equal(granted.widened, n->widened);
+			assert_int_equal(granted.clock, WS_CLOCK_PHC + 3);
+			assert_int_equal(granted.journal, changes ? -EACCES : 0);
+			assert_int_equal(sys_fake_stamps.now.tx_type, n->granted_tx);
+			assert_int_equal(sys_fake_stamps.now.rx_filter, n->granted_rx);
+			assert_int_equal(sys_fake_stamps.now.flags, 1);
+			sys_fake_stamps.refused = 0;
+			sys_fake_stamps.widens_to = 0;
+			assert_int_equal(ws_hwtstamp_close(h), 0);
+		} else {
+			assert_true(count(SYS_FAKE_IOCTL, SIOCSHWTSTAMP) >= n->sets);
+			assert_non_null(strstr(why, n->says));
+			assert_null(h);
+			assert_int_equal(granted.tx_type, -7);
+		}
+		assert_int_equal(sys_fake_stamps.now.tx_type, n->tx);
+		assert_int_equal(sys_fake_stamps.now.rx_filter, n->rx);
+		assert_int_equal(sys_fake_stamps.now.flags, 1);
+		assert_int_equal(sys_fake_open_descriptors(), 0);
+	}
+}
+
+static void transmit_type_that_does_not_change(void **state)
+{
+	struct ws_hwtstamp *h = NULL;
+	enum ws_clock clock;
+
+	(void)state;
+	sys_fake_stamps.claims |= SOF_TIMESTAMPING_TX_HARDWARE;
+	sys_fake_stamps.tx_types = TX_TYPES;
+	sys_fake_stamps.now.tx_type = OFF;
+	sys_fake_stamps.keeps_tx = true;
+	assert_int_equal(open_want(&h, WS_HW_RX_ALL, true, &clock), -ERANGE);
+	assert_non_null(strstr(why, "asked for the transmit type on, and set off instead"));
+	assert_null(h);
+	assert_int_equal(sys_fake_stamps.now.rx_filter, PTP);
+}
+
+/* Whoever does not say how it is set is left alone; if it falls silent, it cannot be helped. */
+static void silent_drivers(void **state)
+{
+	const struct ws_hwtstamp_want nothing = {.rx = WS_HW_RX_KEEP};
+	struct ws_hwtstamp_granted granted;
+	struct ws_hwtstamp *h = NULL;
+	enum ws_clock clock;
+
+	sys_fake_stamps.claims |= SOF_TIMESTAMPING_TX_HARDWARE;
+	sys_fake_stamps.tx_types = TX_TYPES;
+	sys_fake_stamps.get_error = -EOPNOTSUPP;
+	for (int rx = WS_HW_RX_KEEP; rx <= WS_HW_RX_PTP; rx++) {
+		assert_int_equal(open_want(&h, (enum ws_hw_rx)rx, true, &clock), -EOPNOTSUPP);
+		assert_non_null(strstr(why, "does not say how its time stamps are set"));
+		assert_null(h);
+	}
+	assert_int_equal(count(SYS_FAKE_IOCTL, SIOCSHWTSTAMP), 0);
+	assert_int_equal(ws_hwtstamp_open(&h, "fake0", &nothing, &granted, why, sizeof(why)), 0);
+	assert_int_equal(granted.tx_type, -1);
+	assert_int_equal(granted.rx_filter, -1);
+	assert_false(granted.changed);
+	assert_int_equal(ws_hwtstamp_close(h), 0);
+
+	reset(state);
+	sys_fake_stamps.goes_silent = true;
+	assert_int_equal(open_it(&h, &clock), -EOPNOTSUPP);
+	assert_non_null(strstr(why, "what was set cannot be read back"));
+	assert_non_null(strstr(why, "; it could not be put back"));
+	assert_int_equal(sys_fake_open_descriptors(), 0);
+}
+
 static int count(enum sys_fake_fn fn, int name)
 {
 	int n = 0;
@@ -479,6 +704,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(widened_and_put_back, reset),
+		cmocka_unit_test_setup(negotiated, reset),
+		cmocka_unit_test_setup(transmit_type_that_does_not_change, reset),
+		cmocka_unit_test_setup(silent_drivers, reset),
 		cmocka_unit_test_setup(told_before_it_is_done, reset),
 		cmocka_unit_test_setup(nothing_to_do, reset),
 		cmocka_unit_test_setup(what_is_not_offered, reset),
