@@ -44,6 +44,8 @@ struct shape_result {
 /* What a trial has brought so far. */
 struct brought {
 	struct ws_trial t;
+	/* Plain layer 2 frames, of the shape's stream: those that go ahead take no place in a card's registers. */
+	struct ws_load_frames ahead;
 	struct shape_result shape[WS_SHAPES][2]; /* without and with a tag */
 	struct ws_deliver_result *deliver;
 	struct ws_hist *second;
@@ -133,6 +135,30 @@ static struct ws_traffic_spec shape_spec(struct brought *b, enum ws_shape shape,
 	return spec;
 }
 
+static void free_frames(struct brought *b, struct ws_load_frames *f)
+{
+	ws_load_frames_free(f);
+	ws_load_frames_free(&b->ahead);
+}
+
+/* A shape's frames, and those that go ahead of them. 0, or an exit status after one line was printed. */
+static int make_frames(
+	struct brought *b, struct ws_load_frames *ret, const struct ws_traffic_spec *spec)
+{
+	struct ws_traffic_spec ahead = *spec;
+	int status = ws_load_traffic_make(ret, spec);
+
+	if (status) {
+		return status;
+	}
+	set_raw(&ahead, WS_ETHERTYPE_PROBE, WS_PTP_NONE);
+	status = ws_load_traffic_make(&b->ahead, &ahead);
+	if (status) {
+		free_frames(b, ret);
+	}
+	return status;
+}
+
 static struct ws_deliver_setup setup_for(const struct brought *b,
 	const struct ws_traffic_spec *spec, const struct ws_frame_source *source)
 {
@@ -144,6 +170,7 @@ static struct ws_deliver_setup setup_for(const struct brought *b,
 		.rx = {rx->netns, rx->nic.ifindex, ws_trial_clock(t, WS_TRIAL_RX), true},
 		.has_rx = true,
 		.source = source,
+		.ahead = b->ahead.traffic ? &b->ahead.source : NULL,
 		.run_id = t->run_id,
 		.stream = t->stream,
 		/* Answers come to where requests came from. */
@@ -216,13 +243,13 @@ static int try_shape(struct brought *b, enum ws_shape shape, bool vlan)
 	struct ws_deliver_setup setup;
 	int status, rc;
 
-	status = ws_load_traffic_make(&frames, &spec);
+	status = make_frames(b, &frames, &spec);
 	if (status) {
 		return status;
 	}
 	setup = setup_for(b, &spec, &frames.source);
 	rc = ws_deliver(&setup, b->deliver);
-	ws_load_frames_free(&frames);
+	free_frames(b, &frames);
 	if (rc < 0) {
 		return cannot(b, rc);
 	}
@@ -295,7 +322,7 @@ static int try_rate(struct brought *b)
 	}
 	progress(b, "%s: the highest rate at which no hardware stamp goes missing", b->t.end.text);
 	spec = shape_spec(b, shape, false);
-	status = ws_load_traffic_make(&frames, &spec);
+	status = make_frames(b, &frames, &spec);
 	if (status) {
 		return status;
 	}
@@ -305,7 +332,7 @@ static int try_rate(struct brought *b)
 		setup.rx.hw_clock = WS_CLOCK_NONE;
 	}
 	rc = ws_deliver_rate(&setup, RATE_NS, &rate);
-	ws_load_frames_free(&frames);
+	free_frames(b, &frames);
 	if (rc < 0) {
 		return cannot(b, rc);
 	}

@@ -53,6 +53,7 @@ struct ws_deliver_run {
 	uint64_t first; /* sequence of the batch's first frame */
 	uint64_t next;	/* that no batch has had yet */
 	uint64_t sent, arrived;
+	uint64_t ahead_rx_hardware;
 	struct ws_io_slot slots[BATCH]; /* reserved and not sent, the oldest first */
 	unsigned slot_count;
 	uint64_t stray_before;
@@ -115,6 +116,9 @@ static void take_view(struct ws_deliver_run *r, const struct ws_io_view *v, int6
 		return;
 	}
 	f = frame_of(r, probe.seq);
+	if (probe.seq < AHEAD) {
+		r->ahead_rx_hardware += v->stamp.origin == WS_ORIGIN_HARDWARE;
+	}
 	if (!f || f->arrived) {
 		return;
 	}
@@ -156,8 +160,8 @@ static bool look(struct ws_deliver_run *r)
 	return read_packets(r) || stamps;
 }
 
-/* Sleeps, but for a moment before the instant. */
-static void wait_until(struct ws_deliver_run *r, int64_t due_ns)
+/* Sleeps, but for a moment before the instant; or not at all. */
+static void wait_until(struct ws_deliver_run *r, int64_t due_ns, bool busy)
 {
 	while (!over(r)) {
 		int64_t now = ws_clock_now();
@@ -166,7 +170,7 @@ static void wait_until(struct ws_deliver_run *r, int64_t due_ns)
 		if (now >= due_ns) {
 			return;
 		}
-		if (!look(r) && nap > 0) {
+		if (!look(r) && nap > 0 && !busy) {
 			int rc = ws_io_wait(r->tx, now + (nap < NAP_NS ? nap : NAP_NS));
 
 			r->fault = rc < 0 ? rc : r->fault;
@@ -176,9 +180,10 @@ static void wait_until(struct ws_deliver_run *r, int64_t due_ns)
 
 /* What the oldest slots hold; frame i is number n + i. */
 static void build(struct ws_deliver_run *r, struct ws_io_tx *frames, unsigned count, uint64_t n,
-	unsigned stages, bool mute)
+	unsigned stages, bool ahead)
 {
-	const struct ws_frame_source *source = r->s->source;
+	bool own = ahead && r->s->ahead;
+	const struct ws_frame_source *source = own ? r->s->ahead : r->s->source;
 
 	for (unsigned i = 0; i < count; i++) {
 		frames[i] = (struct ws_io_tx){
@@ -187,7 +192,7 @@ static void build(struct ws_deliver_run *r, struct ws_io_tx *frames, unsigned co
 			.stages = (uint8_t)stages,
 			.cookie = n + i,
 		};
-		if (mute && source->mute) {
+		if (ahead && !own && source->mute) {
 			source->mute(source->arg, r->slots[i].data, frames[i].len);
 		}
 	}
@@ -221,7 +226,7 @@ static void settle(struct ws_deliver_run *r, const struct ws_io_tx *frames, unsi
 
 /* Sends count frames (at most BATCH) from number n on. What the kernel does not take in time stays unsent. */
 static unsigned send_frames(
-	struct ws_deliver_run *r, uint64_t n, unsigned count, unsigned stages, bool mute)
+	struct ws_deliver_run *r, uint64_t n, unsigned count, unsigned stages, bool ahead)
 {
 	struct ws_io_tx frames[BATCH];
 	int64_t give_up = ws_clock_now() + GIVE_UP_NS;
@@ -233,7 +238,7 @@ static unsigned send_frames(
 
 		reserve(r, count - done);
 		build(r, frames, r->slot_count < count - done ? r->slot_count : count - done,
-			n + done, stages, mute);
+			n + done, stages, ahead);
 		now = ws_clock_now();
 		for (unsigned i = 0; i < count - done; i++) {
 			struct frame *f = frame_of(r, n + done + i);
@@ -304,7 +309,7 @@ static void send_ahead(struct ws_deliver_run *r)
 
 	for (unsigned i = 0; i < AHEAD && !over(r); i++) {
 		(void)send_frames(r, i, 1, stages, true);
-		wait_until(r, ws_clock_now() + AHEAD_NS);
+		wait_until(r, ws_clock_now() + AHEAD_NS, false);
 	}
 }
 
@@ -332,7 +337,7 @@ int ws_deliver_begin(struct ws_deliver_run **ret, const struct ws_deliver_setup 
 		return -ENOMEM;
 	}
 	r->first = r->next = AHEAD;
-	wait_until(r, ws_clock_now() + START_DELAY_NS);
+	wait_until(r, ws_clock_now() + START_DELAY_NS, false);
 	send_ahead(r);
 	*ret = r;
 	return 0;
@@ -363,7 +368,9 @@ int ws_deliver_open(struct ws_deliver_run **ret, const struct ws_deliver_setup *
 	};
 	struct ws_io_config tx_config = {
 		.dirs = WS_IO_TX,
-		.frame_max = setup->source->len_max,
+		.frame_max = setup->ahead && setup->ahead->len_max > setup->source->len_max
+				     ? setup->ahead->len_max
+				     : setup->source->len_max,
 		.tx_batch = BATCH,
 		.tx_hw_clock = setup->tx.hw_clock,
 		.stamp_timeout_ns =
@@ -520,7 +527,7 @@ static void send_batch(struct ws_deliver_run *r, const struct ws_deliver_batch *
 	for (uint64_t n = 0; n < b->count;) {
 		unsigned count = b->count - n < at_once ? (unsigned)(b->count - n) : at_once;
 
-		wait_until(r, due);
+		wait_until(r, due, b->busy);
 		if (over(r) || ws_clock_now() >= until) {
 			break;
 		}
@@ -549,6 +556,7 @@ int ws_deliver_batch(struct ws_deliver_run *r, const struct ws_deliver_batch *ba
 	ret->refused = r->refused;
 	ret->tx_stray = stats.stamps_stray - r->stray_before;
 	ret->fault = r->fault;
+	ret->ahead_rx_hardware = r->ahead_rx_hardware;
 	record_latencies(r, batch->count, ret);
 	if (ret_gap_ns) {
 		*ret_gap_ns = median_gap(r, batch->count);
@@ -559,7 +567,11 @@ int ws_deliver_batch(struct ws_deliver_run *r, const struct ws_deliver_batch *ba
 
 int ws_deliver(const struct ws_deliver_setup *setup, struct ws_deliver_result *ret)
 {
-	const struct ws_deliver_batch batch = {setup->count, setup->gap_ns, INT64_MAX};
+	const struct ws_deliver_batch batch = {
+		.count = setup->count,
+		.gap_ns = setup->gap_ns,
+		.until_ns = INT64_MAX,
+	};
 	struct ws_deliver_run *r;
 	int rc = ws_deliver_open(&r, setup);
 
@@ -573,7 +585,8 @@ int ws_deliver(const struct ws_deliver_setup *setup, struct ws_deliver_result *r
 
 bool ws_deliver_stuck(const struct ws_deliver_result *r)
 {
-	return r->rx_hardware && r->rx_hardware <= STUCK_REGISTERS &&
-	       r->first_rx_hardware == r->rx_hardware &&
+	uint64_t stamped = r->ahead_rx_hardware + r->rx_hardware;
+
+	return stamped && stamped <= STUCK_REGISTERS && r->first_rx_hardware == r->rx_hardware &&
 	       r->received >= r->rx_hardware + STUCK_AFTER;
 }

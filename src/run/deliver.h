@@ -36,6 +36,9 @@ struct ws_deliver_setup {
 	struct ws_deliver_end tx, rx;
 	bool has_rx;			      /* else only transmit stamps are looked at */
 	const struct ws_frame_source *source; /* frame n has sequence n */
+	/* Of the frames that go ahead: best such as no picky card stamps. NULL: those of `source`, muted, of which cards
+	 * that go by the UDP port alone stamp some. */
+	const struct ws_frame_source *ahead;
 	uint32_t run_id;
 	uint16_t stream;
 	uint16_t udp_port; /* that what is received goes to */
@@ -75,6 +78,7 @@ struct ws_deliver_result {
 	/* Frames with a hardware stamp before the first one without, in the order of arrival: where that is all of
 	 * rx_hardware, and little, a register is never read. */
 	uint64_t first_rx_hardware;
+	uint64_t ahead_rx_hardware; /* of the frames that go ahead, before the first batch */
 	struct ws_hist
 		latency; /* of software stamps at both ends; with answers there and back, the far side's time included */
 	int fault; /* 0; -ENETDOWN, -ENODEV, ...: it ended early */
@@ -82,8 +86,8 @@ struct ws_deliver_result {
 
 /*
  * Receives before it sends, and begins a moment later, since the kernel switches stamps on from a work queue. Two
- * frames go ahead that are in no count (numbers 0 and 1, muted, without hardware stamp), so
- * that the first that counts finds everything as the others do, and a card's registers empty.
+ * frames go ahead that are in no count (numbers 0 and 1, without hardware stamp on transmit), so that the first that
+ * counts finds everything as the others do.
  *
  * 0, or -errno where it could not be done (as ws_io_open(); -EINVAL: count): then nothing was sent.
  */

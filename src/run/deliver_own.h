@@ -38,6 +38,7 @@ void ws_deliver_end(struct ws_deliver_run *r);
 struct ws_deliver_batch {
 	uint64_t count;
 	int64_t gap_ns;
+	bool busy;	  /* waits without sleeping, for short gaps */
 	int64_t until_ns; /* nothing is sent after that; INT64_MAX: no matter */
 };
 /* Counts; *ret is all new. *ret_gap_ns: the median between two send calls; 0: there were fewer than two. */

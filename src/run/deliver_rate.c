@@ -65,6 +65,7 @@ static enum outcome try_once(struct search *s, double pps)
 	const struct ws_deliver_batch batch = {
 		.count = WS_DELIVER_RATE_FRAMES,
 		.gap_ns = (int64_t)(1e9 / pps),
+		.busy = true,
 		.until_ns = s->end_ns,
 	};
 	const struct ws_deliver_result *r = s->result;

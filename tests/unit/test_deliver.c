@@ -34,6 +34,9 @@ struct bench {
 	struct ws_deliver_result *result;
 	unsigned (*faults)(uint64_t n); /* of the frames that count */
 	uint64_t writes, mutes;
+	uint64_t ahead_stamped; /* of the frames ahead */
+	struct ws_frame_template ahead_frame;
+	struct ws_frame_source ahead;
 	atomic_int stop;
 	uint64_t stop_at; /* the number of the frame that is the last; 0: none */
 };
@@ -64,9 +67,9 @@ static unsigned fault_of(void *arg, unsigned side, uint64_t n)
 	const struct bench *b = arg;
 
 	assert_int_equal(side, 0);
-	/* The frames ahead are muted: a card stamps none of them. */
+	/* Frames ahead are mostly such that no card stamps them. */
 	if (n < AHEAD) {
-		return IO_FAKE_LOSE_RX_HW;
+		return n < b->ahead_stamped ? 0 : IO_FAKE_LOSE_RX_HW;
 	}
 	return b->faults ? b->faults(n - AHEAD) : 0;
 }
@@ -159,7 +162,11 @@ static struct bench *make(const struct io_fake_options *options, unsigned (*faul
 
 static const struct ws_deliver_result *deliver(struct bench *b)
 {
-	const struct ws_deliver_batch batch = {b->setup.count, b->setup.gap_ns, INT64_MAX};
+	const struct ws_deliver_batch batch = {
+		.count = b->setup.count,
+		.gap_ns = b->setup.gap_ns,
+		.until_ns = INT64_MAX,
+	};
 
 	open_run(b);
 	assert_int_equal(ws_deliver_batch(b->run, &batch, b->result, NULL), 0);
@@ -340,6 +347,67 @@ static void test_stuck(void **state)
 	}
 }
 
+static unsigned none_received(uint64_t n)
+{
+	(void)n;
+	return IO_FAKE_LOSE_RX_HW;
+}
+
+/* A card that stamps muted frames as well may give its one stamp to a frame ahead. */
+static void test_stuck_by_a_frame_ahead(void **state)
+{
+	struct bench *b = make(&perfect, none_received);
+
+	(void)state;
+	b->ahead_stamped = 1;
+	assert_true(ws_deliver_stuck(deliver(b)));
+	assert_int_equal(b->result->rx_hardware, 0);
+	assert_int_equal(b->result->ahead_rx_hardware, 1);
+	unmake(b);
+	/* One that stamps everything is not stuck. */
+	b = make(&perfect, NULL);
+	b->ahead_stamped = 2;
+	assert_false(ws_deliver_stuck(deliver(b)));
+	assert_int_equal(b->result->rx_hardware, COUNT);
+	unmake(b);
+}
+
+static uint32_t write_ahead(const void *arg, uint8_t *buf, uint64_t n, int64_t intended_ns)
+{
+	const struct bench *b = arg;
+
+	assert_true(n < AHEAD);
+	ws_frame_write(&b->ahead_frame, buf, n, intended_ns);
+	return b->ahead_frame.len;
+}
+
+static void test_others_go_ahead(void **state)
+{
+	struct bench *b = make(&perfect, NULL);
+	const struct ws_frame_spec spec = {
+		.dst = {2, 0, 0, 0, 0, 2},
+		.src = {2, 0, 0, 0, 0, 1},
+		.carrier = WS_CARRIER_L2,
+		.payload = WS_PAYLOAD_SHORT,
+		.len = 64,
+		.run_id = RUN_ID,
+		.stream = STREAM,
+	};
+
+	(void)state;
+	assert_int_equal(ws_frame_template_init(&b->ahead_frame, &spec), 0);
+	b->ahead = (struct ws_frame_source){.write = write_ahead, .arg = b, .len_max = spec.len};
+	b->setup.ahead = &b->ahead;
+	deliver(b);
+	assert_int_equal(b->mutes, 0);
+	assert_int_equal(b->writes, COUNT);
+	for (uint64_t n = 0; n < AHEAD + 2; n++) {
+		assert_int_equal(io_fake_truth(b->wire, 0, n).len, n < AHEAD ? 64 : 60);
+	}
+	assert_int_equal(b->result->received, COUNT);
+	unmake(b);
+}
+
 static unsigned swapped(uint64_t n)
 {
 	return n == 10 || n == 30 ? IO_FAKE_SWAP_TX_HW : 0;
@@ -514,9 +582,10 @@ static void test_ends_early(void **state)
 	b = make(&perfect, NULL);
 	open_run(b);
 	io_fake_link(b->wire, 0, false);
-	assert_int_equal(
-		ws_deliver_batch(b->run, &(struct ws_deliver_batch){COUNT, GAP_NS, INT64_MAX},
-			b->result, NULL),
+	assert_int_equal(ws_deliver_batch(b->run,
+				 &(struct ws_deliver_batch){
+					 .count = COUNT, .gap_ns = GAP_NS, .until_ns = INT64_MAX},
+				 b->result, NULL),
 		0);
 	assert_int_equal(b->result->fault, -ENETDOWN);
 	assert_int_equal(b->result->sent, 0);
@@ -741,6 +810,8 @@ int main(void)
 		cmocka_unit_test(test_lost),
 		cmocka_unit_test(test_claimed_and_never_there),
 		cmocka_unit_test(test_stuck),
+		cmocka_unit_test(test_stuck_by_a_frame_ahead),
+		cmocka_unit_test(test_others_go_ahead),
 		cmocka_unit_test(test_misplaced),
 		cmocka_unit_test(test_misplaced_in_a_burst),
 		cmocka_unit_test(test_wrong_clocks),
