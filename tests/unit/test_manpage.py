@@ -120,6 +120,7 @@ def main():
     tap.case("capture: the same options and defaults", same_options, "capture", 20)
     tap.case("latency: the same options and defaults", same_options, "latency", 30)
     tap.case("load: the same options and defaults", same_options, "load", 35)
+    tap.case("probe: the same options and defaults", same_options, "probe", 9)
     tap.case("reflect: the same options and defaults", same_options, "reflect", 12)
     tap.case("report: the same options and defaults", same_options, "report", 6)
     tap.case("lab: the same options and defaults", same_options, "lab", 2)
