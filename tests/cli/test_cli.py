@@ -227,7 +227,6 @@ TABLE = [
         for port in ("0", "65536", "x", "-1")
     ),
     (2, r"--io magic: .*auto.*udp", f"reflect {NONE} --io magic"),
-    (2, r"--stamp hardware: not in this version", f"reflect {NONE} --stamp hardware"),
     (2, r"--stamp rubber: .*auto, software or user", f"reflect {NONE} --stamp rubber"),
     (2, r"--duration 5: .*ms, s", f"reflect {NONE} --duration 5"),
     (2, r"--cpu 0,1: one CPU", f"reflect {NONE} --cpu 0,1"),
@@ -452,7 +451,8 @@ TABLE = [
     # load: how
     (2, r"--io.*auto.*socket", "load --lab --io magic"),
     (2, r"--io udp: .*datagrams.*\(auto, tpacket3, tpacket2, socket\)", "load --lab --io udp"),
-    (2, r"--stamp hardware: not in this version", "load --lab --stamp hardware"),
+    (1, r"--stamp hardware: ws0: .*--stamp software", "load --lab --stamp hardware"),
+    (1, r"--stamp hardware: ws1: .*--stamp software", "reflect --lab --stamp hardware"),
     (2, r"--pacing fq and --bypass on", "load --lab --pacing fq --bypass on"),
     (2, r"--pacing fq and --rate max", "load --lab --pacing fq -r max"),
     (2, r"--pacing slow: .*busy, txtime or fq", "load --lab --pacing slow"),

@@ -106,6 +106,8 @@ static void make_result(struct bench *b, const struct wants *w)
 {
 	b->result = calloc(1, sizeof(*b->result));
 	assert_non_null(b->result);
+	/* As a run of both ends' software stamps begins. */
+	b->result->tx_clock = b->result->rx_clock = WS_CLOCK_REALTIME;
 	if (w->details) {
 		b->result->timeline = calloc(1, sizeof(*b->result->timeline));
 		b->result->waterfall = calloc(1, sizeof(*b->result->waterfall));
