@@ -13,10 +13,8 @@
 /* From opening to the first frame: the kernel switches receive stamps on from a work queue a moment after a socket
  * asked for them. */
 #define START_DELAY_NS 50000000
-/* Frames ahead, and the time between them. */
-#define AHEAD	 2
+/* Between the frames that go ahead. */
 #define AHEAD_NS 2000000
-#define BATCH	 64
 /* Packets and a request to stop are looked for at least that often; and so long before a frame is due, without pause. */
 #define NAP_NS	1000000
 #define SPIN_NS 150000
@@ -27,41 +25,7 @@
 #define OVERTIME_NS    2000000000LL
 #define MIN_TIMEOUT_NS 10000000
 /* Gaps up to that are waited out busily: a machine whose timers are late would make them much longer. */
-#define BUSY_GAP_NS	2000000
-#define STUCK_REGISTERS 4
-#define STUCK_AFTER	10
-
-#define UNKNOWN INT64_MIN
-
-/* What is known of one frame. */
-struct frame {
-	int64_t call_ns;      /* right before it was sent; UNKNOWN: it was not */
-	int64_t tx_hw, tx_sw; /* stamps */
-	int64_t tx_hw_read_ns;
-	int64_t rx_hw, rx_sw;
-	int64_t rx_read_ns; /* UNKNOWN: it did not arrive */
-	bool arrived;
-	enum ws_origin far_rx;
-};
-
-struct ws_deliver_run {
-	const struct ws_deliver_setup *s;
-	struct ws_io *tx, *rx;
-	unsigned tx_stages;
-	struct frame *frames;
-	uint32_t *order; /* frames as they arrived */
-	struct ws_deliver_seen *seen;
-	int64_t *gaps;
-	uint64_t first; /* sequence of the batch's first frame */
-	uint64_t next;	/* that no batch has had yet */
-	uint64_t sent, arrived;
-	uint64_t ahead_rx_hardware;
-	struct ws_io_slot slots[BATCH]; /* reserved and not sent, the oldest first */
-	unsigned slot_count;
-	uint64_t stray_before;
-	uint64_t refused;
-	int fault;
-};
+#define BUSY_GAP_NS 2000000
 
 static bool stopped(const struct ws_deliver_run *r)
 {
@@ -71,95 +35,6 @@ static bool stopped(const struct ws_deliver_run *r)
 static bool over(const struct ws_deliver_run *r)
 {
 	return r->fault || stopped(r);
-}
-
-/* NULL: not of this batch. */
-static struct frame *frame_of(struct ws_deliver_run *r, uint64_t seq)
-{
-	uint64_t i = seq - r->first;
-
-	return i < r->next - r->first ? &r->frames[i] : NULL;
-}
-
-static bool read_stamps(struct ws_deliver_run *r)
-{
-	struct ws_io_tx_stamp stamps[BATCH];
-	int n = r->tx_stages ? ws_io_tx_stamps(r->tx, stamps, BATCH) : 0;
-	int64_t now;
-
-	if (n < 0) {
-		r->fault = n;
-		return false;
-	}
-	now = n ? ws_clock_now() : 0;
-	for (int i = 0; i < n; i++) {
-		struct frame *f = stamps[i].status ? NULL : frame_of(r, stamps[i].cookie);
-		bool hardware = stamps[i].stamp.origin == WS_ORIGIN_HARDWARE;
-
-		if (f && stamps[i].stage == WS_STAGE_WIRE && hardware) {
-			f->tx_hw = stamps[i].stamp.time.ns;
-			f->tx_hw_read_ns = now;
-		} else if (f && stamps[i].stage == WS_STAGE_DRIVER && !hardware) {
-			f->tx_sw = stamps[i].stamp.time.ns;
-		}
-	}
-	return n > 0;
-}
-
-static void take_view(struct ws_deliver_run *r, const struct ws_io_view *v, int64_t now_ns)
-{
-	struct ws_probe probe;
-	struct frame *f;
-
-	if (ws_probe_parse(v->data, v->len, r->s->run_id, r->s->udp_port, &probe) !=
-			WS_PROBE_OURS ||
-		probe.stream != r->s->stream ||
-		(probe.payload == WS_PAYLOAD_ANSWER) != r->s->answers) {
-		return;
-	}
-	f = frame_of(r, probe.seq);
-	if (probe.seq < AHEAD) {
-		r->ahead_rx_hardware += v->stamp.origin == WS_ORIGIN_HARDWARE;
-	}
-	if (!f || f->arrived) {
-		return;
-	}
-	f->arrived = true;
-	f->rx_read_ns = now_ns;
-	r->order[r->arrived++] = (uint32_t)(probe.seq - r->first);
-	f->rx_hw = v->stamp.origin == WS_ORIGIN_HARDWARE ? v->stamp.time.ns : UNKNOWN;
-	f->rx_sw = v->stamp.origin == WS_ORIGIN_SOFTWARE      ? v->stamp.time.ns
-		   : v->software.origin == WS_ORIGIN_SOFTWARE ? v->software.time.ns
-							      : UNKNOWN;
-	f->far_rx = probe.answer.rx.origin;
-}
-
-static bool read_packets(struct ws_deliver_run *r)
-{
-	struct ws_io_view views[BATCH];
-	int n = r->rx ? ws_io_rx_peek(r->rx, views, BATCH) : 0;
-	int64_t now;
-
-	if (n < 0) {
-		r->fault = n;
-		return false;
-	}
-	now = n ? ws_clock_now() : 0;
-	for (int i = 0; i < n; i++) {
-		take_view(r, &views[i], now);
-	}
-	if (n > 0) {
-		ws_io_rx_release(r->rx, (unsigned)n);
-	}
-	return n > 0;
-}
-
-/* Looks at what came, once; true if there was anything. */
-static bool look(struct ws_deliver_run *r)
-{
-	bool stamps = read_stamps(r);
-
-	return read_packets(r) || stamps;
 }
 
 /* Sleeps, but for a moment before the instant; or not at all. */
@@ -172,7 +47,7 @@ static void wait_until(struct ws_deliver_run *r, int64_t due_ns, bool busy)
 		if (now >= due_ns) {
 			return;
 		}
-		if (!look(r) && nap > 0 && !busy) {
+		if (!ws_deliver_look(r) && nap > 0 && !busy) {
 			int rc = ws_io_wait(r->tx, now + (nap < NAP_NS ? nap : NAP_NS));
 
 			r->fault = rc < 0 ? rc : r->fault;
@@ -213,10 +88,10 @@ static void reserve(struct ws_deliver_run *r, unsigned count)
 static void settle(struct ws_deliver_run *r, const struct ws_io_tx *frames, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
-		struct frame *f = frame_of(r, frames[i].cookie);
+		struct ws_deliver_frame *f = ws_deliver_frame_of(r, frames[i].cookie);
 
 		if (f && frames[i].status < 0) {
-			f->call_ns = UNKNOWN;
+			f->call_ns = WS_DELIVER_UNKNOWN;
 			r->refused++;
 		} else if (f) {
 			r->sent++;
@@ -226,11 +101,11 @@ static void settle(struct ws_deliver_run *r, const struct ws_io_tx *frames, unsi
 	memmove(r->slots, r->slots + n, r->slot_count * sizeof(r->slots[0]));
 }
 
-/* Sends count frames (at most BATCH) from number n on. What the kernel does not take in time stays unsent. */
+/* Sends count frames (at most WS_DELIVER_BATCH) from number n on. What the kernel does not take in time stays unsent. */
 static unsigned send_frames(
 	struct ws_deliver_run *r, uint64_t n, unsigned count, unsigned stages, bool ahead)
 {
-	struct ws_io_tx frames[BATCH];
+	struct ws_io_tx frames[WS_DELIVER_BATCH];
 	int64_t give_up = ws_clock_now() + GIVE_UP_NS;
 	unsigned done = 0;
 
@@ -243,7 +118,7 @@ static unsigned send_frames(
 			n + done, stages, ahead);
 		now = ws_clock_now();
 		for (unsigned i = 0; i < count - done; i++) {
-			struct frame *f = frame_of(r, n + done + i);
+			struct ws_deliver_frame *f = ws_deliver_frame_of(r, n + done + i);
 
 			if (f) {
 				f->call_ns = now;
@@ -260,15 +135,15 @@ static unsigned send_frames(
 		if (done == count || ws_clock_now() >= give_up) {
 			break;
 		}
-		if (!taken && !look(r)) {
+		if (!taken && !ws_deliver_look(r)) {
 			(void)ws_io_wait(r->tx, ws_clock_now() + AGAIN_NS);
 		}
 	}
 	for (unsigned i = done; i < count; i++) {
-		struct frame *f = frame_of(r, n + i);
+		struct ws_deliver_frame *f = ws_deliver_frame_of(r, n + i);
 
 		if (f) {
-			f->call_ns = UNKNOWN;
+			f->call_ns = WS_DELIVER_UNKNOWN;
 		}
 	}
 	return done;
@@ -291,12 +166,12 @@ void ws_deliver_end(struct ws_deliver_run *r)
 static void begin_batch(struct ws_deliver_run *r, uint64_t count)
 {
 	for (uint64_t i = 0; i < count; i++) {
-		r->frames[i] = (struct frame){
-			.call_ns = UNKNOWN,
-			.tx_hw = UNKNOWN,
-			.tx_sw = UNKNOWN,
-			.rx_hw = UNKNOWN,
-			.rx_sw = UNKNOWN,
+		r->frames[i] = (struct ws_deliver_frame){
+			.call_ns = WS_DELIVER_UNKNOWN,
+			.tx_hw = WS_DELIVER_UNKNOWN,
+			.tx_sw = WS_DELIVER_UNKNOWN,
+			.rx_hw = WS_DELIVER_UNKNOWN,
+			.rx_sw = WS_DELIVER_UNKNOWN,
 		};
 	}
 	r->first = r->next;
@@ -309,7 +184,7 @@ static void send_ahead(struct ws_deliver_run *r)
 {
 	unsigned stages = r->tx_stages & WS_STAGE_DRIVER;
 
-	for (unsigned i = 0; i < AHEAD && !over(r); i++) {
+	for (unsigned i = 0; i < WS_DELIVER_AHEAD && !over(r); i++) {
 		(void)send_frames(r, i, 1, stages, true);
 		wait_until(r, ws_clock_now() + AHEAD_NS, false);
 	}
@@ -338,7 +213,7 @@ int ws_deliver_begin(struct ws_deliver_run **ret, const struct ws_deliver_setup 
 		ws_deliver_end(r);
 		return -ENOMEM;
 	}
-	r->first = r->next = AHEAD;
+	r->first = r->next = WS_DELIVER_AHEAD;
 	wait_until(r, ws_clock_now() + START_DELAY_NS, false);
 	send_ahead(r);
 	*ret = r;
@@ -373,7 +248,7 @@ int ws_deliver_open(struct ws_deliver_run **ret, const struct ws_deliver_setup *
 		.frame_max = setup->ahead && setup->ahead->len_max > setup->source->len_max
 				     ? setup->ahead->len_max
 				     : setup->source->len_max,
-		.tx_batch = BATCH,
+		.tx_batch = WS_DELIVER_BATCH,
 		.tx_hw_clock = setup->tx.hw_clock,
 		.stamp_timeout_ns =
 			setup->wait_ns > MIN_TIMEOUT_NS ? setup->wait_ns : MIN_TIMEOUT_NS,
@@ -408,122 +283,23 @@ static void wait_for_rest(struct ws_deliver_run *r)
 		if (now >= end) {
 			break;
 		}
-		if (!look(r)) {
+		if (!ws_deliver_look(r)) {
 			int rc = ws_io_wait(r->tx, now + NAP_NS < end ? now + NAP_NS : end);
 
 			r->fault = rc < 0 ? rc : r->fault;
 		}
 	}
 	/* Whatever ended it, what is here counts. */
-	while (!r->fault && look(r)) {
+	while (!r->fault && ws_deliver_look(r)) {
 		;
 	}
-}
-
-static int judge_tx(struct ws_deliver_run *r, uint64_t count, struct ws_deliver_result *ret)
-{
-	size_t n = 0;
-	int64_t found;
-
-	for (uint64_t i = 0; i < count; i++) {
-		const struct frame *f = &r->frames[i];
-
-		ret->tx_software += f->tx_sw != UNKNOWN;
-		if (f->tx_hw != UNKNOWN) {
-			r->seen[n++] = (struct ws_deliver_seen){
-				.after_ns = f->call_ns,
-				.before_ns = f->tx_hw_read_ns,
-				.stamp_ns = f->tx_hw,
-			};
-		}
-	}
-	ret->tx_hardware = n;
-	found = ws_deliver_misplaced(r->seen, n);
-	if (found < 0) {
-		return (int)found;
-	}
-	ret->tx_misplaced = (uint64_t)found;
-	ret->tx_granularity_ns = ws_deliver_granularity(r->seen, n);
-	return 0;
-}
-
-static int judge_rx(struct ws_deliver_run *r, struct ws_deliver_result *ret)
-{
-	size_t n = 0;
-	int64_t found;
-
-	for (uint64_t i = 0; i < r->arrived; i++) {
-		const struct frame *f = &r->frames[r->order[i]];
-
-		ret->rx_software += f->rx_sw != UNKNOWN;
-		ret->far_rx_hardware += f->far_rx == WS_ORIGIN_HARDWARE;
-		ret->far_rx_software += f->far_rx == WS_ORIGIN_SOFTWARE;
-		if (f->rx_hw == UNKNOWN) {
-			continue;
-		}
-		ret->first_rx_hardware += n == i;
-		r->seen[n++] = (struct ws_deliver_seen){
-			.after_ns = f->call_ns,
-			.before_ns = f->rx_read_ns,
-			.stamp_ns = f->rx_hw,
-		};
-	}
-	ret->received = r->arrived;
-	ret->rx_hardware = n;
-	found = ws_deliver_misplaced(r->seen, n);
-	if (found < 0) {
-		return (int)found;
-	}
-	ret->rx_misplaced = (uint64_t)found;
-	ret->rx_granularity_ns = ws_deliver_granularity(r->seen, n);
-	return 0;
-}
-
-static void record_latencies(
-	struct ws_deliver_run *r, uint64_t count, struct ws_deliver_result *ret)
-{
-	struct ws_hist *second = r->s->second;
-
-	ws_hist_init(&ret->latency);
-	if (second) {
-		ws_hist_init(second);
-	}
-	for (uint64_t i = 0; i < count; i++) {
-		const struct frame *f = &r->frames[i];
-
-		if (f->tx_sw != UNKNOWN && f->rx_sw != UNKNOWN) {
-			ws_hist_record(
-				second && ws_deliver_second(r->first + i) ? second : &ret->latency,
-				f->rx_sw - f->tx_sw);
-		}
-	}
-}
-
-static int by_size(const void *a, const void *b)
-{
-	const int64_t *x = a, *y = b;
-
-	return *x < *y ? -1 : *x > *y;
-}
-
-static int64_t median_gap(struct ws_deliver_run *r, uint64_t count)
-{
-	size_t n = 0;
-
-	for (uint64_t i = 1; i < count; i++) {
-		if (r->frames[i].call_ns != UNKNOWN && r->frames[i - 1].call_ns != UNKNOWN) {
-			r->gaps[n++] = r->frames[i].call_ns - r->frames[i - 1].call_ns;
-		}
-	}
-	qsort(r->gaps, n, sizeof(r->gaps[0]), by_size);
-	return n ? r->gaps[n / 2] : 0;
 }
 
 static void send_batch(struct ws_deliver_run *r, const struct ws_deliver_batch *b)
 {
 	int64_t until = ws_clock_now() + (int64_t)b->count * b->gap_ns + OVERTIME_NS;
 	int64_t due = 0;
-	unsigned at_once = b->gap_ns > 0 ? 1 : BATCH;
+	unsigned at_once = b->gap_ns > 0 ? 1 : WS_DELIVER_BATCH;
 
 	until = until < b->until_ns ? until : b->until_ns;
 	for (uint64_t n = 0; n < b->count;) {
@@ -545,7 +321,6 @@ int ws_deliver_batch(struct ws_deliver_run *r, const struct ws_deliver_batch *ba
 	struct ws_deliver_result *ret, int64_t *ret_gap_ns)
 {
 	struct ws_io_stats stats;
-	int rc;
 
 	begin_batch(r, batch->count);
 	ws_io_stats(r->tx, &stats);
@@ -559,12 +334,10 @@ int ws_deliver_batch(struct ws_deliver_run *r, const struct ws_deliver_batch *ba
 	ret->tx_stray = stats.stamps_stray - r->stray_before;
 	ret->fault = r->fault;
 	ret->ahead_rx_hardware = r->ahead_rx_hardware;
-	record_latencies(r, batch->count, ret);
 	if (ret_gap_ns) {
-		*ret_gap_ns = median_gap(r, batch->count);
+		*ret_gap_ns = ws_deliver_gap(r, batch->count);
 	}
-	rc = judge_tx(r, batch->count, ret);
-	return rc < 0 ? rc : judge_rx(r, ret);
+	return ws_deliver_judge(r, batch->count, ret);
 }
 
 int ws_deliver(const struct ws_deliver_setup *setup, struct ws_deliver_result *ret)
@@ -584,12 +357,4 @@ int ws_deliver(const struct ws_deliver_setup *setup, struct ws_deliver_result *r
 	rc = ws_deliver_batch(r, &batch, ret, NULL);
 	ws_deliver_end(r);
 	return rc;
-}
-
-bool ws_deliver_stuck(const struct ws_deliver_result *r)
-{
-	uint64_t stamped = r->ahead_rx_hardware + r->rx_hardware;
-
-	return stamped && stamped <= STUCK_REGISTERS && r->first_rx_hardware == r->rx_hardware &&
-	       r->received >= r->rx_hardware + STUCK_AFTER;
 }

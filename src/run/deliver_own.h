@@ -22,8 +22,51 @@ int64_t ws_deliver_misplaced(struct ws_deliver_seen *seen, size_t n);
 /* Of those that are not misplaced. */
 int64_t ws_deliver_granularity(const struct ws_deliver_seen *seen, size_t n);
 
+/* Frames that go ahead; their numbers are the first ones. */
+#define WS_DELIVER_AHEAD 2
+#define WS_DELIVER_BATCH 64
+
+#define WS_DELIVER_UNKNOWN INT64_MIN
+
+/* What is known of one frame. */
+struct ws_deliver_frame {
+	int64_t call_ns;      /* right before it was sent; WS_DELIVER_UNKNOWN: it was not */
+	int64_t tx_hw, tx_sw; /* stamps */
+	int64_t tx_hw_read_ns;
+	int64_t rx_hw, rx_sw;
+	int64_t rx_read_ns; /* valid if it arrived */
+	bool arrived;
+	enum ws_origin far_rx;
+};
+
 /* Both ends, open; several batches of frames may go through them. */
-struct ws_deliver_run;
+struct ws_deliver_run {
+	const struct ws_deliver_setup *s;
+	struct ws_io *tx, *rx;
+	unsigned tx_stages;
+	struct ws_deliver_frame *frames;
+	uint32_t *order; /* frames as they arrived */
+	struct ws_deliver_seen *seen;
+	int64_t *gaps;
+	uint64_t first; /* sequence of the batch's first frame */
+	uint64_t next;	/* that no batch has had yet */
+	uint64_t sent, arrived;
+	uint64_t ahead_rx_hardware;
+	struct ws_io_slot slots[WS_DELIVER_BATCH]; /* reserved and not sent, the oldest first */
+	unsigned slot_count;
+	uint64_t stray_before;
+	uint64_t refused;
+	int fault;
+};
+
+/* NULL: not of this batch. */
+struct ws_deliver_frame *ws_deliver_frame_of(struct ws_deliver_run *r, uint64_t seq);
+/* Looks at what came, once; true if there was anything. */
+bool ws_deliver_look(struct ws_deliver_run *r);
+/* The median between two send calls; 0: there were fewer than two. */
+int64_t ws_deliver_gap(struct ws_deliver_run *r, uint64_t count);
+/* What came of the batch: adds stamps, packets and latencies to *ret. 0 or -ENOMEM. */
+int ws_deliver_judge(struct ws_deliver_run *r, uint64_t count, struct ws_deliver_result *ret);
 
 /*
  * tx, and rx unless it is NULL, are the run's from then on, also when this fails. Waits and sends the frames ahead.
