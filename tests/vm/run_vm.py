@@ -37,7 +37,6 @@ import run  # noqa: E402
 # Seconds for one file of tests, unless it says `LIMIT = N` at the start of a line.
 TEST_LIMIT = 120
 TOTAL_LIMIT = 540
-BOOT_LIMIT = 120
 GREETING = """\
 The virtual laboratory: exit ends it. Interfaces: igb0 and igb1 on one wire, e1000e0 and virtio0 on another.
 Files are the host's, read-only and as of the start; /tmp and /run are the guest's own.
