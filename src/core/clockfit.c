@@ -333,18 +333,14 @@ void ws_clockfit_state(const struct ws_clockfit *f, struct ws_clockfit_state *re
 	if (!f->count) {
 		return;
 	}
-	ret->window_ns = INT64_MAX;
-	for (unsigned i = 0; i < f->count; i++) {
-		int64_t window = sample_at(f, i)->window_ns;
-
-		ret->window_ns = window < ret->window_ns ? window : ret->window_ns;
-	}
 	ret->from_ns = sample_at(f, 0)->ref_ns;
 	ret->to_ns = sample_at(f, f->count - 1)->ref_ns;
 	ret->offset_ns = sample_at(f, f->count - 1)->offset_ns;
+	ret->window_ns = sample_at(f, 0)->window_ns;
 	if (f->count < 2) {
 		return;
 	}
+	ret->window_ns = rounded(f->line.shortest);
 	x = difference(ret->to_ns, f->x0);
 	ret->offset_ns = saturated(f->y0, rounded(line_at(&f->line, x)));
 	ret->rate_ppb = f->line.b * 1e9;

@@ -47,7 +47,7 @@ struct ws_clockfit_state {
 	unsigned used;		      /* samples in the line */
 	int64_t window_ns;	      /* the shortest of them */
 	double rate_ppb;	      /* of the clock against the reference: positive: it is fast */
-	double rate_error_ppb;
+	double rate_error_ppb;	      /* likely; where the scatter tells nothing, at most */
 	double scatter_ns;	/* of the used samples around the line: robust standard deviation */
 	int64_t from_ns, to_ns; /* the reference's instants of the oldest and newest used one */
 	int64_t offset_ns;	/* at to_ns */
