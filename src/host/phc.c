@@ -320,6 +320,31 @@ static int measure(struct ws_phc *p, bool busy)
 	return 0;
 }
 
+/* Clocks without a device, as simulated ones, are named by their module, and counted. */
+static void find_driver(struct ws_phc_info *info, int index)
+{
+	char path[64], text[1024];
+	const char *found;
+	size_t n;
+
+	snprintf(path, sizeof(path), "/sys/class/ptp/ptp%d/device/uevent", index);
+	(void)ws_textfile_read(path, text, sizeof(text));
+	found = strncmp(text, "DRIVER=", 7) == 0 ? text : strstr(text, "\nDRIVER=");
+	if (found) {
+		found = strchr(found, '=') + 1;
+		n = strcspn(found, "\n");
+	} else {
+		found = info->name;
+		n = strlen(found);
+		while (n > 0 && found[n - 1] >= '0' && found[n - 1] <= '9') {
+			n--;
+		}
+	}
+	n = n < sizeof(info->driver) ? n : sizeof(info->driver) - 1;
+	memcpy(info->driver, found, n);
+	info->driver[n] = '\0';
+}
+
 int ws_phc_open(struct ws_phc **ret, int index)
 {
 	struct ws_phc *p = calloc(1, sizeof(*p));
@@ -340,6 +365,7 @@ int ws_phc_open(struct ws_phc **ret, int index)
 	}
 	snprintf(path, sizeof(path), "/sys/class/ptp/ptp%d/clock_name", index);
 	(void)ws_textfile_line(path, p->info.name, sizeof(p->info.name));
+	find_driver(&p->info, index);
 	p->grain_ns = grain_of_system();
 	rc = find_method(p, &busy);
 	rc = rc < 0 ? rc : measure(p, busy);
