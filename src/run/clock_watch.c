@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "host/clock.h"
@@ -15,8 +16,9 @@
 #define PREPARE_NS    300000000
 #define PREPARE_MOST  3000000000
 #define PREPARE_LEAST 8 /* samples */
-#define FINISH_NS     50000000
-#define FIT_SAMPLES   256
+/* Half of the time that lines are through, nearly. */
+#define SETTLE_NS   400000000
+#define FIT_SAMPLES 256
 /* Longer and a line follows crystals no more; shorter and there are few samples. */
 #define FIT_SPAN_NS   1000000000
 #define STEP_READINGS 4
@@ -26,7 +28,7 @@ static int open_clock(struct ws_clock_watch *w, int end)
 	struct ws_clockfit_config config = {.samples = FIT_SAMPLES, .span_ns = FIT_SPAN_NS};
 	const struct ws_phc_info *info;
 	unsigned k = w->clocks;
-	int rc = ws_phc_open(&w->phc[k], w->c.phc[end]);
+	int rc = ws_phc_open(&w->phc[k], w->c.index[end]);
 
 	if (rc < 0) {
 		return rc;
@@ -43,15 +45,28 @@ static int open_clock(struct ws_clock_watch *w, int end)
 	return ws_clockfit_new(&w->fit[k], &config);
 }
 
+/* One driver reads all its cards in one way. */
+static bool are_read_alike(const struct ws_clock_watch *w)
+{
+	const struct ws_phc_info *a, *b;
+
+	if (w->clocks < 2) {
+		return w->clock_of[0] == w->clock_of[1];
+	}
+	a = ws_phc_info(w->phc[0]);
+	b = ws_phc_info(w->phc[1]);
+	return a->method == b->method && a->driver[0] && !strcmp(a->driver, b->driver);
+}
+
 int ws_clock_watch_new(
-	struct ws_clock_watch **ret, const struct ws_clock_watch_config *config, int *ret_end)
+	struct ws_clock_watch **ret, const struct ws_clock_watch_config *config, int *ret_index)
 {
 	struct ws_clock_watch *w;
 	int rc = -ENOMEM;
 
-	*ret_end = -1;
-	if (!config->pairs || config->settle_ns < 0 || !config->done ||
-		(config->phc[WS_CLOCK_WATCH_TX] < 0 && config->phc[WS_CLOCK_WATCH_RX] < 0)) {
+	*ret_index = -1;
+	if (!config->pairs || config->settle_ns < -1 ||
+		(config->index[WS_CLOCK_WATCH_TX] < 0 && config->index[WS_CLOCK_WATCH_RX] < 0)) {
 		return -EINVAL;
 	}
 	w = calloc(1, sizeof(*w));
@@ -59,32 +74,33 @@ int ws_clock_watch_new(
 		return -ENOMEM;
 	}
 	w->c = *config;
-	w->last_jump = -1;
+	w->c.settle_ns = config->settle_ns == 0	 ? SETTLE_NS
+			 : config->settle_ns < 0 ? 1
+						 : config->settle_ns;
+	ws_clock_watch_restart(w);
 	for (int i = 0; i < WS_CLOCK_WATCH_ENDS; i++) {
 		w->clock_of[i] = -1;
-	}
-	for (int k = 0; k < WS_CLOCKS; k++) {
-		w->known[k] =
-			(struct ws_clock_known){.good_ns = INT64_MIN, .unknown_ns = INT64_MIN};
 	}
 	w->pairs = calloc(config->pairs, sizeof(*w->pairs));
 	if (!w->pairs || ws_spsc_new(&w->ring, RING, sizeof(struct ws_clock_record)) < 0) {
 		goto fail;
 	}
 	for (int i = 0; i < WS_CLOCK_WATCH_ENDS; i++) {
-		if (config->phc[i] < 0) {
+		if (config->index[i] < 0) {
 			continue;
 		}
-		if (i == WS_CLOCK_WATCH_RX && config->phc[i] == config->phc[WS_CLOCK_WATCH_TX]) {
+		if (i == WS_CLOCK_WATCH_RX &&
+			config->index[i] == config->index[WS_CLOCK_WATCH_TX]) {
 			w->clock_of[i] = w->clock_of[WS_CLOCK_WATCH_TX];
 			continue;
 		}
 		rc = open_clock(w, i);
 		if (rc < 0) {
-			*ret_end = rc == -ENOMEM ? -1 : i;
+			*ret_index = rc == -ENOMEM ? -1 : config->index[i];
 			goto fail;
 		}
 	}
+	w->read_alike = are_read_alike(w);
 	*ret = w;
 	return 0;
 fail:
@@ -104,12 +120,6 @@ void ws_clock_watch_free(struct ws_clock_watch *w)
 	ws_spsc_free(w->ring);
 	free(w->pairs);
 	free(w);
-}
-
-const struct ws_phc_info *ws_clock_watch_info(
-	const struct ws_clock_watch *w, enum ws_clock_watch_end end)
-{
-	return w->clock_of[end] < 0 ? NULL : ws_phc_info(w->phc[w->clock_of[end]]);
 }
 
 /* The clocks run alike, so that all readings limit the same number. */
@@ -188,9 +198,9 @@ static int64_t tick(struct ws_clock_watch *w, int64_t now_ns, int64_t every_ns)
 	return w->next_ns;
 }
 
-int64_t ws_clock_watch_tick(struct ws_clock_watch *w, int64_t now_ns)
+int64_t ws_clock_watch_sample(struct ws_clock_watch *w)
 {
-	return tick(w, now_ns, EVERY_NS);
+	return tick(w, ws_clock_now(), EVERY_NS);
 }
 
 static bool enough(const struct ws_clock_watch *w)
@@ -206,44 +216,31 @@ static bool enough(const struct ws_clock_watch *w)
 	return true;
 }
 
-int ws_clock_watch_prepare(struct ws_clock_watch *w)
+int ws_clock_watch_begin(struct ws_clock_watch *w, const _Atomic int *stop)
 {
 	int64_t begin = ws_clock_now(), now = begin;
+	int64_t most = 2 * PREPARE_LEAST * w->every_ns;
 
+	most = most > PREPARE_MOST ? most : PREPARE_MOST;
+	ws_clock_watch_restart(w);
 	w->next_ns = now;
 	while (now < begin + PREPARE_NS || !enough(w)) {
 		int64_t next;
 
-		if (now >= begin + PREPARE_MOST) {
+		if (now >= begin + most) {
 			return -ETIME;
 		}
 		next = tick(w, now, WARM_NS);
-		ws_clock_watch_collect(w);
+		ws_clock_watch_step(w);
 		if (any_gone(w)) {
 			return -ENODEV;
 		}
-		if (ws_sys_sleep_until(next) == -EINTR) {
-			return -EINTR;
+		if (atomic_load(stop)) {
+			return 0;
 		}
+		/* A signal may end it early: then one sample comes sooner. */
+		(void)ws_sys_sleep_until(next);
 		now = ws_clock_now();
 	}
 	return 0;
-}
-
-void ws_clock_watch_finish(struct ws_clock_watch *w)
-{
-	int64_t now = ws_clock_now(), next;
-	int64_t span = w->c.settle_ns > FINISH_NS ? w->c.settle_ns : FINISH_NS;
-	int64_t end = now + span + w->every_ns;
-
-	do {
-		next = tick(w, now, WARM_NS);
-		if (next > end || ws_sys_sleep_until(next) == -EINTR) {
-			break;
-		}
-		now = ws_clock_now();
-	} while (now <= end);
-	/* One more at the end, also where a signal came. */
-	w->next_ns = now;
-	(void)tick(w, now, WARM_NS);
 }

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The hardware clocks of a run: compared with the system's all the time, so that a stamp of one end's clock can be brought
- * to the other end's, with a bound, and a clock that jumps is noticed.
- *
- * Two sides. The *sampling* side is the run's main thread: prepare, tick, finish. It reads clocks; the samples go through
- * a ring. The *using* side is the receiver's thread: everything below it. No locks; no allocation after new.
+ * The clocks of a run with hardware stamps: compared with the system's again and again by one thread, used for conversion
+ * by another. The watching side (the run's main thread) samples; samples travel through a queue; the using side (the
+ * receiver's thread) has the fits. Nothing is allocated after _new, nothing locks.
  *
  * The clocks are compared with CLOCK_REALTIME, which can be set at any time; CLOCK_MONOTONIC cannot, and runs
  * alike. So what is kept is relative to CLOCK_MONOTONIC, and that CLOCK_REALTIME is set disturbs but the pairs of
@@ -17,90 +15,77 @@
 #include <stdint.h>
 
 #include "core/clockfit.h"
+#include "core/time.h"
+#include "host/phc.h"
 
 struct ws_clock_watch;
 
 enum ws_clock_watch_end { WS_CLOCK_WATCH_TX, WS_CLOCK_WATCH_RX, WS_CLOCK_WATCH_ENDS };
 
-#define WS_CLOCK_PAIR_PAYLOAD 32
-
 /* A packet with a stamp at either end, in ns of that end's clock. */
 struct ws_clock_pair {
 	int64_t tx_ns, rx_ns;
 	/* CLOCK_MONOTONIC: both stamps were taken in between. As when it was handed to the kernel, and when it was
-	 * seen; tells whether that was before or after a jump. */
+	 * read; tells whether that was before or after a jump. before_ns < after_ns: it is not known, until now. */
 	int64_t after_ns, before_ns;
-	unsigned char payload[WS_CLOCK_PAIR_PAYLOAD]; /* the caller's */
+	int64_t word[4]; /* the user's own */
 };
-
-struct ws_clock_latency {
-	bool known; /* false: a clock jumped about then, or there are no samples of it; the rest is 0 */
-	bool early; /* no sample came after it, so it stands on what was before; a jump may have been missed */
-	int64_t latency_ns;
-	struct ws_clockfit_error error; /* of comparing the clocks; 0 where both ends have one */
-};
+/*
+ * *pair's latency, and how far it may be off (likely_ns: see core/clockfit.h): by comparing the clocks, so 0 where both ends
+ * have one. In the system clock's ns, whose rate is what both are known against; where both ends have one clock,
+ * in that clock's. known false: it cannot be told, as a clock jumped about then, or no sample ever came: the other two
+ * are 0.
+ */
+typedef void (*ws_clock_pair_sink)(void *arg, const struct ws_clock_pair *pair, bool known,
+	int64_t latency_ns, int64_t error_ns);
 
 struct ws_clock_watch_config {
-	/* /dev/ptpN of each end; -1: its stamps are CLOCK_REALTIME, at one of them at most. Both the same: one clock, which is
-	 * watched for jumps. */
-	int phc[WS_CLOCK_WATCH_ENDS];
-	bool read_alike; /* both by one driver */
-	uint32_t pairs;	 /* that can wait, at least 1 */
-	int64_t settle_ns; /* pairs wait until samples that much later are there: the middle of samples is known best; 0:
-			      any later one */
-	/* On the using side, in the order of ws_clock_watch_put(). */
-	void (*done)(void *arg, const struct ws_clock_pair *pair, const struct ws_clock_latency *l);
-	void *arg;
+	/* Of /dev/ptpN: transmitting, receiving; both may be one, which is watched for jumps. -1: that end has none, its
+	 * stamps are CLOCK_REALTIME; at one of them at most. */
+	int index[WS_CLOCK_WATCH_ENDS];
+	unsigned pairs; /* that wait at most: the oldest is converted early when there are more */
+	/* Pairs wait until samples that much later are there, since the middle of the samples is known best. 0:
+	 * 400 ms; -1: until any later one. */
+	int64_t settle_ns;
 };
 
-/* Half of the time that lines are through; the recommended one. */
-#define WS_CLOCK_WATCH_SETTLE_NS 400000000
-
-/*
- * Opens the clocks: before rights are given up. 0 or -errno as ws_phc_open(); *ret_end then says of which end, -1: none of
- * them (-EINVAL, -ENOMEM).
- */
+/* Opens the clocks: before rights are given up. 0, or -errno as ws_phc_open(), with *ret_index the one at fault; -1: none. */
 int ws_clock_watch_new(
-	struct ws_clock_watch **ret, const struct ws_clock_watch_config *config, int *ret_end);
+	struct ws_clock_watch **ret, const struct ws_clock_watch_config *config, int *ret_index);
 void ws_clock_watch_free(struct ws_clock_watch *w);
 
-struct ws_phc_info;
-/* NULL: it has none. */
-const struct ws_phc_info *ws_clock_watch_info(
-	const struct ws_clock_watch *w, enum ws_clock_watch_end end);
+/* ---- the watching side ---- */
 
 /*
- * Before the run, while there is no other thread: takes samples for 300 ms, until there are enough (at most 3 s). 0 or -errno:
- * -ETIME, the clocks could not be read often enough; -EINTR: a signal came.
+ * Samples for at least 300 ms, so that conversions are possible from the start; while there is no using side yet.
+ * Returns early when *stop is not 0. For the next run of the same command again: it forgets what the last one told of.
+ * 0, or -errno of a clock that cannot be read; -ETIME: not often enough, in 3 s or the time of 16 samples.
  */
-int ws_clock_watch_prepare(struct ws_clock_watch *w);
+int ws_clock_watch_begin(struct ws_clock_watch *w, const _Atomic int *stop);
+/* Samples what is due, and returns the instant (CLOCK_MONOTONIC) of the next sample: call it then, or a little later.
+ * INT64_MAX: no clock is left. */
+int64_t ws_clock_watch_sample(struct ws_clock_watch *w);
 
-/* --- Sampling --- */
+/* ---- the using side ---- */
 
-/* Takes samples if it is time. The instant (CLOCK_MONOTONIC) of the next; INT64_MAX: there is nothing to do. */
-int64_t ws_clock_watch_tick(struct ws_clock_watch *w, int64_t now_ns);
-/* After the last packet: a few more, so that it lies between samples. Takes up to `settle_ns`, at least 50 ms; a signal ends
- * it early. The using side may still run. */
-void ws_clock_watch_finish(struct ws_clock_watch *w);
-
-/* --- Using --- */
-
-/* Takes in what samples came, and gives back pairs that can be told now. Cheap if there are none. */
-void ws_clock_watch_collect(struct ws_clock_watch *w);
-/* Takes a pair. If too many wait, the oldest is given back early. */
+void ws_clock_watch_use(struct ws_clock_watch *w, ws_clock_pair_sink sink, void *arg);
+/* Takes samples that have come, and gives the pairs that they allow to convert. Called often. */
+void ws_clock_watch_step(struct ws_clock_watch *w);
+/* One pair; the sink gets it when samples after both of its instants are there, in the order in which they were put. */
 void ws_clock_watch_put(struct ws_clock_watch *w, const struct ws_clock_pair *pair);
-/* The last: takes in all samples, gives back all pairs. */
+/* All that wait are given: after the last sample. */
 void ws_clock_watch_flush(struct ws_clock_watch *w);
-
-/* A stamp of that end in CLOCK_MONOTONIC. False: not known. */
-bool ws_clock_watch_convert(const struct ws_clock_watch *w, enum ws_clock_watch_end end, int64_t ns,
-	int64_t *ret_monotonic_ns, struct ws_clockfit_error *ret_error);
-/* What the receiving end's clock says when the sending one's says tx_ns. False: not known. */
+/*
+ * A hardware stamp on CLOCK_MONOTONIC by what is known now; the error is what no asymmetry can exceed, if that is known.
+ * False: not known. How CLOCK_REALTIME stands comes from the samples.
+ */
+bool ws_clock_watch_to_monotonic(const struct ws_clock_watch *w, struct ws_time stamp,
+	int64_t *ret_ns, int64_t *ret_error_ns);
+/* What the receiving end's clock says when the transmitting one's says tx_ns, by what is known now. False: not known. */
 bool ws_clock_watch_between(const struct ws_clock_watch *w, int64_t tx_ns, int64_t *ret_rx_ns,
 	struct ws_clockfit_error *ret_error);
-/* The fit of an end's clock, for reports; false: it has none. */
-bool ws_clock_watch_state(
-	const struct ws_clock_watch *w, enum ws_clock_watch_end end, struct ws_clockfit_state *ret);
+
+/* ---- after the run, when both sides have ended ---- */
 
 enum ws_clock_watch_kind {
 	WS_CLOCK_WATCH_JUMPED,	  /* one clock */
@@ -120,13 +105,31 @@ struct ws_clock_watch_event {
 const struct ws_clock_watch_event *ws_clock_watch_events(
 	const struct ws_clock_watch *w, size_t *ret_count);
 
-struct ws_clock_watch_counts {
-	uint64_t samples, failed;	/* reads of clocks */
-	uint64_t overflowed;		/* samples that the using side did not take in in time */
-	uint64_t events;		/* also those that were not kept */
-	uint64_t pairs, unknown, early; /* given back */
-	/* The worst of what was known. */
-	int64_t likely_ns, limit_ns;
+struct ws_clock_watched {
+	enum ws_clock clock; /* WS_CLOCK_NONE: there is none at this end */
+	char name[32];	     /* of its driver; empty: unknown */
+	enum ws_phc_method method;
+	uint64_t samples;
+	unsigned jumps;	    /* without those of the system's clock */
+	int64_t jump_ns;    /* the greatest, with its sign */
+	int64_t jump_at_ns; /* CLOCK_MONOTONIC, about */
+	int64_t window_ns;  /* the shortest */
+	double rate_ppb, scatter_ns;
+	int error; /* -errno of reading it, if it failed at last; 0 */
 };
-/* On the using side, or when the other has ended. */
-void ws_clock_watch_counts(const struct ws_clock_watch *w, struct ws_clock_watch_counts *ret);
+
+struct ws_clock_watch_result {
+	struct ws_clock_watched end[WS_CLOCK_WATCH_ENDS];
+	bool one_clock;
+	uint64_t pairs, unknown; /* given; of these, without a latency */
+	uint64_t early;		 /* converted before a sample after them was there */
+	uint64_t failed;	 /* reads of clocks */
+	uint64_t overflowed;	 /* samples that the using side did not take in time */
+	int64_t error_ns;	 /* the worst bound of all pairs; -1: none, or not known */
+	int64_t limit_ns;	 /* the same of what no asymmetry can exceed; -1: not known */
+	bool read_alike;	 /* both by one driver in one way */
+	/* One clock against the other at the end: receiving minus transmitting, and the difference of their rates. */
+	int64_t offset_ns;
+	double rate_ppb;
+};
+void ws_clock_watch_result(const struct ws_clock_watch *w, struct ws_clock_watch_result *ret);

@@ -33,11 +33,18 @@ struct ws_clock_known {
 	bool odd;	    /* after good_ns it may have jumped: the next sample will tell */
 	bool anew;	    /* the next sample is the first that is known */
 	bool gone;	    /* there will be no more samples */
+	int error;	    /* why */
+	uint64_t samples;
+	unsigned jumps;
+	int64_t jump_ns, jump_at_ns; /* the greatest */
 };
 
 struct ws_clock_watch {
 	struct ws_clock_watch_config c;
-	unsigned clocks;		   /* that are read: 0 to 2 */
+	unsigned clocks; /* that are read: 0 to 2 */
+	bool read_alike;
+	ws_clock_pair_sink sink;
+	void *arg;
 	int clock_of[WS_CLOCK_WATCH_ENDS]; /* -1: none */
 	struct ws_phc *phc[WS_CLOCK_WATCH_ENDS];
 	struct ws_spsc *ring;
@@ -55,5 +62,9 @@ struct ws_clock_watch {
 	uint32_t first, count;
 	struct ws_clock_watch_event events[WS_CLOCK_WATCH_EVENTS];
 	int last_jump; /* index of the newest jump of one clock that is kept; -1 */
-	struct ws_clock_watch_counts counts;
+	uint64_t events_all, given, unknown, early;
+	int64_t error_ns, limit_ns; /* the worst; -1: none */
 };
+
+/* Forgets what was told of, but no sample that was good. */
+void ws_clock_watch_restart(struct ws_clock_watch *w);

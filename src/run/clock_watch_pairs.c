@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "host/clock.h"
 #include "run/clock_watch_own.h"
 
 #define ALIKE_NS \
@@ -19,10 +20,10 @@ static struct ws_clock_watch_event *new_event(
 {
 	struct ws_clock_watch_event *e;
 
-	if (w->counts.events++ >= WS_CLOCK_WATCH_EVENTS) {
+	if (w->events_all++ >= WS_CLOCK_WATCH_EVENTS) {
 		return NULL;
 	}
-	e = &w->events[w->counts.events - 1];
+	e = &w->events[w->events_all - 1];
 	*e = (struct ws_clock_watch_event){.kind = kind, .at_ns = at_ns};
 	return e;
 }
@@ -58,7 +59,7 @@ static void name_clock(const struct ws_clock_watch *w, unsigned clock, char *tex
 		w->clock_of[0] == w->clock_of[1] ? "both ends'"
 		: end == WS_CLOCK_WATCH_TX	 ? "the transmitting end's"
 						 : "the receiving end's",
-		w->c.phc[end], name[0] ? " (" : "", name, name[0] ? ")" : "");
+		w->c.index[end], name[0] ? " (" : "", name, name[0] ? ")" : "");
 }
 
 /* Two cards do not jump by the same at the same time. */
@@ -80,6 +81,29 @@ static bool is_of_both(const struct ws_clock_watch *w, unsigned clock, int64_t a
 	return (by_ns < 0) == (e->by_ns < 0) && apart <= most && apart >= -most;
 }
 
+static void count_jump(struct ws_clock_known *k, int64_t at_ns, int64_t by_ns)
+{
+	int64_t by = by_ns < 0 ? -by_ns : by_ns;
+	int64_t most = k->jump_ns < 0 ? -k->jump_ns : k->jump_ns;
+
+	k->jumps++;
+	if (by >= most) {
+		k->jump_ns = by_ns;
+		k->jump_at_ns = at_ns;
+	}
+}
+
+/* The one that was told of before was none. */
+static void forget_jump(struct ws_clock_watch *w, const struct ws_clock_watch_event *e)
+{
+	struct ws_clock_known *k = &w->known[w->clock_of[e->end]];
+
+	k->jumps--;
+	if (k->jump_at_ns == e->at_ns) {
+		k->jump_ns = k->jump_at_ns = 0;
+	}
+}
+
 static void tell_jump(struct ws_clock_watch *w, unsigned clock, int64_t at_ns, int64_t by_ns)
 {
 	struct ws_clock_watch_event *e;
@@ -87,6 +111,7 @@ static void tell_jump(struct ws_clock_watch *w, unsigned clock, int64_t at_ns, i
 
 	if (is_of_both(w, clock, at_ns, by_ns)) {
 		e = &w->events[w->last_jump];
+		forget_jump(w, e);
 		e->kind = WS_CLOCK_WATCH_SLEWED;
 		duration(by, sizeof(by), -by_ns);
 		snprintf(e->text, sizeof(e->text),
@@ -96,6 +121,7 @@ static void tell_jump(struct ws_clock_watch *w, unsigned clock, int64_t at_ns, i
 		w->last_jump = -1;
 		return;
 	}
+	count_jump(&w->known[clock], at_ns, by_ns);
 	e = new_event(w, WS_CLOCK_WATCH_JUMPED, at_ns);
 	if (!e) {
 		return;
@@ -178,29 +204,68 @@ static bool is_settled(const struct ws_clock_watch *w, const struct ws_clock_pai
 	return true;
 }
 
+static void widen(int64_t *inout, int64_t by)
+{
+	if (__builtin_add_overflow(*inout, by, inout)) {
+		*inout = INT64_MAX;
+	}
+}
+
+struct latency {
+	int64_t ns;
+	struct ws_clockfit_error error;
+};
+
+/* A card's ns are as long as its clock's rate makes them. False: it does not run. */
+static bool scale(const struct ws_clock_watch *w, struct latency *l)
+{
+	int clock = w->clock_of[WS_CLOCK_WATCH_RX];
+	struct ws_clockfit_state s;
+	double ns = (double)l->ns, error;
+
+	if (clock < 0 || clock == w->clock_of[WS_CLOCK_WATCH_TX]) {
+		return true;
+	}
+	ws_clockfit_state(w->fit[clock], &s);
+	error = (ns < 0 ? -ns : ns) * s.rate_error_ppb / 1e9;
+	if (s.rate_ppb < -5e8 || error > 4e18 || ns > 4e18 || ns < -4e18) {
+		return false;
+	}
+	l->ns -= (int64_t)(ns * s.rate_ppb / (1e9 + s.rate_ppb));
+	widen(&l->error.likely_ns, (int64_t)error);
+	widen(&l->error.limit_ns, (int64_t)error);
+	return true;
+}
+
+static void keep_worst(int64_t *worst, int64_t ns)
+{
+	*worst = ns > *worst ? ns : *worst;
+}
+
 static void give_back(struct ws_clock_watch *w)
 {
-	const struct ws_clock_pair *p = &w->pairs[w->first];
-	struct ws_clock_watch_counts *c = &w->counts;
-	struct ws_clock_latency l = {0};
+	struct ws_clock_pair p = w->pairs[w->first];
+	struct latency l = {0};
 	int64_t expected;
+	bool known;
 
-	l.known = !may_have_jumped(w, p) &&
-		  ws_clock_watch_between(w, p->tx_ns, &expected, &l.error) &&
-		  !__builtin_sub_overflow(p->rx_ns, expected, &l.latency_ns);
-	if (l.known) {
-		l.early = !is_good_after(w, p->before_ns);
-		c->early += l.early;
-		c->likely_ns = l.error.likely_ns > c->likely_ns ? l.error.likely_ns : c->likely_ns;
-		c->limit_ns = l.error.limit_ns > c->limit_ns ? l.error.limit_ns : c->limit_ns;
-	} else {
-		l = (struct ws_clock_latency){0};
-		c->unknown++;
-	}
-	c->pairs++;
-	w->c.done(w->c.arg, p, &l);
 	w->first = (w->first + 1) % w->c.pairs;
 	w->count--;
+	w->given++;
+	known = !may_have_jumped(w, &p) &&
+		ws_clock_watch_between(w, p.tx_ns, &expected, &l.error) &&
+		!__builtin_sub_overflow(p.rx_ns, expected, &l.ns) && scale(w, &l);
+	if (known) {
+		w->early += !is_good_after(w, p.before_ns);
+		keep_worst(&w->error_ns, l.error.likely_ns);
+		keep_worst(&w->limit_ns, l.error.limit_ns);
+	} else {
+		l = (struct latency){0};
+		w->unknown++;
+	}
+	if (w->sink) {
+		w->sink(w->arg, &p, known, l.ns, l.error.likely_ns);
+	}
 }
 
 static void give_back_settled(struct ws_clock_watch *w)
@@ -281,6 +346,7 @@ static void take(struct ws_clock_watch *w, const struct ws_clock_record *r)
 
 	if (r->error) {
 		k->gone = true;
+		k->error = r->error;
 		tell_gone(w, r->clock, r->error);
 		return;
 	}
@@ -292,7 +358,7 @@ static void take(struct ws_clock_watch *w, const struct ws_clock_record *r)
 		was_set(w, &r->after);
 		return;
 	}
-	w->counts.samples++;
+	k->samples++;
 	if (__builtin_sub_overflow(s.ref_ns, w->base_ns, &s.ref_ns) ||
 		__builtin_add_overflow(s.offset_ns, w->base_ns, &s.offset_ns)) {
 		return;
@@ -326,17 +392,29 @@ static void take_all(struct ws_clock_watch *w)
 	}
 }
 
-void ws_clock_watch_collect(struct ws_clock_watch *w)
+void ws_clock_watch_use(struct ws_clock_watch *w, ws_clock_pair_sink sink, void *arg)
+{
+	w->sink = sink;
+	w->arg = arg;
+}
+
+void ws_clock_watch_step(struct ws_clock_watch *w)
 {
 	take_all(w);
 }
 
 void ws_clock_watch_put(struct ws_clock_watch *w, const struct ws_clock_pair *pair)
 {
+	struct ws_clock_pair *own;
+
 	if (w->count == w->c.pairs) {
 		give_back(w);
 	}
-	w->pairs[(w->first + w->count++) % w->c.pairs] = *pair;
+	own = &w->pairs[(w->first + w->count++) % w->c.pairs];
+	*own = *pair;
+	if (own->before_ns < own->after_ns) {
+		own->before_ns = ws_clock_now();
+	}
 }
 
 void ws_clock_watch_flush(struct ws_clock_watch *w)
@@ -349,37 +427,42 @@ void ws_clock_watch_flush(struct ws_clock_watch *w)
 
 /* --- Times --- */
 
-static void widen(int64_t *inout, int64_t by)
+/* The end that has this clock, REALTIME for those that have none; -1: none of them. */
+static int end_with(const struct ws_clock_watch *w, enum ws_clock clock)
 {
-	if (__builtin_add_overflow(*inout, by, inout)) {
-		*inout = INT64_MAX;
+	for (int i = 0; i < WS_CLOCK_WATCH_ENDS; i++) {
+		if (w->clock_of[i] < 0 ? clock == WS_CLOCK_REALTIME
+				       : (int)clock == WS_CLOCK_PHC + w->c.index[i]) {
+			return i;
+		}
 	}
+	return -1;
 }
 
-bool ws_clock_watch_convert(const struct ws_clock_watch *w, enum ws_clock_watch_end end, int64_t ns,
-	int64_t *ret_monotonic_ns, struct ws_clockfit_error *ret_error)
+bool ws_clock_watch_to_monotonic(const struct ws_clock_watch *w, struct ws_time stamp,
+	int64_t *ret_ns, int64_t *ret_error_ns)
 {
 	struct ws_clockfit_error e = {0};
-	int64_t base = w->base_ns, monotonic, half;
+	int end = end_with(w, stamp.clock);
+	int64_t monotonic, error;
 
-	if (!w->has_step) {
+	if (!w->has_step || end < 0) {
 		return false;
 	}
 	if (w->clock_of[end] < 0) {
-		if (__builtin_sub_overflow(ns, base, &monotonic)) {
+		if (__builtin_sub_overflow(stamp.ns, w->base_ns, &monotonic)) {
 			return false;
 		}
-	} else if (!ws_clockfit_to_reference(w->fit[w->clock_of[end]], ns, &monotonic, &e)) {
+	} else if (!ws_clockfit_to_reference(w->fit[w->clock_of[end]], stamp.ns, &monotonic, &e)) {
 		return false;
 	}
-	if (__builtin_add_overflow(monotonic, base - middle(&w->step), &monotonic)) {
+	if (__builtin_add_overflow(monotonic, w->base_ns - middle(&w->step), &monotonic)) {
 		return false;
 	}
-	half = (w->step.most - w->step.least) / 2 + 1;
-	widen(&e.likely_ns, half);
-	widen(&e.limit_ns, half);
-	*ret_monotonic_ns = monotonic;
-	*ret_error = e;
+	error = e.limit_ns == INT64_MAX ? e.likely_ns : e.limit_ns;
+	widen(&error, (w->step.most - w->step.least) / 2 + 1);
+	*ret_ns = monotonic;
+	*ret_error_ns = error;
 	return true;
 }
 
@@ -396,11 +479,8 @@ bool ws_clock_watch_between(const struct ws_clock_watch *w, int64_t tx_ns, int64
 		return true;
 	}
 	if (tx >= 0 && rx >= 0) {
-		bool alike = w->c.read_alike &&
-			     ws_phc_info(w->phc[tx])->method == ws_phc_info(w->phc[rx])->method;
-
 		return ws_clockfit_between(
-			w->fit[tx], w->fit[rx], alike, tx_ns, ret_rx_ns, ret_error);
+			w->fit[tx], w->fit[rx], w->read_alike, tx_ns, ret_rx_ns, ret_error);
 	}
 	/* The system's own stamps lie in no window, so what is asymmetric in those of the card does not cancel out. */
 	if (tx < 0 ? __builtin_sub_overflow(tx_ns, w->base_ns, &ns) ||
@@ -415,27 +495,88 @@ bool ws_clock_watch_between(const struct ws_clock_watch *w, int64_t tx_ns, int64
 	return true;
 }
 
-bool ws_clock_watch_state(
-	const struct ws_clock_watch *w, enum ws_clock_watch_end end, struct ws_clockfit_state *ret)
+/* --- Afterwards --- */
+
+void ws_clock_watch_restart(struct ws_clock_watch *w)
 {
-	if (w->clock_of[end] < 0) {
-		return false;
+	for (int i = 0; i < WS_CLOCKS; i++) {
+		struct ws_clock_known *k = &w->known[i];
+
+		/* Samples of the run before are as good as any: where it jumped meanwhile, the next ones tell. */
+		*k = (struct ws_clock_known){.good_ns = INT64_MIN,
+			.unknown_ns = INT64_MIN,
+			.gone = k->gone,
+			.error = k->error};
 	}
-	ws_clockfit_state(w->fit[w->clock_of[end]], ret);
-	return true;
+	w->first = w->count = 0;
+	w->events_all = w->given = w->unknown = w->early = 0;
+	w->error_ns = w->limit_ns = -1;
+	w->last_jump = -1;
+	atomic_store(&w->failed, 0);
+	atomic_store(&w->overflowed, 0);
 }
 
 const struct ws_clock_watch_event *ws_clock_watch_events(
 	const struct ws_clock_watch *w, size_t *ret_count)
 {
-	*ret_count =
-		w->counts.events < WS_CLOCK_WATCH_EVENTS ? w->counts.events : WS_CLOCK_WATCH_EVENTS;
+	*ret_count = w->events_all < WS_CLOCK_WATCH_EVENTS ? w->events_all : WS_CLOCK_WATCH_EVENTS;
 	return w->events;
 }
 
-void ws_clock_watch_counts(const struct ws_clock_watch *w, struct ws_clock_watch_counts *ret)
+static void fill_end(const struct ws_clock_watch *w, int end, struct ws_clock_watched *ret,
+	struct ws_clockfit_state *ret_state)
 {
-	*ret = w->counts;
-	ret->failed = atomic_load_explicit(&w->failed, memory_order_relaxed);
-	ret->overflowed = atomic_load_explicit(&w->overflowed, memory_order_relaxed);
+	int clock = w->clock_of[end];
+	const struct ws_phc_info *info;
+	const struct ws_clock_known *k;
+
+	*ret = (struct ws_clock_watched){.clock = WS_CLOCK_NONE};
+	*ret_state = (struct ws_clockfit_state){0};
+	if (clock < 0) {
+		return;
+	}
+	k = &w->known[clock];
+	info = ws_phc_info(w->phc[clock]);
+	ws_clockfit_state(w->fit[clock], ret_state);
+	*ret = (struct ws_clock_watched){
+		.clock = (enum ws_clock)(WS_CLOCK_PHC + w->c.index[end]),
+		.method = info->method,
+		.samples = k->samples,
+		.jumps = k->jumps,
+		.jump_ns = k->jump_ns,
+		.jump_at_ns = k->jump_at_ns,
+		.window_ns = ret_state->window_ns,
+		.rate_ppb = ret_state->rate_ppb,
+		.scatter_ns = ret_state->scatter_ns,
+		.error = k->error,
+	};
+	memcpy(ret->name, info->name, sizeof(ret->name));
+}
+
+void ws_clock_watch_result(const struct ws_clock_watch *w, struct ws_clock_watch_result *ret)
+{
+	struct ws_clockfit_state s[WS_CLOCK_WATCH_ENDS];
+	struct ws_clockfit_error e;
+	int64_t tx_ns, rx_ns;
+
+	*ret = (struct ws_clock_watch_result){
+		.one_clock = w->clock_of[0] == w->clock_of[1],
+		.pairs = w->given,
+		.unknown = w->unknown,
+		.early = w->early,
+		.failed = atomic_load(&w->failed),
+		.overflowed = atomic_load(&w->overflowed),
+		.error_ns = w->error_ns == INT64_MAX ? -1 : w->error_ns,
+		.limit_ns = w->limit_ns == INT64_MAX ? -1 : w->limit_ns,
+		.read_alike = w->read_alike,
+	};
+	for (int i = 0; i < WS_CLOCK_WATCH_ENDS; i++) {
+		fill_end(w, i, &ret->end[i], &s[i]);
+	}
+	if (s[0].used > 1 && s[1].used > 1 &&
+		!__builtin_add_overflow(s[0].to_ns, s[0].offset_ns, &tx_ns) &&
+		ws_clock_watch_between(w, tx_ns, &rx_ns, &e) &&
+		!__builtin_sub_overflow(rx_ns, tx_ns, &ret->offset_ns)) {
+		ret->rate_ppb = s[1].rate_ppb - s[0].rate_ppb;
+	}
 }

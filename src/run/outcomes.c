@@ -68,7 +68,11 @@ static int64_t on_monotonic(const struct ws_outcomes *o, struct ws_time t)
 	default:
 		break;
 	}
+<<<<<<< HEAD
 	if (o->watch && ws_clock_watch_convert(o->watch, end_of(o, t.clock), t.ns, &ns, &error)) {
+=======
+	if (o->watch && ws_clock_watch_to_monotonic(o->watch, t, &ns, &error)) {
+>>>>>>> aea61e4 (WIP adapt)
 		return ns;
 	}
 	return WS_INSTANT_UNKNOWN;
@@ -80,12 +84,16 @@ static bool convert(void *arg, struct ws_time t, int64_t *ret_ns, int64_t *ret_e
 	const struct ws_outcomes *o = arg;
 	struct ws_clockfit_error error;
 
+<<<<<<< HEAD
 	if (!ws_clock_watch_convert(o->watch, end_of(o, t.clock), t.ns, ret_ns, &error) ||
 		error.limit_ns == INT64_MAX) {
 		return false;
 	}
 	*ret_error_ns = error.limit_ns;
 	return true;
+=======
+	return ws_clock_watch_to_monotonic(o->watch, t, ret_ns, ret_error_ns);
+>>>>>>> aea61e4 (WIP adapt)
 }
 
 /* Which instants packets of this run have. */
@@ -455,6 +463,7 @@ static void take_latency(struct ws_outcomes *o, const struct ws_outcome *out)
 		return;
 	}
 	if (tx->origin == WS_ORIGIN_HARDWARE && rx->origin == WS_ORIGIN_HARDWARE && o->watch) {
+<<<<<<< HEAD
 		struct ws_clock_pair pair = {
 			.tx_ns = tx->time.ns,
 			.rx_ns = rx->time.ns,
@@ -464,6 +473,14 @@ static void take_latency(struct ws_outcomes *o, const struct ws_outcome *out)
 
 		memcpy(pair.payload, &out->tx.intended_ns, sizeof(out->tx.intended_ns));
 		ws_clock_watch_put(o->watch, &pair);
+=======
+		ws_clock_watch_put(
+			o->watch, &(struct ws_clock_pair){.tx_ns = tx->time.ns,
+					  .rx_ns = rx->time.ns,
+					  .after_ns = out->tx.app_ns,
+					  .before_ns = out->rx.app_ns,
+					  .word = {out->tx.intended_ns, rx->time.clock}});
+>>>>>>> aea61e4 (WIP adapt)
 		return;
 	}
 	/* One end has kernel stamps, the other the program's own: the result says the bound. */
