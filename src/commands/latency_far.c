@@ -184,9 +184,10 @@ static int start_there(struct ws_latency_command *s)
 		args[n++] = "--port";
 		args[n++] = port;
 	}
-	if (s->o.load.stamp == WS_ORIGIN_USER) {
+	if (s->o.load.stamp != WS_ORIGIN_NONE) {
+		/* Anything but auto is what both ends use. */
 		args[n++] = "--stamp";
-		args[n++] = "user";
+		args[n++] = ws_origin_name(s->o.load.stamp);
 	}
 	if (ws_remote_start(&s->remote, &config, &hello) < 0) {
 		return WS_EXIT_FAIL;
