@@ -106,7 +106,6 @@ static bool one_flow(const struct ws_traffic_spec *t)
  * compared without. */
 static int look_at_clocks(struct ws_latency_command *s)
 {
-	const struct ws_nic *nic[WS_ENDS] = {&s->end[WS_END_TX].nic, &s->end[WS_END_RX].nic};
 	bool one = ws_hardware_clock(&s->hardware, WS_END_TX) ==
 		   ws_hardware_clock(&s->hardware, WS_END_RX);
 	bool alone = ws_hardware_clock(&s->hardware, WS_END_RX) == WS_CLOCK_NONE;
@@ -130,8 +129,6 @@ static int look_at_clocks(struct ws_latency_command *s)
 		ws_warn(&s->report.warnings,
 			"%s: nothing is known of its relation to the system's clock", what);
 	}
-	s->setup.read_alike =
-		*nic[WS_END_TX]->driver && !strcmp(nic[WS_END_TX]->driver, nic[WS_END_RX]->driver);
 	return 0;
 }
 

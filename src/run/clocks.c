@@ -5,19 +5,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "host/phc.h"
+#include "host/clock.h"
+#include "host/sys.h"
 
-/* Pairs wait for the middle of the samples that they are converted by. */
-#define WAIT_S	  (WS_CLOCK_WATCH_SETTLE_NS * 2e-9)
+/* Pairs wait for samples after them: so many seconds of them are held, and more than that waits. */
+#define HELD_S	  0.6
 #define MIN_PAIRS 4096
 #define MAX_PAIRS (1u << 20)
-
-static void pass_on(void *arg, const struct ws_clock_pair *pair, const struct ws_clock_latency *l)
-{
-	const struct ws_pair_sink *sink = arg;
-
-	sink->done(sink->arg, pair, l);
-}
+#define AFTER_NS  200000000
 
 static int phc_of(const struct ws_latency_setup *setup, enum ws_end end)
 {
@@ -26,94 +21,76 @@ static int phc_of(const struct ws_latency_setup *setup, enum ws_end end)
 	return e->origin == WS_ORIGIN_HARDWARE ? (int)e->hw_clock - WS_CLOCK_PHC : -1;
 }
 
-static uint32_t pairs_for(const struct ws_latency_setup *setup)
+static unsigned pairs_for(const struct ws_latency_setup *setup)
 {
-	double wanted = ws_plan_is_max(&setup->plan)
-				? MAX_PAIRS
-				: ws_ratio_double(setup->plan.pps) * WAIT_S * 1.5;
+	double wanted = ws_plan_is_max(&setup->plan) ? MAX_PAIRS
+						     : ws_ratio_double(setup->plan.pps) * HELD_S;
 
-	return wanted > MAX_PAIRS ? MAX_PAIRS : wanted < MIN_PAIRS ? MIN_PAIRS : (uint32_t)wanted;
+	return wanted > MAX_PAIRS ? MAX_PAIRS : wanted < MIN_PAIRS ? MIN_PAIRS : (unsigned)wanted;
 }
 
-int ws_run_clocks_open(struct ws_clock_watch **ret, const struct ws_latency_setup *setup,
-	struct ws_pair_sink *sink)
+int ws_run_clocks_open(struct ws_clock_watch **ret, const struct ws_latency_setup *setup)
 {
 	struct ws_clock_watch_config config = {
-		.phc = {phc_of(setup, WS_END_TX), phc_of(setup, WS_END_RX)},
-		.read_alike = setup->read_alike,
+		.index = {phc_of(setup, WS_END_TX), phc_of(setup, WS_END_RX)},
 		.pairs = pairs_for(setup),
-		.settle_ns = WS_CLOCK_WATCH_SETTLE_NS,
-		.done = pass_on,
-		.arg = sink,
 	};
-	bool one, sender_alone = setup->mode == WS_LATENCY_SEND;
-	int end, r;
+	int index, r;
+	bool one;
 
 	*ret = NULL;
-	if (sender_alone) {
-		config.phc[WS_END_RX] = config.phc[WS_END_TX];
+	if (setup->mode == WS_LATENCY_SEND) {
+		config.index[WS_END_RX] = config.index[WS_END_TX];
 	}
-	one = config.phc[WS_END_TX] == config.phc[WS_END_RX];
-	r = ws_clock_watch_new(ret, &config, &end);
-	if (r == 0) {
-		r = ws_clock_watch_prepare(*ret);
-	}
+	one = config.index[WS_END_TX] == config.index[WS_END_RX];
+	r = ws_clock_watch_new(ret, &config, &index);
+	r = r < 0 ? r : ws_clock_watch_begin(*ret, setup->stop);
 	if (r < 0) {
 		ws_clock_watch_free(*ret);
 		*ret = NULL;
 	}
-	return one && r != -EINTR ? 0 : r;
+	return one ? 0 : r;
+}
+
+void ws_run_clocks_finish(struct ws_clock_watch *watch)
+{
+	int64_t now = ws_clock_now(), end = now + AFTER_NS;
+
+	while (now < end) {
+		int64_t next = ws_clock_watch_sample(watch);
+
+		(void)ws_sys_sleep_until(next < end ? next : end);
+		now = ws_clock_now();
+	}
+	(void)ws_clock_watch_sample(watch);
 }
 
 int64_t ws_run_clocks_error(const struct ws_clock_watch *watch)
 {
-	struct ws_clock_watch_counts counts;
+	struct ws_clock_watch_result w;
 
 	if (!watch) {
 		return -1;
 	}
-	ws_clock_watch_counts(watch, &counts);
-	return counts.pairs > counts.unknown ? counts.likely_ns : -1;
+	ws_clock_watch_result(watch, &w);
+	return w.error_ns;
 }
 
-static void tell_clock(const struct ws_clock_watch *watch, enum ws_clock_watch_end end,
-	enum ws_clock clock, struct ws_clock_compared *ret)
+static void tell_clock(const struct ws_clock_watched *w, struct ws_clock_compared *ret)
 {
-	const struct ws_phc_info *info = ws_clock_watch_info(watch, end);
-	struct ws_clockfit_state state;
-
-	if (!info || !ws_clock_watch_state(watch, end, &state)) {
+	if (w->clock == WS_CLOCK_NONE) {
 		return;
 	}
 	*ret = (struct ws_clock_compared){
-		.clock = clock,
-		.method = ws_phc_method_name(info->method),
-		.samples = state.samples,
-		.jumps = (unsigned)state.jumps,
-		.window_ns = state.window_ns,
-		.rate_ppb = state.rate_ppb,
-		.scatter_ns = state.scatter_ns,
+		.clock = w->clock,
+		.method = ws_phc_method_name(w->method),
+		.samples = w->samples,
+		.jumps = w->jumps,
+		.window_ns = w->window_ns,
+		.rate_ppb = w->rate_ppb,
+		.scatter_ns = w->scatter_ns,
 	};
-	memcpy(ret->name, info->name, sizeof(ret->name));
-}
-
-/* The receiving clock against the transmitting one, at the last sample. */
-static void tell_offset(const struct ws_clock_watch *watch, struct ws_hardware_facts *h)
-{
-	struct ws_clockfit_state tx, rx;
-	struct ws_clockfit_error error;
-	int64_t tx_ns, rx_ns;
-
-	if (h->one_clock || !ws_clock_watch_state(watch, WS_CLOCK_WATCH_TX, &tx) ||
-		!ws_clock_watch_state(watch, WS_CLOCK_WATCH_RX, &rx)) {
-		return;
-	}
-	tx_ns = tx.to_ns + tx.offset_ns;
-	if (ws_clock_watch_between(watch, tx_ns, &rx_ns, &error)) {
-		h->offset_known = true;
-		h->offset_ns = rx_ns - tx_ns;
-		h->rate_ppb = rx.rate_ppb - tx.rate_ppb;
-	}
+	memcpy(ret->name, w->name, sizeof(ret->name));
 }
 
 static void tell_events(const struct ws_clock_watch *watch, const struct ws_latency_setup *setup,
@@ -132,7 +109,7 @@ void ws_run_clocks_tell(const struct ws_clock_watch *watch, const struct ws_late
 	int64_t step_ns, struct ws_run_result *result, struct ws_warnings *warnings)
 {
 	struct ws_hardware_facts *h = result->hardware;
-	struct ws_clock_watch_counts counts;
+	struct ws_clock_watch_result w;
 
 	h->in_flight = setup->in_flight;
 	h->sample_gap_ns = setup->sample_gap_ns;
@@ -144,12 +121,12 @@ void ws_run_clocks_tell(const struct ws_clock_watch *watch, const struct ws_late
 	if (!watch) {
 		return;
 	}
-	tell_clock(watch, WS_CLOCK_WATCH_TX, result->tx_clock, &h->clock[WS_END_TX]);
-	tell_clock(watch, WS_CLOCK_WATCH_RX, result->rx_clock, &h->clock[WS_END_RX]);
-	tell_offset(watch, h);
+	ws_clock_watch_result(watch, &w);
+	tell_clock(&w.end[WS_CLOCK_WATCH_TX], &h->clock[WS_END_TX]);
+	tell_clock(&w.end[WS_CLOCK_WATCH_RX], &h->clock[WS_END_RX]);
 	tell_events(watch, setup, warnings);
-	ws_clock_watch_counts(watch, &counts);
-	if (counts.pairs > counts.unknown && counts.limit_ns != INT64_MAX) {
-		h->limit_ns = counts.limit_ns + step_ns;
-	}
+	h->offset_known = !h->one_clock && w.error_ns >= 0;
+	h->offset_ns = w.offset_ns;
+	h->rate_ppb = w.rate_ppb;
+	h->limit_ns = w.limit_ns < 0 ? -1 : w.limit_ns + step_ns;
 }

@@ -52,7 +52,6 @@ struct run {
 	struct sockaddr_storage udp_local;
 	struct ws_receiver_two_way two_way;
 	struct ws_receiver_hardware hardware;
-	struct ws_pair_sink pairs;
 	struct ws_clock_watch *watch;
 	struct ws_spsc *records;
 	struct ws_sender *sender;
@@ -346,7 +345,7 @@ static void watch(struct run *r, pthread_t receiver)
 		bool over;
 
 		if (r->watch) {
-			sample = ws_clock_watch_tick(r->watch, now);
+			sample = ws_clock_watch_sample(r->watch);
 		}
 		look = now >= look ? now + LOOK_NS : look;
 		wake = look < sample ? look : sample;
@@ -470,7 +469,7 @@ static int prepare(
 	r->capacity = capacity_for(setup);
 	if (r->result->hardware) {
 		fault->step = "clocks";
-		rc = ws_run_clocks_open(&r->watch, setup, &r->pairs);
+		rc = ws_run_clocks_open(&r->watch, setup);
 		if (rc < 0) {
 			return rc;
 		}
@@ -482,7 +481,6 @@ static int prepare(
 		.ordered = setup->ordered,
 		.coarse = setup->coarse,
 		.watch = r->watch,
-		.pairs = r->watch ? &r->pairs : NULL,
 	};
 	r->start_ns = ws_clock_now() + START_DELAY_NS;
 	r->two_way = (struct ws_receiver_two_way){
@@ -727,7 +725,7 @@ int ws_latency_run(const struct ws_latency_setup *setup, struct ws_run_result *r
 	watch(r, receiver);
 	pthread_join(sender, NULL);
 	if (r->watch) {
-		ws_clock_watch_finish(r->watch);
+		ws_run_clocks_finish(r->watch);
 	}
 	ws_receiver_finish(r->receiver);
 	look_at_clocks(r, false);

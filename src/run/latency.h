@@ -59,7 +59,6 @@ struct ws_latency_setup {
 	uint32_t boot;	/* of this machine: whether the far side has the same clock; 0: unknown */
 	bool waterfall; /* the kernel's stamp before the queueing discipline is wanted, too */
 	/* With hardware stamps. */
-	bool read_alike;	/* both ends' clocks are read by one driver in one way */
 	unsigned in_flight;	/* transmit stamps that the card holds at a time; 0: no limit */
 	int64_t sample_gap_ns;	/* between two packets that are asked for a stamp; 0: any */
 	const char *sample_why; /* there are limits: a clause; NULL: there are none */

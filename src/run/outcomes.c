@@ -35,8 +35,8 @@ struct ws_outcomes {
 };
 
 static void take_judged(void *arg, const struct ws_outcome *out);
-static void take_pair(
-	void *arg, const struct ws_clock_pair *pair, const struct ws_clock_latency *l);
+static void take_pair(void *arg, const struct ws_clock_pair *pair, bool known, int64_t latency_ns,
+	int64_t error_ns);
 
 static uint64_t place(const struct ws_outcomes *o, uint64_t seq)
 {
@@ -48,17 +48,10 @@ static int64_t realtime_offset(const struct ws_outcomes *o)
 	return atomic_load_explicit(&o->c.shared->realtime_offset_ns, memory_order_relaxed);
 }
 
-/* Whose clock it is; the transmitting end's if both have one. */
-static enum ws_clock_watch_end end_of(const struct ws_outcomes *o, enum ws_clock clock)
-{
-	return clock == o->result->tx_clock ? WS_CLOCK_WATCH_TX : WS_CLOCK_WATCH_RX;
-}
-
 /* UNKNOWN of a clock that cannot be related. */
 static int64_t on_monotonic(const struct ws_outcomes *o, struct ws_time t)
 {
-	struct ws_clockfit_error error;
-	int64_t ns;
+	int64_t ns, error;
 
 	switch (t.clock) {
 	case WS_CLOCK_MONOTONIC:
@@ -68,32 +61,18 @@ static int64_t on_monotonic(const struct ws_outcomes *o, struct ws_time t)
 	default:
 		break;
 	}
-<<<<<<< HEAD
-	if (o->watch && ws_clock_watch_convert(o->watch, end_of(o, t.clock), t.ns, &ns, &error)) {
-=======
 	if (o->watch && ws_clock_watch_to_monotonic(o->watch, t, &ns, &error)) {
->>>>>>> aea61e4 (WIP adapt)
 		return ns;
 	}
 	return WS_INSTANT_UNKNOWN;
 }
 
-/* For the judge of hardware stamps, which wants a limit. */
+/* For the judge of hardware stamps. */
 static bool convert(void *arg, struct ws_time t, int64_t *ret_ns, int64_t *ret_error_ns)
 {
 	const struct ws_outcomes *o = arg;
-	struct ws_clockfit_error error;
 
-<<<<<<< HEAD
-	if (!ws_clock_watch_convert(o->watch, end_of(o, t.clock), t.ns, ret_ns, &error) ||
-		error.limit_ns == INT64_MAX) {
-		return false;
-	}
-	*ret_error_ns = error.limit_ns;
-	return true;
-=======
 	return ws_clock_watch_to_monotonic(o->watch, t, ret_ns, ret_error_ns);
->>>>>>> aea61e4 (WIP adapt)
 }
 
 /* Which instants packets of this run have. */
@@ -153,8 +132,8 @@ static int start_judging(struct ws_outcomes *o)
 	config.coarse = h->coarse;
 	config.convert = h->watch ? convert : NULL;
 	o->watch = h->watch;
-	if (h->pairs) {
-		*h->pairs = (struct ws_pair_sink){.done = take_pair, .arg = o};
+	if (o->watch) {
+		ws_clock_watch_use(o->watch, take_pair, o);
 	}
 	return ws_stampjudge_new(&o->judge, &config);
 }
@@ -439,17 +418,17 @@ static void take_unrelated(struct ws_outcomes *o, int64_t intended_ns)
 }
 
 /* Stamps of two cards' clocks, once these have been compared after them. */
-static void take_pair(void *arg, const struct ws_clock_pair *pair, const struct ws_clock_latency *l)
+static void take_pair(void *arg, const struct ws_clock_pair *pair, bool known, int64_t latency_ns,
+	int64_t error_ns)
 {
 	struct ws_outcomes *o = arg;
-	int64_t intended_ns;
 
-	memcpy(&intended_ns, pair->payload, sizeof(intended_ns));
-	if (l->known) {
-		record_latency(o, intended_ns, (struct ws_time){pair->rx_ns, o->result->rx_clock},
-			l->latency_ns);
+	(void)error_ns; /* the worst of them stands in the watch's result */
+	if (known) {
+		record_latency(o, pair->word[0], (struct ws_time){pair->rx_ns, o->result->rx_clock},
+			latency_ns);
 	} else {
-		take_unrelated(o, intended_ns);
+		take_unrelated(o, pair->word[0]);
 	}
 }
 
@@ -463,24 +442,13 @@ static void take_latency(struct ws_outcomes *o, const struct ws_outcome *out)
 		return;
 	}
 	if (tx->origin == WS_ORIGIN_HARDWARE && rx->origin == WS_ORIGIN_HARDWARE && o->watch) {
-<<<<<<< HEAD
-		struct ws_clock_pair pair = {
-			.tx_ns = tx->time.ns,
-			.rx_ns = rx->time.ns,
-			.after_ns = out->tx.app_ns,
-			.before_ns = out->rx.app_ns,
-		};
-
-		memcpy(pair.payload, &out->tx.intended_ns, sizeof(out->tx.intended_ns));
-		ws_clock_watch_put(o->watch, &pair);
-=======
-		ws_clock_watch_put(
-			o->watch, &(struct ws_clock_pair){.tx_ns = tx->time.ns,
-					  .rx_ns = rx->time.ns,
-					  .after_ns = out->tx.app_ns,
-					  .before_ns = out->rx.app_ns,
-					  .word = {out->tx.intended_ns, rx->time.clock}});
->>>>>>> aea61e4 (WIP adapt)
+		ws_clock_watch_put(o->watch, &(struct ws_clock_pair){
+						     .tx_ns = tx->time.ns,
+						     .rx_ns = rx->time.ns,
+						     .after_ns = out->tx.app_ns,
+						     .before_ns = out->rx.app_ns,
+						     .word = {out->tx.intended_ns},
+					     });
 		return;
 	}
 	/* One end has kernel stamps, the other the program's own: the result says the bound. */

@@ -208,7 +208,7 @@ enum ws_receiver_state ws_receiver_step(struct ws_receiver *r)
 
 	take_records(r);
 	if (r->c.hardware && r->c.hardware->watch) {
-		ws_clock_watch_collect(r->c.hardware->watch);
+		ws_clock_watch_step(r->c.hardware->watch);
 	}
 	/* Of a sender alone every packet is closed as soon as its record is here. */
 	ws_match_advance(r->match, r->c.io ? r->watermark_ns : INT64_MAX);

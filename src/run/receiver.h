@@ -19,19 +19,12 @@ struct ws_receiver_two_way {
 	int64_t stamp_error_ns; /* of a difference of two stamps of one clock */
 };
 
-/* Where the watch of clocks gives pairs to: it is made before whoever takes them. */
-struct ws_pair_sink {
-	void (*done)(void *arg, const struct ws_clock_pair *pair, const struct ws_clock_latency *l);
-	void *arg;
-};
-
 /* Of a run with hardware stamps at an end at least. */
 struct ws_receiver_hardware {
 	bool tx, rx;		      /* which end's stamps are */
 	bool ordered;		      /* one flow: packets leave and arrive one after the other */
 	bool coarse;		      /* two packets may have one stamp */
 	struct ws_clock_watch *watch; /* of both clocks; NULL: they cannot be compared */
-	struct ws_pair_sink *pairs;   /* set by the receiver; NULL: there is no watch */
 };
 
 /* Outcomes that wait at most until their stamps are judged: so much less than the matcher's capacity may be open. */
