@@ -33,7 +33,7 @@ static struct {
 	int64_t set_back; /* the system clock is, in the middle of the next reading */
 	bool nonsense;
 	unsigned quick; /* index of the reading that takes a tenth */
-	const char *name, *counter;
+	const char *name, *counter, *uevent;
 	const char *reading; /* the file that is open */
 	size_t at;
 	int opened;
@@ -54,9 +54,10 @@ int __wrap_ws_sys_open(const char *path, int flags, mode_t mode)
 		card.opened += card.open_error == 0;
 		return card.open_error ? card.open_error : CLOCK_FD;
 	}
-	card.reading = !strcmp(path, "/sys/class/ptp/ptp3/clock_name") ? card.name
-		       : strstr(path, "current_clocksource")	       ? card.counter
-								       : NULL;
+	card.reading = !strcmp(path, "/sys/class/ptp/ptp3/clock_name")	    ? card.name
+		       : !strcmp(path, "/sys/class/ptp/ptp3/device/uevent") ? card.uevent
+		       : strstr(path, "current_clocksource")		    ? card.counter
+									    : NULL;
 	card.at = 0;
 	card.opened += card.reading != NULL;
 	return card.reading ? FILE_FD : -ENOENT;
@@ -431,7 +432,26 @@ static void the_system_clock_is_set(void **state)
 
 static void names(void **state)
 {
+	static const struct {
+		const char *uevent, *name, *driver;
+	} rows[] = {
+		{"DRIVER=igb\nPCI_CLASS=20000\n", "8c:16:45:00:00:01\n", "igb"},
+		{"PCI_CLASS=20000\nDRIVER=mlx5_core\n", "mlx5_ptp\n", "mlx5_core"},
+		{"", "wired12\n", "wired"},
+		{NULL, "12\n", ""},
+		{"NODRIVER=igb\n", NULL, ""},
+	};
+
 	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct ws_phc *p;
+
+		card.uevent = rows[i].uevent;
+		card.name = rows[i].name;
+		p = open_it();
+		assert_string_equal(ws_phc_info(p)->driver, rows[i].driver);
+		close_it(p);
+	}
 	assert_string_equal(ws_phc_method_name(WS_PHC_PRECISE), "precise");
 	assert_string_equal(ws_phc_method_name(WS_PHC_EXTENDED), "extended");
 	assert_string_equal(ws_phc_method_name(WS_PHC_BASIC), "basic");
