@@ -246,7 +246,7 @@ def prepare(options, folder):
     window = [24, 80]
     with contextlib.suppress(OSError):
         columns, rows = os.get_terminal_size(sys.stdout.fileno())
-        window = [rows, columns]
+        window = [rows or 24, columns or 80]
     settings = {
         "env": env,
         "shell": options.shell,
