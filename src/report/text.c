@@ -306,7 +306,8 @@ static bool hardware(struct ws_text *t, const struct ws_run_result *run)
 		ws_text_add(t, "%s of %s packets (%.3g %%) were asked for a stamp, as %s; ",
 			ws_format_count(a, sizeof(a), h->sampled),
 			ws_format_count(b, sizeof(b), all),
-			100.0 * (double)h->sampled / (double)all, h->why);
+			100.0 * (double)h->sampled / (double)all,
+			*h->why ? h->why : "for some time none came");
 	} else {
 		ws_text_add(t, "every packet was asked for a stamp; ");
 	}

@@ -197,7 +197,7 @@ static void stage_due(struct ws_sender *s, int64_t now_ns)
 		int64_t intended = s->c.start_ns + s->cursor.offset_ns;
 		uint32_t cookie = s->free_cookies[--s->free_count];
 		unsigned stages = stages_for(s, now_ns);
-		bool unsampled = s->c.in_flight && !(stages & WS_STAGE_WIRE);
+		bool unsampled = s->c.stage == WS_STAGE_WIRE && !(stages & WS_STAGE_WIRE);
 		uint32_t len;
 
 		if (ws_plan_is_max(s->c.plan)) {
