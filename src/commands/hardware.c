@@ -17,8 +17,12 @@
 #define SINGLE	      10
 #define SINGLE_GAP_NS 5000000
 #define WAIT_NS	      200000000
+#define REGISTERS     4
+#define STUCK_AFTER   5
 /* Two of the shortest frames at 10 Gbit/s are 67 ns apart. */
 #define COARSE_NS 64
+/* What the differences of fewer stamps have in common may be chance, or the frames' own distance. */
+#define STEP_STAMPS 5
 
 __attribute__((format(printf, 4, 5))) static int fail(
 	int err, char *why, size_t size, const char *format, ...)
@@ -158,6 +162,13 @@ static struct ws_deliver_end deliver_end(const struct ws_hardware *h, int end)
 	};
 }
 
+/* The registers, of which cards have up to four, were filled once: so many frames after them were not stamped. */
+static bool is_stuck(const struct ws_deliver_result *r)
+{
+	return r->rx_hardware <= REGISTERS && r->first_rx_hardware == r->rx_hardware &&
+	       r->received >= r->rx_hardware + STUCK_AFTER;
+}
+
 /* What a person reads when the stamps do not come. */
 static int judge(
 	const struct ws_hardware *h, const struct ws_deliver_result *r, char *why, size_t size)
@@ -177,20 +188,30 @@ static int judge(
 	if (!rx) {
 		return 0;
 	}
+	if (!r->received && h->one_interface) {
+		return fail(-ENODATA, why, size,
+			"%s: no answer came to the %llu frames of a trial, so that it is not known whether "
+			"its hardware stamps them (does wirestamp reflect run at the other end?)",
+			rx->text, (unsigned long long)r->sent);
+	}
 	if (!r->received) {
 		return fail(-ENODATA, why, size,
 			"%s: none of the %llu frames of a trial arrived, so that it is not known whether its "
 			"hardware stamps them (are the two connected?)",
 			rx->text, (unsigned long long)r->sent);
 	}
-	if (r->rx_hardware <= 1) {
+	if (!r->rx_hardware) {
 		return fail(-ENODATA, why, size,
-			r->rx_hardware
-				? "%s: stuck latch: its hardware stamped one of %llu received frames "
-				  "and then no more (use --stamp software, or load its driver anew)"
-				: "%s: claims hardware stamps on receive, but delivered none for %llu "
-				  "frames (use --stamp software; wirestamp probe --deliver shows more)",
+			"%s: claims hardware stamps on receive, but delivered none for %llu frames (use "
+			"--stamp software; wirestamp probe --deliver shows more)",
 			rx->text, (unsigned long long)r->received);
+	}
+	if (r->rx_hardware == 1 || is_stuck(r)) {
+		return fail(-ENODATA, why, size,
+			"%s: stuck latch: its hardware stamped %llu of %llu received frames and then no "
+			"more (use --stamp software, or load its driver anew)",
+			rx->text, (unsigned long long)r->rx_hardware,
+			(unsigned long long)r->received);
 	}
 	return 0;
 }
@@ -204,6 +225,8 @@ static int send_some(const struct ws_hardware *h, struct ws_deliver_setup *setup
 	setup->count = count;
 	setup->gap_ns = gap_ns;
 	r = ws_deliver(setup, result);
+	/* A link that went down is not a card that delivers nothing. */
+	r = r < 0 ? r : result->fault;
 	return r < 0 ? fail(r, why, size, "%s: the trial of its hardware stamps failed: %s",
 			       h->end[WS_HARDWARE_TX].nic->text, strerror(-r))
 		     : 0;
@@ -215,15 +238,16 @@ static bool all_stamped(const struct ws_hardware *h, const struct ws_deliver_res
 	       (!h->end[WS_HARDWARE_RX].nic || r->rx_hardware == r->received);
 }
 
-/* The shortest distance at which no stamp is missing, twice in a row. 0 or -errno with why. */
+/* The shortest distance at which no stamp is missing, twice in a row; *ret_found: there is one. 0 or -errno with why. */
 static int find_gap(struct ws_hardware *h, struct ws_deliver_setup *setup,
-	struct ws_deliver_result *result, char *why, size_t size)
+	struct ws_deliver_result *result, bool *ret_found, char *why, size_t size)
 {
 	static const int64_t gaps_ns[] = {
 		500000, 1000000, 2000000, 5000000, 10000000, 20000000, 50000000};
 	const size_t last = sizeof(gaps_ns) / sizeof(gaps_ns[0]) - 1;
 
-	for (size_t i = 0; i <= last; i++) {
+	*ret_found = false;
+	for (size_t i = 0; i <= last && !*ret_found; i++) {
 		bool all = true;
 
 		for (int times = 0; times < 2 && all; times++) {
@@ -235,17 +259,16 @@ static int find_gap(struct ws_hardware *h, struct ws_deliver_setup *setup,
 			all = all_stamped(h, result);
 		}
 		h->sample_gap_ns = gaps_ns[i];
-		if (all) {
-			break;
-		}
+		*ret_found = all;
 	}
 	/* What just held ten times need not hold each time. */
 	h->sample_gap_ns *= 2;
 	return 0;
 }
 
-/* What a burst of frames is too much for, in words. */
-static void say_limits(struct ws_hardware *h, bool rx, uint64_t frames, uint64_t stamped)
+/* What a burst of frames is too much for, in words. apart: so that none was missing, they were found. */
+static void say_limits(
+	struct ws_hardware *h, bool rx, uint64_t frames, uint64_t stamped, bool apart)
 {
 	int have = snprintf(h->why_sampled, sizeof(h->why_sampled),
 		"%s holds few %s stamps at a time (of a burst of %llu frames it stamped %llu",
@@ -257,7 +280,8 @@ static void say_limits(struct ws_hardware *h, bool rx, uint64_t frames, uint64_t
 	}
 	if (h->sample_gap_ns) {
 		snprintf(h->why_sampled + have, sizeof(h->why_sampled) - (size_t)have,
-			"; %.3g ms apart all were)", (double)h->sample_gap_ns / 2e6);
+			apart ? "; %.3g ms apart all were)" : "; even %.3g ms apart some were not)",
+			(double)h->sample_gap_ns / 2e6);
 	} else {
 		snprintf(h->why_sampled + have, sizeof(h->why_sampled) - (size_t)have, ")");
 	}
@@ -269,7 +293,7 @@ static int look_for_limits(struct ws_hardware *h, struct ws_deliver_setup *setup
 	int r = send_some(h, setup, BURST, 0, result, why, size);
 	uint64_t sent = result->sent, tx = result->tx_hardware;
 	uint64_t received = result->received, rx = result->rx_hardware;
-	bool rx_less = setup->has_rx && rx < received;
+	bool rx_less = setup->has_rx && rx < received, found;
 
 	if (r < 0 || (tx == sent && !rx_less)) {
 		return r;
@@ -277,12 +301,17 @@ static int look_for_limits(struct ws_hardware *h, struct ws_deliver_setup *setup
 	h->in_flight = 1;
 	if (rx_less) {
 		/* One at a time is not enough: the receiving card must have been read, too. */
-		r = find_gap(h, setup, result, why, size);
-		say_limits(h, true, received, rx);
+		r = find_gap(h, setup, result, &found, why, size);
+		say_limits(h, true, received, rx, found);
 	} else {
-		say_limits(h, false, sent, tx);
+		say_limits(h, false, sent, tx, false);
 	}
 	return r;
+}
+
+static int64_t step_of(int64_t granularity_ns, uint64_t stamps)
+{
+	return stamps >= STEP_STAMPS ? granularity_ns : 0;
 }
 
 int ws_hardware_try(
@@ -310,12 +339,15 @@ int ws_hardware_try(
 	r = send_some(h, &setup, SINGLE, SINGLE_GAP_NS, result, why, size);
 	r = r < 0 ? r : judge(h, result, why, size);
 	if (r == 0) {
-		h->step_ns[WS_HARDWARE_TX] = result->tx_granularity_ns;
-		h->step_ns[WS_HARDWARE_RX] = result->rx_granularity_ns;
-		h->coarse = result->tx_granularity_ns >= COARSE_NS ||
-			    result->rx_granularity_ns >= COARSE_NS;
+		h->step_ns[WS_HARDWARE_TX] = step_of(
+			result->tx_granularity_ns, result->tx_hardware - result->tx_misplaced);
+		h->step_ns[WS_HARDWARE_RX] = step_of(
+			result->rx_granularity_ns, result->rx_hardware - result->rx_misplaced);
+		h->coarse = h->step_ns[WS_HARDWARE_TX] >= COARSE_NS ||
+			    h->step_ns[WS_HARDWARE_RX] >= COARSE_NS;
 		r = look_for_limits(h, &setup, result, why, size);
 	}
 	free(result);
-	return r;
+	/* What a trial that was cut short looks like is no reason: who asked for the stop is told of that alone. */
+	return trial->stop && atomic_load(trial->stop) ? 0 : r;
 }

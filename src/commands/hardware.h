@@ -63,8 +63,8 @@ struct ws_hardware_trial {
 };
 /*
  * Sends some single frames and a burst, and looks which stamps come; where the burst was too fast for a card, it looks for
- * the distance at which none is missing. At most some hundred frames, and a few seconds. 0: they come, at all ends.
- * -ENODATA: they do not, with why as above; other -errno where it could not be done.
+ * the distance at which none is missing. At most some hundred frames, and a few seconds. 0: they come, at all ends; or
+ * *stop is set, which ends it early, and nothing is known. -ENODATA: they do not, with why as above; other -errno where it could not be done.
  */
 int ws_hardware_try(
 	struct ws_hardware *h, const struct ws_hardware_trial *trial, char *why, size_t size);
