@@ -261,8 +261,8 @@ void ws_capture_ends_close(struct ws_capture_ends *s)
 		int r = ws_hwtstamp_close(s->ifaces[i].hwtstamp);
 
 		if (r < 0) {
-			ws_error("%s: its stamping configuration could not be put back: %s (see "
-				 "hwstamp_ctl)",
+			ws_error("%s: its stamping configuration could not be put back: %s "
+				 "(wirestamp probe --repair tries again)",
 				s->ifaces[i].end.text, strerror(-r));
 		}
 		ws_filter_free(&s->ifaces[i].filter);

@@ -183,6 +183,6 @@ void ws_latency_hardware_free(struct ws_latency_command *s)
 	char why[320];
 
 	if (ws_hardware_close(&s->hardware, why, sizeof(why)) < 0) {
-		ws_error("%s (see hwstamp_ctl)", why);
+		ws_error("%s (wirestamp probe --repair tries again)", why);
 	}
 }

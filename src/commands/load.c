@@ -401,7 +401,7 @@ int ws_cmd_load(int argc, char **argv)
 	}
 	free(s.report.runs);
 	if (ws_hardware_close(&s.hardware, why, sizeof(why)) < 0) {
-		ws_error("%s (see hwstamp_ctl)", why);
+		ws_error("%s (wirestamp probe --repair tries again)", why);
 	}
 	ws_load_frames_free(&s.frames);
 	ws_load_options_free(&s.o);

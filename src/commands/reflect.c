@@ -612,7 +612,7 @@ int ws_cmd_reflect(int argc, char **argv)
 		close(s.ptp_port);
 	}
 	if (ws_hardware_close(&s.hardware, why, sizeof(why)) < 0) {
-		ws_error("%s (see hwstamp_ctl)", why);
+		ws_error("%s (wirestamp probe --repair tries again)", why);
 	}
 	ws_reflect_result_free(&s.report.result);
 	ws_outdir_close(&s.out);
