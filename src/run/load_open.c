@@ -195,7 +195,8 @@ static int make_worker(struct ws_load_state *r, unsigned index)
 		.launch = s->pacing == WS_LOAD_TXTIME,
 		.launch_offset_ns = launch_offset(s),
 		.skip = s->late_skip,
-		.stamp = s->stamp,
+		/* What a card holds it holds for all of them: one worker alone asks. */
+		.stamp = s->in_flight && index ? WS_ORIGIN_NONE : s->stamp,
 		.in_flight = s->in_flight,
 		.every = r->every,
 		.pace = ws_pace_default,
