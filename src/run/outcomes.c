@@ -24,11 +24,14 @@ struct ws_outcomes {
 	enum ws_clock departures_clock;
 	/* by sequence, modulo the capacity: a copy came before the row was put */
 	uint64_t *copied;
+	uint64_t
+		next_row; /* of sequences from here on no row was put yet: the judge may hold them */
 	/* two-way */
 	struct open_exchange *open;
 	enum ws_clock ours;	     /* that exchanges are reckoned on */
 	struct ws_twoway *exchanges; /* made at the first answer, which says whose clock it is */
 	uint64_t waiting;
+	int64_t exchanged_ns; /* when the newest was intended: about the time of values whose clock is not related */
 	/* hardware stamps */
 	struct ws_stampjudge *judge; /* NULL: there are none */
 	struct ws_clock_watch *watch;
@@ -243,6 +246,7 @@ static bool was_copied(struct ws_outcomes *o, uint64_t seq)
 	bool was = *copied & bit;
 
 	*copied &= ~bit;
+	o->next_row = seq + 1;
 	return was;
 }
 
@@ -354,7 +358,8 @@ static void value(void *arg, const struct ws_exchange_value *v)
 		int64_t at = on_monotonic(o, (struct ws_time){v->t1, o->ours});
 
 		ws_timeline_latency(o->result->timeline,
-			at == WS_INSTANT_UNKNOWN ? 0 : at - o->c.start_ns, v->rtt_ns);
+			(at == WS_INSTANT_UNKNOWN ? o->exchanged_ns : at) - o->c.start_ns,
+			v->rtt_ns);
 	}
 	ws_jitter_add(&o->result->jitter, v->rtt_ns);
 	if (v->ways) {
@@ -384,6 +389,7 @@ static void take_exchange(struct ws_outcomes *o, const struct ws_outcome *out)
 		o->result->two_way->incomplete++;
 		return;
 	}
+	o->exchanged_ns = out->tx.intended_ns;
 	x->t1 = on_ours(o, out->tx.stamp.time);
 	x->t4 = on_ours(o, out->rx.stamp.time);
 	x->ours = x->t1 != WS_INSTANT_UNKNOWN && x->t4 != WS_INSTANT_UNKNOWN;
@@ -435,13 +441,11 @@ static void take_pair(void *arg, const struct ws_clock_pair *pair, bool known, i
 static void take_latency(struct ws_outcomes *o, const struct ws_outcome *out)
 {
 	const struct ws_stamp *tx = &out->tx.stamp, *rx = &out->rx.stamp;
+	bool cards = tx->origin == WS_ORIGIN_HARDWARE && rx->origin == WS_ORIGIN_HARDWARE;
 	int64_t latency, left, came;
 
-	if (ws_time_diff(rx->time, tx->time, &latency)) {
-		record_latency(o, out->tx.intended_ns, rx->time, latency);
-		return;
-	}
-	if (tx->origin == WS_ORIGIN_HARDWARE && rx->origin == WS_ORIGIN_HARDWARE && o->watch) {
+	/* Of one clock, too, only the samples after them tell whether it jumped in between; but exchanges do not wait. */
+	if (cards && o->watch && !o->c.two_way) {
 		ws_clock_watch_put(o->watch, &(struct ws_clock_pair){
 						     .tx_ns = tx->time.ns,
 						     .rx_ns = rx->time.ns,
@@ -449,6 +453,10 @@ static void take_latency(struct ws_outcomes *o, const struct ws_outcome *out)
 						     .before_ns = out->rx.app_ns,
 						     .word = {out->tx.intended_ns},
 					     });
+		return;
+	}
+	if (ws_time_diff(rx->time, tx->time, &latency)) {
+		record_latency(o, out->tx.intended_ns, rx->time, latency);
 		return;
 	}
 	/* One end has kernel stamps, the other the program's own: the result says the bound. */
@@ -541,7 +549,7 @@ void ws_outcomes_copy(void *arg, uint64_t seq, const struct ws_rx_record *rx)
 	if (!o->c.packets) {
 		return;
 	}
-	if (seq >= atomic_load_explicit(&o->c.shared->base, memory_order_relaxed)) {
+	if (seq >= o->next_row) {
 		o->copied[place(o, seq) / 64] |= UINT64_C(1) << (place(o, seq) % 64);
 	}
 	(void)ws_packets_amend(o->c.packets, o->c.packets_run, seq, WS_PACKET_DUPLICATED, 0, NULL);
@@ -557,9 +565,11 @@ static int start_exchanges(struct ws_outcomes *o, const struct ws_probe *probe)
 		.arg = o,
 	};
 
-	t->same_clock = two_way->boot &&
-			probe->answer.clock_id == ws_probe_clock_id(two_way->boot, o->c.run_id) &&
-			probe->answer.rx.time.clock == WS_CLOCK_REALTIME;
+	t->same_clock =
+		two_way->boot &&
+		probe->answer.clock_id == ws_probe_clock_id(two_way->boot, o->c.run_id) &&
+		probe->answer.rx.time.clock == WS_CLOCK_REALTIME &&
+		o->ours < WS_CLOCK_PHC; /* else what both kernels read is not what we reckon on */
 	t->rtt_bound_ns = two_way->stamp_error_ns;
 	config.same_clock = t->same_clock;
 	return ws_twoway_new(&o->exchanges, &config);

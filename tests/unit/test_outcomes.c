@@ -24,7 +24,8 @@ struct table {
 	struct ws_packets_writer *packets;
 };
 
-static void begin(struct table *t, bool packets, const struct ws_receiver_two_way *two_way)
+static void begin_with(struct table *t, bool packets, const struct ws_receiver_two_way *two_way,
+	const struct ws_receiver_hardware *hardware)
 {
 	static struct ws_io *const receives = (struct ws_io *)&receives; /* never looked into */
 	struct ws_receiver_config c = {
@@ -36,6 +37,7 @@ static void begin(struct table *t, bool packets, const struct ws_receiver_two_wa
 		.paced = true,
 		.start_ns = START_NS,
 		.stages = WS_STAGE_DRIVER,
+		.hardware = hardware,
 		.two_way = two_way,
 	};
 	const struct ws_packets_config config = {.dirfd = AT_FDCWD};
@@ -47,6 +49,11 @@ static void begin(struct table *t, bool packets, const struct ws_receiver_two_wa
 		t->result->two_way = calloc(1, sizeof(*t->result->two_way));
 		assert_non_null(t->result->two_way);
 	}
+	if (hardware) {
+		t->result->hardware = calloc(1, sizeof(*t->result->hardware));
+		assert_non_null(t->result->hardware);
+		t->result->tx_clock = t->result->rx_clock = WS_CLOCK_PHC;
+	}
 	if (packets) {
 		assert_int_equal(ws_packets_writer_new(&t->packets, &config), 0);
 	}
@@ -54,6 +61,11 @@ static void begin(struct table *t, bool packets, const struct ws_receiver_two_wa
 	c.result = t->result;
 	atomic_store(&t->shared.offered, 1000);
 	assert_int_equal(ws_outcomes_new(&t->outcomes, &c), 0);
+}
+
+static void begin(struct table *t, bool packets, const struct ws_receiver_two_way *two_way)
+{
+	begin_with(t, packets, two_way, NULL);
 }
 
 static void end(struct table *t)
@@ -126,6 +138,44 @@ static void test_copies_of_a_refused_one(void **state)
 	assert_int_equal(row.flags, WS_PACKET_MATCHED);
 	ws_packets_get(&r, 2, &row);
 	assert_int_equal(row.flags, WS_PACKET_MATCHED);
+	ws_packets_close(&r);
+	end(&t);
+}
+
+/* The row of a closed sequence is put later, while the judge waits for the next stamp: copies in between are not forgotten. */
+static void test_copies_while_judged(void **state)
+{
+	const struct ws_receiver_hardware hardware = {.tx = true, .rx = true, .ordered = true};
+	struct ws_packets_reader r;
+	struct ws_packets_counts c;
+	struct ws_packet_row row;
+	struct ws_outcome out;
+	struct table t;
+	char why[128];
+
+	(void)state;
+	begin_with(&t, true, NULL, &hardware);
+	for (uint64_t seq = 0; seq < 3; seq++) {
+		out = outcome(seq, WS_FATE_MATCHED);
+		out.tx.stamp =
+			(struct ws_stamp){{1000 * (int64_t)seq, WS_CLOCK_PHC}, WS_ORIGIN_HARDWARE};
+		out.rx.stamp = (struct ws_stamp){
+			{1000 * (int64_t)seq + 500, WS_CLOCK_PHC}, WS_ORIGIN_HARDWARE};
+		ws_outcomes_take(t.outcomes, &out);
+		atomic_store(&t.shared.base, seq + 1);
+		if (seq == 1) {
+			ws_outcomes_copy(t.outcomes, 0, &out.rx); /* its row was put */
+			ws_outcomes_copy(t.outcomes, 1, &out.rx); /* its was not */
+		}
+	}
+	ws_outcomes_finish(t.outcomes);
+	ws_packets_writer_close(t.packets, &c);
+	assert_int_equal(c.rows, 3);
+	assert_int_equal(ws_packets_open(&r, AT_FDCWD, "packets.npy", why, sizeof(why)), 0);
+	for (uint64_t i = 0; i < 3; i++) {
+		ws_packets_get(&r, i, &row);
+		assert_int_equal(row.flags, WS_PACKET_MATCHED | (i < 2 ? WS_PACKET_DUPLICATED : 0));
+	}
 	ws_packets_close(&r);
 	end(&t);
 }
@@ -275,6 +325,20 @@ static void test_exchanges(void **state)
 	end(&t);
 }
 
+/* A card's clock is not the kernel's of the far side, also on one host. */
+static void test_card_against_kernel(void **state)
+{
+	const struct ws_receiver_hardware hardware = {.tx = true, .rx = true, .ordered = true};
+	struct table t;
+
+	(void)state;
+	begin_with(&t, false, &two_way, &hardware);
+	hear(&t, 0, 0, false);
+	assert_false(t.result->two_way->same_clock);
+	ws_outcomes_finish(t.outcomes);
+	end(&t);
+}
+
 /* Nothing that an answer says makes an exchange that was not, or moves the count of those that wait below 0. */
 static void test_answers_that_lie(void **state)
 {
@@ -332,9 +396,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			test_copies_of_a_refused_one, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(
+			test_copies_while_judged, scratch_enter, scratch_leave),
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_late_ones),
 		cmocka_unit_test(test_exchanges),
+		cmocka_unit_test(test_card_against_kernel),
 		cmocka_unit_test(test_answers_that_lie),
 		cmocka_unit_test(test_unstamped_far_side),
 	};
