@@ -98,10 +98,13 @@ static void tell_events(const struct ws_clock_watch *watch, const struct ws_late
 {
 	size_t count;
 	const struct ws_clock_watch_event *events = ws_clock_watch_events(watch, &count);
+	const char *then = setup->mode == WS_LATENCY_SEND ? "departures about then may be off"
+			   : setup->mode == WS_LATENCY_TWO_WAY
+				   ? "round trips about then may be off"
+				   : "packets about then have no latency";
 
 	for (size_t i = 0; i < count; i++) {
-		ws_warn(warnings, "%s: %s (packets about then have no latency)", setup->label,
-			events[i].text);
+		ws_warn(warnings, "%s: %s (%s)", setup->label, events[i].text, then);
 	}
 }
 
@@ -114,7 +117,8 @@ void ws_run_clocks_tell(const struct ws_clock_watch *watch, const struct ws_late
 	h->in_flight = setup->in_flight;
 	h->sample_gap_ns = setup->sample_gap_ns;
 	h->limit_ns = -1;
-	h->one_clock = result->tx_clock == result->rx_clock;
+	/* Of a sender alone there is but one. */
+	h->one_clock = setup->mode == WS_LATENCY_SEND || result->tx_clock == result->rx_clock;
 	if (setup->sample_why) {
 		(void)snprintf(h->why, sizeof(h->why), "%s", setup->sample_why);
 	}
@@ -123,7 +127,9 @@ void ws_run_clocks_tell(const struct ws_clock_watch *watch, const struct ws_late
 	}
 	ws_clock_watch_result(watch, &w);
 	tell_clock(&w.end[WS_CLOCK_WATCH_TX], &h->clock[WS_END_TX]);
-	tell_clock(&w.end[WS_CLOCK_WATCH_RX], &h->clock[WS_END_RX]);
+	if (setup->mode != WS_LATENCY_SEND) {
+		tell_clock(&w.end[WS_CLOCK_WATCH_RX], &h->clock[WS_END_RX]);
+	}
 	tell_events(watch, setup, warnings);
 	h->offset_known = !h->one_clock && w.error_ns >= 0;
 	h->offset_ns = w.offset_ns;

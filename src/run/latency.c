@@ -233,6 +233,26 @@ static bool exists(const struct run *r, enum ws_end end)
 	return counters(r, end, &nic) != -ENODEV;
 }
 
+static void say_set(struct run *r, int64_t by_ns)
+{
+	const struct ws_latency_setup *setup = r->setup;
+
+	if (!is_hardware(setup, WS_END_TX) && !is_hardware(setup, WS_END_RX)) {
+		ws_warn(r->warnings,
+			"CLOCK_REALTIME, which the kernel stamps with, was set by %+lld ns "
+			"during the run: latencies around that instant are wrong (stop whatever "
+			"sets the clock and repeat)",
+			(long long)by_ns);
+	} else if (setup->waterfall) {
+		/* Of the latencies the watch of the cards' clocks tells. */
+		ws_warn(r->warnings,
+			"CLOCK_REALTIME was set by %+lld ns during the run: the kernel's stages around "
+			"that instant are wrong, the latencies are not (stop whatever sets the clock and "
+			"repeat)",
+			(long long)by_ns);
+	}
+}
+
 /* Looks at the clocks, and notices when somebody set one. */
 static void look_at_clocks(struct run *r, bool first)
 {
@@ -247,11 +267,7 @@ static void look_at_clocks(struct run *r, bool first)
 
 		if (size > allowed) {
 			r->stepped = true;
-			ws_warn(r->warnings,
-				"CLOCK_REALTIME, which the kernel stamps with, was set by %+lld ns "
-				"during the run: latencies around that instant are wrong (stop whatever "
-				"sets the clock and repeat)",
-				(long long)moved);
+			say_set(r, moved);
 		} else if (size + now.error_ns > r->relation_error_ns) {
 			r->relation_error_ns = size + now.error_ns;
 		}
