@@ -4,10 +4,10 @@
 
 #include "report/jsondoc.h"
 
-/* received: this side saw what became of the packets; else all but the stages is null. */
 /* What hardware stamps add; null without them. */
 json_t *ws_latency_json_hardware(struct ws_doc *d, const struct ws_run_result *run);
 
+/* received: this side saw what became of the packets; else all but the stages is null. */
 void ws_latency_json_values(
 	struct ws_doc *d, json_t *o, const struct ws_run_result *run, bool received);
 /* "driver_tx_to_kernel_rx". */

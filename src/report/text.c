@@ -292,7 +292,7 @@ static void stamps(struct ws_page *p, const struct ws_latency_report *r)
 }
 
 /* What hardware stamps add: who was asked for one, what was rejected, how the clocks were related. */
-static bool hardware(struct ws_text *t, const struct ws_run_result *run)
+static bool hardware(struct ws_text *t, const struct ws_run_result *run, bool has_rx)
 {
 	const struct ws_hardware_facts *h = run->hardware;
 	char a[WS_CELL_SIZE], b[WS_CELL_SIZE];
@@ -321,7 +321,9 @@ static bool hardware(struct ws_text *t, const struct ws_run_result *run)
 		ws_text_add(t, "%s packets have no latency, as a clock jumped; ",
 			ws_format_count(a, sizeof(a), h->unconverted));
 	}
-	if (h->one_clock) {
+	if (!has_rx) {
+		ws_text_add(t, "transmit stamps alone are taken here");
+	} else if (h->one_clock) {
 		ws_text_add(t, "both stamps are of one clock");
 	} else if (h->offset_known) {
 		ws_text_add(t,
@@ -343,7 +345,7 @@ static void hardware_lines(struct ws_page *p, const struct ws_latency_report *r)
 	for (size_t i = 0; i < r->run_count; i++) {
 		struct ws_text t = {0};
 
-		if (hardware(&t, &r->runs[i])) {
+		if (hardware(&t, &r->runs[i], r->has_rx)) {
 			ws_page_rate(rate, &r->runs[i]);
 			ws_page_entry(p, NULL, label, rate, t.buf);
 			label = "";

@@ -183,8 +183,17 @@ static void disorder(const struct saying *y)
 			counted(buf, s->late_arrivals));
 	}
 	if (some(s->unstamped)) {
+		const json_t *sampling =
+			json_object_get(json_object_get(s->json, "hardware"), "sampling");
+		uint64_t not_asked = ws_get_count(sampling, "not_asked");
+
 		ws_text_add(&t, "%s%s lack a stamp, and have no latency", t.len > 0 ? "; " : "",
 			counted(buf, s->unstamped));
+		if (some(not_asked)) {
+			ws_text_add(&t,
+				" (%s of those sent were not asked for one, as the card holds few at a time)",
+				counted(buf, not_asked));
+		}
 	}
 	if (t.len > 0) {
 		say_text(y, WS_TONE_CAUTION, "order", &t);
