@@ -21,12 +21,13 @@ struct slot {
 	uint64_t copies; /* received so far; the first one's times are kept */
 	enum ws_clock rx_clock;
 	uint8_t tx_origin, rx_origin;
-	bool told : 1;	    /* by ws_match_tx() */
-	bool failed : 1;    /* told, and never sent */
+	bool told : 1;	 /* by ws_match_tx() */
+	bool failed : 1; /* told, and never sent */
+	bool unsampled : 1;
 	bool reordered : 1; /* the first copy counts as reordered; else extent is not valid */
 
 	alignas(LINE) int64_t intended_ns;
-	int64_t tx_ns;
+	int64_t tx_ns, read_ns;
 	int64_t at[WS_TX_INSTANTS];
 	uint64_t extent;
 	enum ws_clock tx_clock;
@@ -193,6 +194,8 @@ int ws_match_tx(struct ws_match *m, const struct ws_tx_record *r)
 	ws_match_offered(m, r->seq + 1);
 	s->intended_ns = r->intended_ns;
 	s->app_ns = r->app_ns;
+	s->read_ns = r->read_ns;
+	s->unsampled = r->unsampled;
 	s->tx_ns = r->stamp.time.ns;
 	s->tx_clock = r->stamp.time.clock;
 	s->tx_origin = (uint8_t)r->stamp.origin;
@@ -387,8 +390,10 @@ static void emit(const struct ws_match *m, const struct slot *s, enum ws_fate fa
 				.seq = m->base,
 				.intended_ns = s->intended_ns,
 				.app_ns = s->app_ns,
+				.read_ns = s->read_ns,
 				.stamp = {{s->tx_ns, s->tx_clock}, (enum ws_origin)s->tx_origin},
 				.at = {s->at[WS_TX_SCHED], s->at[WS_TX_DRIVER], s->at[WS_TX_WIRE]},
+				.unsampled = s->unsampled,
 				.failed = s->failed,
 			},
 	};

@@ -444,6 +444,7 @@ static void test_instants(void **state)
 		.seq = 0,
 		.intended_ns = 10,
 		.app_ns = 20,
+		.read_ns = 70,
 		.stamp = stamp(WS_ORIGIN_SOFTWARE, 40),
 		.at = {30, 40, INT64_MIN},
 	};
@@ -460,6 +461,8 @@ static void test_instants(void **state)
 	assert_int_equal(ws_match_tx(b->m, &tx), 0);
 	ws_match_rx(b->m, &rx);
 	tx.seq = 1;
+	tx.unsampled = true;
+	tx.read_ns = 0;
 	tx.at[WS_TX_SCHED] = INT64_MIN;
 	tx.at[WS_TX_WIRE] = 45;
 	assert_int_equal(ws_match_tx(b->m, &tx), 0);
@@ -467,10 +470,14 @@ static void test_instants(void **state)
 	assert_int_equal(b->outcomes[0].tx.at[WS_TX_SCHED], 30);
 	assert_int_equal(b->outcomes[0].tx.at[WS_TX_DRIVER], 40);
 	assert_true(b->outcomes[0].tx.at[WS_TX_WIRE] == INT64_MIN);
+	assert_int_equal(b->outcomes[0].tx.read_ns, 70);
+	assert_false(b->outcomes[0].tx.unsampled);
 	assert_int_equal(b->outcomes[0].rx.app_ns, 80);
 	assert_int_equal(b->outcomes[0].rx.wire_ns, 60);
 	assert_true(b->outcomes[0].rx.kernel_ns == INT64_MIN);
 	assert_int_equal(b->outcomes[1].fate, WS_FATE_LOST);
+	assert_int_equal(b->outcomes[1].tx.read_ns, 0);
+	assert_true(b->outcomes[1].tx.unsampled);
 	assert_true(b->outcomes[1].tx.at[WS_TX_SCHED] == INT64_MIN);
 	assert_int_equal(b->outcomes[1].tx.at[WS_TX_DRIVER], 40);
 	assert_int_equal(b->outcomes[1].tx.at[WS_TX_WIRE], 45);
