@@ -525,6 +525,10 @@ static void take_judged(void *arg, const struct ws_outcome *out)
 		happened(o, out->rx.arrival_ns, WS_HAPPENED_LATE);
 		break;
 	default:
+		if (result->hardware && out->tx.unsampled) {
+			result->hardware->unasked_tx += out->fate != WS_FATE_UNSTAMPED_RX;
+			result->hardware->unasked_rx += out->fate != WS_FATE_UNSTAMPED_TX;
+		}
 		happened(o, out->tx.intended_ns, WS_HAPPENED_UNSTAMPED);
 		break;
 	}

@@ -174,12 +174,27 @@ static void judge_sender(
 	}
 }
 
+/* Packets without a stamp that was asked for. What was not asked for, or came and could not be brought to one clock with
+ * the other end's, is said with the run. */
+static uint64_t missing(const struct ws_run_result *r, enum ws_end end)
+{
+	const struct ws_ledger *l = &r->ledger;
+	const struct ws_hardware_facts *h = r->hardware;
+	uint64_t n = l->unstamped_both + (end == WS_END_TX ? l->unstamped_tx : l->unstamped_rx);
+
+	if (h) {
+		n -= h->unconverted + (end == WS_END_TX ? h->unasked_tx : h->unasked_rx);
+	}
+	return n;
+}
+
 void ws_verdict(struct ws_warnings *w, struct ws_run_result *r, const struct ws_verdict_facts *f)
 {
 	const struct ws_ledger *l = &r->ledger;
 	const char *tx = f->setup->end[WS_END_TX].name;
 	const char *rx = f->setup->end[WS_END_RX].name;
 	const char *rate = f->setup->label;
+	uint64_t missing_tx = missing(r, WS_END_TX), missing_rx = missing(r, WS_END_RX);
 
 	find_limit(r, f);
 	if (f->setup->mode == WS_LATENCY_SEND) {
@@ -191,13 +206,13 @@ void ws_verdict(struct ws_warnings *w, struct ws_run_result *r, const struct ws_
 			"%s: %s gave no transmit stamp at all, so few were asked for "
 			"(use --stamp user, or another interface)",
 			rate, tx);
-	} else if (l->unstamped_tx + l->unstamped_both) {
+	} else if (missing_tx) {
 		ws_warn(w, "%s: %llu packets of %s arrived without a transmit stamp", rate,
-			(unsigned long long)(l->unstamped_tx + l->unstamped_both), tx);
+			(unsigned long long)missing_tx, tx);
 	}
-	if (l->unstamped_rx + l->unstamped_both) {
-		ws_warn(w, "%s: %llu packets came to %s without a receive stamp of the kernel",
-			rate, (unsigned long long)(l->unstamped_rx + l->unstamped_both), rx);
+	if (missing_rx) {
+		ws_warn(w, "%s: %llu packets came to %s without a receive stamp of the %s", rate,
+			(unsigned long long)missing_rx, rx, r->hardware ? "card" : "kernel");
 	}
 	if (f->setup->mode == WS_LATENCY_TWO_WAY) {
 		judge_two_way(w, r, f);
