@@ -202,8 +202,9 @@ static int judge(
 	}
 	if (!r->rx_hardware) {
 		return fail(-ENODATA, why, size,
-			"%s: claims hardware stamps on receive, but delivered none for %llu frames (use "
-			"--stamp software; wirestamp probe --deliver shows more)",
+			"%s: claims hardware stamps on receive, but delivered none for %llu frames: it has "
+			"none, or its latch is stuck since before (use --stamp software, or load its driver "
+			"anew; wirestamp probe --deliver shows more)",
 			rx->text, (unsigned long long)r->received);
 	}
 	if (r->rx_hardware == 1 || is_stuck(r)) {
