@@ -7,6 +7,7 @@ import vmlab
 from tap import Tap, check, check_equal
 from vmlab import E1000E, IGB0, IGB1, VIRTIO, run
 
+LIMIT = 240
 CARDS = (IGB0, IGB1, E1000E, VIRTIO)
 SHAPES = [(c, v) for c in ("udp", "ptp-l2-sync", "ptp-l2-delay-req", "ptp-udp") for v in (False, True)]
 FRAMES = 50
