@@ -14,7 +14,7 @@ import time
 MEMORY = 768
 # A panic ends the machine; interfaces are ours to name; igb's registers may be mapped. A record shows warnings,
 # a shell only what is worse.
-KERNEL_LINE = "console=ttyS0 panic=-1 net.ifnames=0 iomem=relaxed"
+KERNEL_LINE = "console=ttyS0 panic=-1 net.ifnames=0 iomem=relaxed tsc=reliable no_timer_check"
 
 # The guest's cards in the order of their slots: two igb on one wire, e1000e and virtio on another.
 # An igb does not work beside another on bus 0: a port for each.
