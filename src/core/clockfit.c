@@ -483,6 +483,8 @@ bool ws_clockfit_between(const struct ws_clockfit *a, const struct ws_clockfit *
 	ea = error_at(a, xa);
 	eb = error_at(b, xb);
 	e = both(&ea, &eb);
+	/* What one window is longer by may lie on one side of the reading: in that they are not alike. */
+	e.bend += fabs(a->line.window - b->line.window) / 2;
 	*ret_b_ns = b_ns;
 	*ret_error = told(&e, a->untold || b->untold, read_alike);
 	return true;

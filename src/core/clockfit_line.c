@@ -141,7 +141,7 @@ static unsigned counting(const double *weight, size_t n)
 static void find_variance(struct ws_fitline *l, const struct ws_fitpoint *p, size_t n,
 	const struct windows *w, const double *weight)
 {
-	double sum = 0, squares = 0, xx = 0;
+	double sum = 0, squares = 0, xx = 0, window = 0;
 	double seen[3] = {0}, model[3] = {0};
 
 	for (size_t i = 0; i < n; i++) {
@@ -150,7 +150,9 @@ static void find_variance(struct ws_fitline *l, const struct ws_fitpoint *p, siz
 		sum += weight[i];
 		squares += weight[i] * weight[i];
 		xx += weight[i] * dx * dx;
+		window += weight[i] * p[i].window;
 	}
+	l->window = window / sum;
 	for (size_t i = 0; i < n; i++) {
 		double dx = p[i].x - l->mid, e = residual(l, &p[i]);
 		double own = weight[i] * (1 / sum + (xx > 0 ? dx * dx / xx : 0));

@@ -26,6 +26,7 @@ struct ws_fitline {
 	double freedom;	 /* degrees of freedom left, by the weights */
 	double scatter;	 /* of the samples with short windows */
 	double shortest; /* window */
+	double window;	 /* mean, as they count */
 	double misfit;	 /* by which parts of the samples lie off the line beyond their noise */
 	double span;
 };
