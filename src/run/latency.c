@@ -498,7 +498,6 @@ static int prepare(
 		.coarse = setup->coarse,
 		.watch = r->watch,
 	};
-	r->start_ns = ws_clock_now() + START_DELAY_NS;
 	r->two_way = (struct ws_receiver_two_way){
 		.boot = setup->boot,
 		.stamp_error_ns = error_bound(r),
@@ -515,7 +514,6 @@ static int prepare(
 		.stream = setup->stream,
 		.udp_port = setup->udp_peer ? ws_io_caps(r->io[WS_END_TX])->udp_port : setup->port,
 		.paced = !ws_plan_is_max(&setup->plan),
-		.start_ns = r->start_ns,
 		.stages = tx_stages(setup),
 		.hardware = r->result->hardware ? &r->hardware : NULL,
 		.two_way = setup->mode == WS_LATENCY_TWO_WAY ? &r->two_way : NULL,
@@ -536,8 +534,7 @@ static int prepare(
 		.records = r->records,
 		.shared = &r->shared,
 		.capacity = r->capacity - (r->result->hardware ? WS_RECEIVER_JUDGED : 0),
-		.start_ns = r->start_ns,
-		.stop_ns = setup->timed ? stop_ns(r) : INT64_MAX,
+		.stop_ns = INT64_MAX,
 		.kernel_stamps = tx->origin != WS_ORIGIN_USER,
 		.stages = tx_stages(setup),
 		.stage = is_hardware(setup, WS_END_TX) ? WS_STAGE_WIRE : WS_STAGE_DRIVER,
@@ -545,7 +542,15 @@ static int prepare(
 		.sample_gap_ns = setup->sample_gap_ns,
 		.pace = ws_pace_default,
 	};
-	return ws_sender_new(&r->sender, &sender);
+	rc = ws_sender_new(&r->sender, &sender);
+	if (rc < 0) {
+		return rc;
+	}
+	/* To lay out all that memory may take longer than the run: its time begins now. */
+	r->start_ns = ws_clock_now() + START_DELAY_NS;
+	ws_receiver_start(r->receiver, r->start_ns);
+	ws_sender_start(r->sender, r->start_ns, setup->timed ? stop_ns(r) : INT64_MAX);
+	return 0;
 }
 
 /* What a thread is told, and what it tells before it begins. */

@@ -193,6 +193,11 @@ void ws_outcomes_free(struct ws_outcomes *o)
 	}
 }
 
+void ws_outcomes_start(struct ws_outcomes *o, int64_t start_ns)
+{
+	o->c.start_ns = start_ns;
+}
+
 static void record_departure(struct ws_outcomes *o, const struct ws_tx_record *tx)
 {
 	if (tx->stamp.origin == WS_ORIGIN_NONE || tx->stamp.time.clock == WS_CLOCK_NONE) {

@@ -14,6 +14,8 @@ struct ws_outcomes;
 /* 0, -EINVAL, -ENOMEM. Empties the result's histograms. */
 int ws_outcomes_new(struct ws_outcomes **ret, const struct ws_receiver_config *config);
 void ws_outcomes_free(struct ws_outcomes *o);
+/* Before the first of them: another start of the run. */
+void ws_outcomes_start(struct ws_outcomes *o, int64_t start_ns);
 
 /* The matcher's sinks; arg is a struct ws_outcomes. */
 void ws_outcomes_take(void *arg, const struct ws_outcome *outcome);

@@ -199,6 +199,12 @@ static void take_records(struct ws_receiver *r)
 	}
 }
 
+void ws_receiver_start(struct ws_receiver *r, int64_t start_ns)
+{
+	r->c.start_ns = start_ns;
+	ws_outcomes_start(r->outcomes, start_ns);
+}
+
 enum ws_receiver_state ws_receiver_step(struct ws_receiver *r)
 {
 	struct ws_run_shared *shared = r->c.shared;

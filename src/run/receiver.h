@@ -58,6 +58,8 @@ struct ws_receiver;
 /* 0, -EINVAL or -ENOMEM. The receiver owns nothing of the configuration. */
 int ws_receiver_new(struct ws_receiver **ret, const struct ws_receiver_config *config);
 void ws_receiver_free(struct ws_receiver *r);
+/* Before the first step: another start of the run. */
+void ws_receiver_start(struct ws_receiver *r, int64_t start_ns);
 
 enum ws_receiver_state {
 	WS_RECEIVER_BUSY, /* there was something; there may be more */

@@ -111,6 +111,12 @@ void ws_sender_free(struct ws_sender *s)
 	}
 }
 
+void ws_sender_start(struct ws_sender *s, int64_t start_ns, int64_t stop_ns)
+{
+	s->c.start_ns = start_ns;
+	s->c.stop_ns = stop_ns;
+}
+
 const struct ws_sender_stats *ws_sender_stats(const struct ws_sender *s)
 {
 	return &s->stats;

@@ -63,6 +63,9 @@ struct ws_sender;
 int ws_sender_new(struct ws_sender **ret, const struct ws_sender_config *config);
 void ws_sender_free(struct ws_sender *s);
 
+/* Before the first step: these instants instead, as it is known only then how long it took to get ready. */
+void ws_sender_start(struct ws_sender *s, int64_t start_ns, int64_t stop_ns);
+
 /* Does one thing: sends what is due, reads stamps, or waits. True until everything is told. */
 bool ws_sender_step(struct ws_sender *s);
 
