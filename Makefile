@@ -36,10 +36,10 @@ check:
 	@scripts/setup build test
 	@scripts/check
 
-## check-vm: boot the virtual laboratory (KERNEL=6.12 or 6.1) and run its tests (ONLY=text BUILD=directory)
+## check-vm: boot the virtual laboratory (KERNEL=6.12 or 6.1) and run its tests (ONLY=text BUILD=directory RUNS=n)
 check-vm:
 	@scripts/setup build vm
-	@python3 tests/vm/run_vm.py --kernel '$(KERNEL)' --only '$(ONLY)' --build '$(BUILD)'
+	@python3 tests/vm/run_vm.py --kernel '$(KERNEL)' --only '$(ONLY)' --build '$(BUILD)' --runs '$(RUNS)'
 
 ## vm: a shell in the virtual laboratory, with the tools there
 vm:

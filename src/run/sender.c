@@ -296,6 +296,10 @@ static void submit(struct ws_sender *s)
 	taken = (unsigned)n;
 	drop_slots(s, taken);
 	for (unsigned i = 0; i < taken; i++) {
+		if (s->c.in_flight && s->staged[i].stages & WS_STAGE_WIRE) {
+			/* It may have waited here since it was staged. */
+			s->next_sample_ns = after + s->c.sample_gap_ns;
+		}
 		settle(s, &s->staged[i]);
 	}
 	atomic_store_explicit(&s->c.shared->accepted, s->accepted, memory_order_relaxed);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The virtual laboratory: boots a Debian kernel under an emulator with cards that stamp, and tests in it.
 
-    tests/vm/run_vm.py [--kernel 6.12|6.1] [--only TEXT] [--build DIR] [--limit SECONDS] [--refresh]
+    tests/vm/run_vm.py [--kernel 6.12|6.1] [--only TEXT] [--build DIR] [--limit SECONDS] [--runs N] [--refresh]
     tests/vm/run_vm.py --shell [<SCRIPT]         a shell in the guest
 
 What is missing is fetched, as any user, into a cache (WIRESTAMP_VM_CACHE, or wirestamp-vm in the user's cache);
@@ -37,6 +37,8 @@ import run  # noqa: E402
 # Seconds for one file of tests, unless it says `LIMIT = N` at the start of a line.
 TEST_LIMIT = 120
 TOTAL_LIMIT = 540
+# Seconds more for each of --runs.
+RUN_LIMIT = 10
 GREETING = """\
 The virtual laboratory: exit ends it. Interfaces: igb0 and igb1 on one wire, e1000e0 and virtio0 on another.
 Files are the host's, read-only and as of the start; /tmp and /run are the guest's own.
@@ -96,7 +98,8 @@ class Run:
 
     def line(self, kind, line):
         (self.out if kind == "out" else self.err).append(line)
-        if kind == "out" and run.RESULT.match(line):
+        # What a test measured, not only found right, is for whoever reads this.
+        if kind == "out" and (run.RESULT.match(line) or line.startswith("#: ")):
             print(f"          {line}", flush=True)
 
     def finish(self, status, seconds, console, why=None):
@@ -239,6 +242,7 @@ def prepare(options, folder):
         "WS_VM_SOURCE": SOURCE,
         "WS_VM_BUILD": build_directory,
         "WS_VM_TOOLS": helpers,
+        "WS_VM_RUNS": str(options.runs or ""),
         "WS_VM_MODULES": modules or "",
         "PYTHONPATH": os.pathsep.join([HERE, *(os.path.join(SOURCE, "tests", name) for name in ("", "net"))]),
         "TERM": os.environ.get("TERM", "dumb"),
@@ -276,12 +280,18 @@ def prepare(options, folder):
     return setup, image, total
 
 
+def whole(text):
+    """A number of --runs; empty, as from make: none."""
+    return int(text) if text else None
+
+
 def main():
     parser = argparse.ArgumentParser(description="run the tests of the virtual laboratory")
     parser.add_argument("--kernel", default="6.12", metavar="X.Y", help="the kernel's series (default 6.12)")
     parser.add_argument("--only", default="", metavar="TEXT", help="only tests with TEXT in their name")
     parser.add_argument("--build", metavar="DIR", help="the build directory whose program is tested")
     parser.add_argument("--limit", type=int, default=TOTAL_LIMIT, help="seconds for boot and tests")
+    parser.add_argument("--runs", type=whole, metavar="N", help="how often tests try what is random (takes longer)")
     parser.add_argument("--refresh", action="store_true", help="look for newer packages")
     parser.add_argument("--shell", action="store_true", help="a shell instead of the tests")
     options = parser.parse_args()
@@ -290,6 +300,9 @@ def main():
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     tests = [] if options.shell else find_tests(options.only)
+    for test in tests:
+        test["limit"] += (options.runs or 0) * RUN_LIMIT
+    options.limit += (options.runs or 0) * RUN_LIMIT * len(tests)
     total = run.Count()
     if not tests and not options.shell:
         total.add(failed("vm", f"no test has '{options.only}' in its name"))

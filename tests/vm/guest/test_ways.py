@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The rest of the program on the test module's pair: probe, two-way runs, load, capture, lists of packets, reports."""
+
+import contextlib
+import csv
+import json
+import os
+import subprocess
+import tempfile
+
+import vmlab
+from pair_lab import check_true, latency, pair, quiet, set_parameter, summary
+from tap import Tap, check, check_equal
+
+LIMIT = 150
+SECOND = 1_000_000_000
+CLOCKS = {"clock_offset_ns": [0, 37 * SECOND], "drift_ppb": [0, 20_000]}
+
+
+def deliver():
+    """What probe --deliver found of pair0."""
+    document, said = vmlab.wirestamp("probe", "pair0", "--deliver", "pair1", limit=100)
+    check(document, f"no document: {said}")
+    (interface,) = document["interfaces"]
+    return interface
+
+
+def path(extra):
+    """Whether PTP frames go another way is found by the system's stamps, in which the machine's noise is, too."""
+    with pair(rx_filter="all", delay_ns=2_000_000):
+        set_parameter("ptp_extra_delay_ns", extra)
+        got = deliver()["path"]
+        check(got, "the path was not measured")
+        check_equal(got["same"], extra == 0, f"the same: {got}")
+        if extra:
+            check(got["low_ns"] <= extra + got["noise_ns"] and got["high_ns"] >= extra - got["noise_ns"], f"{got}")
+
+
+def rate(limit):
+    parameters = {"tx_in_flight": 1, "tx_stamp_latency_ns": 5_000_000} if limit else {}
+    with pair(rx_filter="all", **parameters):
+        found = deliver()
+        got = found["rate"]
+        check(got, f"the rate was not measured: {found}")
+        if limit:
+            check(got["safe_pps"] < 200, f"one stamp takes 5 ms: {got}")
+            check(not got["by_sender"] and got["lost_pps"] and got["lost_tx"], f"the stamps are the limit: {got}")
+        else:
+            check(got["by_sender"] and got["safe_pps"] > 0, f"the sender is the limit: {got}")
+        for shape in found["delivered"]:
+            if not limit:
+                check_equal(shape["tx_hardware"], shape["sent"], f"{shape}")
+                check_equal(shape["rx_hardware"], shape["received"], f"{shape}")
+            check(not shape["tx_misplaced"] and not shape["rx_misplaced"], f"{shape}")
+
+
+@contextlib.contextmanager
+def running(*arguments):
+    """The program beside others; its document when it has ended is put into the dict."""
+    words = [vmlab.PROGRAM, *map(str, arguments), "--json", "--quiet"]
+    process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    result = {}
+    try:
+        yield result
+        process.send_signal(2)
+        out, said = process.communicate(timeout=30)
+        check(out.strip(), f"{words}: {process.returncode}: {said}")
+        result.update(json.loads(out))
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+
+
+def granted(name):
+    """Whether stamping was switched on."""
+    return lambda: vmlab.ioctl_hwstamp(name)[1] != 0
+
+
+def two_way():
+    delay = 50_000
+    with pair(rx_filter="all", delay_ns=delay, **CLOCKS), vmlab.namespace("far"):
+        vmlab.run("ip", "link", "set", "pair1", "netns", "far")
+        vmlab.run("ip", "netns", "exec", "far", "sysctl", "-qw", "net.ipv6.conf.pair1.disable_ipv6=1", status=None)
+        vmlab.run("ip", "-n", "far", "link", "set", "pair1", "up")
+        vmlab.wait_until(lambda: vmlab.carrier("pair0"), "a link")
+        address = vmlab.run("ip", "-n", "far", "-json", "link", "show", "pair1").stdout
+        peer = json.loads(address)[0]["address"]
+        with running("reflect", "pair1@far", "--stamp", "hardware"):
+            vmlab.wait_until(
+                lambda: "rx_filter 1" in vmlab.run(
+                    "ip", "netns", "exec", "far", "hwstamp_ctl", "-i", "pair1", status=None).stdout,
+                "the reflector stamps",
+            )
+            document, said = vmlab.wirestamp(
+                "latency", "--tx", "pair0", "--peer", peer, "--stamp", "hardware", "--rate", "1kpps", "-d", "1s"
+            )
+        check(document, said)
+        (result,) = document["runs"]
+        check_equal(result["two_way"]["exchanges"], result["sent"], summary(result))
+        rtt = result["rtt_ns"]
+        for name in ("min", "max"):
+            check(abs(rtt[name] - 2 * delay) <= rtt["error_bound"], f"{name} of the round trip: {rtt}")
+        check(rtt["error_bound"] <= 100, f"{rtt}")
+        for name in ("forward_ns", "backward_ns"):
+            way = result[name]
+            check(way["error_bound"] is not None, f"no bound: {way}")
+            for what in ("min", "max"):
+                check(abs(way[what] - delay) <= way["error_bound"], f"{what} of {name}: {way}")
+        check(abs(result["two_way"]["drift_ppb"] - 20_000) < 500, f"{result['two_way']}")
+
+
+def load_and_capture():
+    with pair(rx_filter="all", **CLOCKS):
+        folder = tempfile.mkdtemp(dir="/tmp")
+        file = os.path.join(folder, "packets.pcapng")
+        with running("capture", "pair1", "--stamp", "hardware", "-w", file) as captured:
+            vmlab.wait_until(granted("pair1"), "the capture stamps")
+            document, said = vmlab.wirestamp(
+                "load", "pair0", "--stamp", "hardware", "--rate", "1kpps", "-d", "1s", "--dst-mac",
+                vmlab.mac("pair1").hex(":"),
+            )
+            check(document, said)
+        (result,) = document["runs"]
+        gaps = result["gaps_ns"]
+        check_equal((gaps["origin"], gaps["stamps_missing"]), ("hardware", 0), f"{gaps}")
+        check_equal(gaps["stamps_wanted"], result["sent"], f"{gaps}")
+        check(gaps["count"] == result["sent"] - 1 and gaps["min"] > 0, f"{gaps}")
+        stamps = captured["stamps"]
+        check(stamps["hardware"] >= result["sent"] and not stamps["software"], f"{stamps}")
+        check(captured["hardware_clock"].startswith("phc"), captured["hardware_clock"])
+
+
+def packets():
+    """packets.npy, the waterfall, and reports of such a run."""
+    delay = 500_000
+    with pair(rx_filter="all", delay_ns=delay, **CLOCKS):
+        folder = os.path.join(tempfile.mkdtemp(dir="/tmp"), "run")
+        result = latency("--packets", "--csv", "--waterfall", "--out", folder)
+        check_true(result, delay)
+        with open(os.path.join(folder, "run.json"), encoding="utf-8") as file:
+            columns = json.load(file)["packets"]["columns"]
+        clocks = {column["name"]: column["clock"] for column in columns} if isinstance(columns, list) else columns
+        wire = [result["stamps"]["tx_clock"], result["stamps"]["rx_clock"]]
+        check_equal([clocks["wire_tx"], clocks["wire_rx"]], wire, f"whose clocks: {columns}")
+        with open(os.path.join(folder, "packets.csv"), encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        check_equal(len(rows), result["sent"], "rows")
+        apart = [int(row["wire_rx"]) - int(row["wire_tx"]) for row in rows]
+        # By two clocks: 37 s and some drift apart, which 20 ppm make 20 us in a second.
+        check(max(apart) - min(apart) < 1_000_000, f"from {min(apart)} to {max(apart)}")
+        check(abs(apart[0] - 37 * SECOND - delay) < 20_000_000, f"{apart[0]}")
+        waterfall = result["waterfall"]
+        check_equal(waterfall["packets"], result["matched"], f"{waterfall}")
+        check("wire_tx_to_wire_rx" in waterfall["stages"], f"{waterfall['stages']}")
+        bound = result["hardware"]["window_bound_ns"]
+        for name in waterfall["stages"]:
+            stage = result["stages_ns"][name]
+            check(stage["min"] >= -bound, f"{name} takes less than nothing: {stage}, bound {bound}")
+        stage = result["stages_ns"]["wire_tx_to_wire_rx"]
+        for what in ("min", "max"):
+            check(abs(stage[what] - delay) <= bound, f"{what} of the wire: {stage}")
+        typical = waterfall["typical"]
+        total = sum(typical["stage_ns"].values() if isinstance(typical["stage_ns"], dict) else typical["stage_ns"])
+        check(typical["from_ns"] - 10 <= total <= typical["to_ns"] + 10, f"stages sum up: {typical}")
+        text = vmlab.run(vmlab.PROGRAM, "report", folder).stdout
+        check("hardware stamps at both ends" in text, text)
+        page = os.path.join(folder, "report.html")
+        vmlab.run(vmlab.PROGRAM, "report", folder, "--output", page)
+        check(os.path.getsize(page) > 10_000, "the page")
+
+
+def no_warnings():
+    check_equal(vmlab.kernel_warnings(), [], "the kernel's warnings")
+
+
+tap = Tap()
+tap.case("PTP frames take 50 us longer", path, 50_000)
+tap.case("PTP frames are treated alike", path, 0)
+tap.case("the highest rate with one stamp in 5 ms", rate, True)
+tap.case("the highest rate without a limit", rate, False)
+tap.case("there and back", two_way)
+tap.case("load and capture", load_and_capture)
+tap.case("packets, waterfall and reports", packets)
+tap.case("the kernel has nothing to complain about", no_warnings)
+tap.end()
