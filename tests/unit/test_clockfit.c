@@ -207,6 +207,40 @@ static void short_runs(void **state)
 	assert_true(t.inside >= 0.99 * t.n);
 }
 
+/* One clock's windows are longer, all on one side of the reading: that does not cancel out. */
+static void windows_that_differ(void **state)
+{
+	struct sim_reading how = readings[0];
+	struct tally t = {0};
+
+	(void)state;
+	how.longest = how.shortest + 5;
+	how.noise = 0;
+	for (unsigned run = 0; run < 4 * RUNS; run++) {
+		struct scene s = make_scene(run, &how, 1);
+		struct sim_reading longer = s.how;
+		double more = run % 2 ? 60 : 400, place = run % 4 < 2 ? more : 0;
+
+		longer.shortest += more;
+		longer.longest += more;
+		longer.place = (s.how.place * s.how.shortest + place) / longer.shortest;
+		for (; s.now < SEC; s.now += s.every_ns) {
+			struct ws_clock_sample sample;
+			int64_t by, at = s.now;
+
+			s.last = at;
+			sample = sim_sample(&s.clock[0], &s.reference, &s.how, &s.random, &at);
+			assert_int_equal(ws_clockfit_add(s.fit[0], &sample, &by), WS_CLOCKFIT_OK);
+			sample = sim_sample(&s.clock[1], &s.reference, &longer, &s.random, &at);
+			assert_int_equal(ws_clockfit_add(s.fit[1], &sample, &by), WS_CLOCKFIT_OK);
+		}
+		judge_between(&t, &s, s.last - SEC / 2);
+		end_scene(&s);
+	}
+	assert_int_equal(t.inside, t.n);
+	assert_true(spread(&t) > 0.5);
+}
+
 static void long_runs_never_jump(void **state)
 {
 	(void)state;
@@ -484,6 +518,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bounds_hold_and_are_narrow),
+		cmocka_unit_test(windows_that_differ),
 		cmocka_unit_test(short_runs),
 		cmocka_unit_test(long_runs_never_jump),
 		cmocka_unit_test(jumps_are_found_at_once),
