@@ -118,6 +118,16 @@ static void say_fault(
 			e->cpu, strerror(-r));
 		return;
 	}
+	if (!strcmp(fault->step, "clocks")) {
+		ws_error(
+			"--stamp hardware: the clocks of %s and %s cannot be compared with the system's: %s",
+			s->setup.end[WS_END_TX].name, s->setup.end[WS_END_RX].name,
+			r == -ETIME
+				? "one of them runs away, is set all the time, or takes too long to read "
+				  "(phc_ctl IFACE freq 0 sets its rate; use --stamp software)"
+				: strerror(-r));
+		return;
+	}
 	switch (r) {
 	case -EPERM:
 	case -EACCES:

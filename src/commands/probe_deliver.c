@@ -32,6 +32,8 @@
 #define FRAME_LEN 180
 /* How much of what was sent has to come back stamped, so that the rate is looked for with that shape. */
 #define MOST_PERMILLE 900
+/* Or of none so much: then those stamps are what limits it. */
+#define SOME_PERMILLE 200
 
 /* The pickiest card stamps a Sync: it comes first, so that a register that holds one stamp for ever gets it. */
 static const enum ws_shape order[WS_SHAPES] = {
@@ -284,27 +286,32 @@ static int try_shapes(struct brought *b)
 	return 0;
 }
 
-static bool most(uint64_t part, uint64_t of)
+static bool reaches(uint64_t part, uint64_t of, unsigned permille)
 {
-	return of && part * 1000 >= of * MOST_PERMILLE;
+	return of && part * 1000 >= of * permille;
 }
 
 /* The shape that shows most of what the cards can: stamps at both ends, else on transmit; rather plain than PTP. */
-static bool shape_for_rate(const struct brought *b, enum ws_shape *ret, bool *ret_rx)
+static bool find_shape(const struct brought *b, bool both, unsigned permille, enum ws_shape *ret)
 {
-	for (int both = 1; both >= 0; both--) {
-		for (int i = 0; i < WS_SHAPES; i++) {
-			const struct ws_ts_delivered *d = &b->shape[i][0].delivered;
+	for (int i = 0; i < WS_SHAPES; i++) {
+		const struct ws_ts_delivered *d = &b->shape[i][0].delivered;
 
-			if (b->shape[i][0].done && most(d->tx_hardware, d->sent) &&
-				(!both || most(d->rx_hardware, d->received))) {
-				*ret = (enum ws_shape)i;
-				*ret_rx = both;
-				return true;
-			}
+		if (b->shape[i][0].done && reaches(d->tx_hardware, d->sent, permille) &&
+			(!both || reaches(d->rx_hardware, d->received, permille))) {
+			*ret = (enum ws_shape)i;
+			return true;
 		}
 	}
 	return false;
+}
+
+static bool shape_for_rate(const struct brought *b, enum ws_shape *ret, bool *ret_rx)
+{
+	*ret_rx =
+		find_shape(b, true, MOST_PERMILLE, ret) || find_shape(b, true, SOME_PERMILLE, ret);
+	return *ret_rx || find_shape(b, false, MOST_PERMILLE, ret) ||
+	       find_shape(b, false, SOME_PERMILLE, ret);
 }
 
 static int try_rate(struct brought *b)

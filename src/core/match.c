@@ -21,10 +21,10 @@ struct slot {
 	uint64_t copies; /* received so far; the first one's times are kept */
 	enum ws_clock rx_clock;
 	uint8_t tx_origin, rx_origin;
-	bool told : 1;	 /* by ws_match_tx() */
-	bool failed : 1; /* told, and never sent */
-	bool unsampled : 1;
+	bool told : 1;	    /* by ws_match_tx() */
+	bool failed : 1;    /* told, and never sent */
 	bool reordered : 1; /* the first copy counts as reordered; else extent is not valid */
+	bool unsampled : 1;
 
 	alignas(LINE) int64_t intended_ns;
 	int64_t tx_ns, read_ns;

@@ -58,8 +58,8 @@ struct ws_hardware_facts {
 	int64_t sample_gap_ns;	     /* between two that are asked for one; 0: any */
 	char why[320];		     /* of the limit: a clause with the evidence; empty: none */
 	uint64_t sampled, unsampled; /* packets sent with and without asking for a stamp */
-	uint64_t unasked_tx,
-		unasked_rx; /* of the latter, those that arrived and lack the one or the other: as they should */
+	/* Of packets that arrived and were to be stamped at both ends: those without. */
+	uint64_t tx_missing, rx_missing;
 	uint64_t tx_misplaced, rx_misplaced; /* stamps that belong to other packets: rejected */
 	uint64_t
 		unconverted; /* stamped at both ends, but a clock jumped: they have no latency, and count as unstamped */

@@ -385,6 +385,16 @@ static int64_t on_ours(const struct ws_outcomes *o, struct ws_time t)
 	return t.clock == o->ours ? t.ns : on_monotonic(o, t);
 }
 
+/* What was to be stamped, and is not: others are unstamped since nobody asked. */
+static void note_missing(struct ws_hardware_facts *h, const struct ws_outcome *out)
+{
+	if (!h || out->tx.unsampled) {
+		return;
+	}
+	h->tx_missing += out->fate == WS_FATE_UNSTAMPED_TX || out->fate == WS_FATE_UNSTAMPED_BOTH;
+	h->rx_missing += out->fate == WS_FATE_UNSTAMPED_RX || out->fate == WS_FATE_UNSTAMPED_BOTH;
+}
+
 /* The four times of a packet that came in time. */
 static void take_exchange(struct ws_outcomes *o, const struct ws_outcome *out)
 {
@@ -513,6 +523,7 @@ static void take_judged(void *arg, const struct ws_outcome *out)
 		result->hardware->unsampled += out->tx.unsampled;
 		result->hardware->sampled += !out->tx.unsampled;
 	}
+	note_missing(result->hardware, out);
 	put_row(o, out, out->fate != WS_FATE_LOST);
 	if (!o->c.io) {
 		return;
@@ -530,10 +541,6 @@ static void take_judged(void *arg, const struct ws_outcome *out)
 		happened(o, out->rx.arrival_ns, WS_HAPPENED_LATE);
 		break;
 	default:
-		if (result->hardware && out->tx.unsampled) {
-			result->hardware->unasked_tx += out->fate != WS_FATE_UNSTAMPED_RX;
-			result->hardware->unasked_rx += out->fate != WS_FATE_UNSTAMPED_TX;
-		}
 		happened(o, out->tx.intended_ns, WS_HAPPENED_UNSTAMPED);
 		break;
 	}

@@ -174,18 +174,9 @@ static void judge_sender(
 	}
 }
 
-/* Packets without a stamp that was asked for. What was not asked for, or came and could not be brought to one clock with
- * the other end's, is said with the run. */
-static uint64_t missing(const struct ws_run_result *r, enum ws_end end)
+static uint64_t less(uint64_t a, uint64_t b)
 {
-	const struct ws_ledger *l = &r->ledger;
-	const struct ws_hardware_facts *h = r->hardware;
-	uint64_t n = l->unstamped_both + (end == WS_END_TX ? l->unstamped_tx : l->unstamped_rx);
-
-	if (h) {
-		n -= h->unconverted + (end == WS_END_TX ? h->unasked_tx : h->unasked_rx);
-	}
-	return n;
+	return a > b ? a - b : 0;
 }
 
 void ws_verdict(struct ws_warnings *w, struct ws_run_result *r, const struct ws_verdict_facts *f)
@@ -194,8 +185,22 @@ void ws_verdict(struct ws_warnings *w, struct ws_run_result *r, const struct ws_
 	const char *tx = f->setup->end[WS_END_TX].name;
 	const char *rx = f->setup->end[WS_END_RX].name;
 	const char *rate = f->setup->label;
-	uint64_t missing_tx = missing(r, WS_END_TX), missing_rx = missing(r, WS_END_RX);
 
+	uint64_t tx_less = l->unstamped_tx + l->unstamped_both;
+	uint64_t rx_less = l->unstamped_rx + l->unstamped_both;
+
+	if (r->hardware) {
+		const struct ws_hardware_facts *h = r->hardware;
+
+		tx_less = less(h->tx_missing, h->tx_misplaced);
+		rx_less = less(h->rx_missing, h->rx_misplaced);
+		if (h->tx_misplaced + h->rx_misplaced) {
+			ws_warn(w,
+				"%s: %llu hardware stamps belong to other packets, and were rejected (the "
+				"cards or their drivers mix them up)",
+				rate, (unsigned long long)(h->tx_misplaced + h->rx_misplaced));
+		}
+	}
 	find_limit(r, f);
 	if (f->setup->mode == WS_LATENCY_SEND) {
 		judge_sender(w, r, f);
@@ -206,13 +211,15 @@ void ws_verdict(struct ws_warnings *w, struct ws_run_result *r, const struct ws_
 			"%s: %s gave no transmit stamp at all, so few were asked for "
 			"(use --stamp user, or another interface)",
 			rate, tx);
-	} else if (missing_tx) {
+	} else if (tx_less) {
 		ws_warn(w, "%s: %llu packets of %s arrived without a transmit stamp", rate,
-			(unsigned long long)missing_tx, tx);
+			(unsigned long long)tx_less, tx);
 	}
-	if (missing_rx) {
-		ws_warn(w, "%s: %llu packets came to %s without a receive stamp of the %s", rate,
-			(unsigned long long)missing_rx, rx, r->hardware ? "card" : "kernel");
+	if (rx_less) {
+		ws_warn(w, "%s: %llu packets came to %s without a receive stamp of %s", rate,
+			(unsigned long long)rx_less, rx,
+			f->setup->end[WS_END_RX].origin == WS_ORIGIN_HARDWARE ? "its hardware"
+									      : "the kernel");
 	}
 	if (f->setup->mode == WS_LATENCY_TWO_WAY) {
 		judge_two_way(w, r, f);

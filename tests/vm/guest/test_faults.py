@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Cards that hold few stamps, lose them, mix them up or lie, and clocks that jump: all of it is found, and counted."""
 
+import re
 import threading
 import time
 
@@ -99,12 +100,14 @@ def step():
         finally:
             stop.set()
             thread.join()
-        said = [text for text in result["warnings"] if "jumped by +1.0" in text or "jumped by +0.9" in text]
-        check(said and "receiving end" in said[0], f"the jump is said: {summary(result)}")
+        said = [text for text in result["warnings"] if "jumped" in text]
+        check(len(said) == 1 and "receiving end" in said[0], f"the jump is said: {summary(result)}")
+        by = re.search(r"jumped by \+([\d.]+) (us|ms)", said[0])
+        check(by and abs(float(by[1]) * {"us": 1, "ms": 1000}[by[2]] - 1000) < 5, said[0])
         check_equal(result["hardware"]["rx"]["jumps"], 1, "jumps")
         missing = result["hardware"]["unconverted"]
         check_equal(unstamped(result), (0, 0, missing), summary(result))
-        check(0 < missing < result["sent"] / 2, f"without a latency: {summary(result)}")
+        check(0 < missing < result["sent"], f"without a latency: {summary(result)}")
         check_equal(misplaced(result), (0, 0), f"rejected: {summary(result)}")
         check_true(result, 50_000)
 
@@ -116,10 +119,8 @@ def wild():
         check_true(result, 50_000, "900 ppm")
         check(abs(result["hardware"]["drift_ppb"] - 900_000) < 1_000, summary(result))
     with pair(rx_filter="all", delay_ns=50_000, drift_ppb=[0, 50_000_000]):
-        result = latency()
-        if result["matched"]:
-            check_true(result, 50_000, "5 %")
-        check_equal(result["matched"] + sum(unstamped(result)), result["received"], summary(result))
+        got = refusal()
+        check("cannot be compared" in got and "runs away" in got, got)
 
 
 def refused(said, *arguments, **parameters):
