@@ -113,8 +113,9 @@ netdev_tx_t ws_pair_wire_xmit(struct sk_buff *skb, struct net_device *dev)
 	port->stats.tx_packets++;
 	port->stats.tx_bytes += skb->len;
 	stamped = ws_pair_stamp_wanted_locked(port, skb);
-	leaves = departure_locked(port, ktime_get_ns(), frame->len, &takes);
+	/* As drivers do, before the card has it: a stage cannot take less than no time. */
 	skb_tx_timestamp(skb);
+	leaves = departure_locked(port, ktime_get_ns(), frame->len, &takes);
 	wire_put_locked(port, frame, leaves, takes);
 	if (stamped) {
 		*ws_pair_cb(skb) = (struct ws_pair_cb){.when = leaves};
