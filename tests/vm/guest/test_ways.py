@@ -58,31 +58,37 @@ def rate(limit):
             check(not shape["tx_misplaced"] and not shape["rx_misplaced"], f"{shape}")
 
 
-def has_packet_socket(namespace, name):
-    """Whether one is bound to the interface."""
-    inside = ["ip", "netns", "exec", namespace] if namespace else []
-    index = vmlab.run(*inside, "cat", f"/sys/class/net/{name}/ifindex").stdout.strip()
-    sockets = vmlab.run(*inside, "cat", "/proc/net/packet").stdout.splitlines()
-    return any(line.split()[4] == index for line in sockets[1:])
+def listens(_):
+    """Whether there is a packet socket."""
+    with open("/proc/net/packet", encoding="ascii") as file:
+        return len(file.readlines()) > 1
 
 
 @contextlib.contextmanager
-def running(*arguments, name="pair1", namespace=None):
-    """The program beside others; its document when it has ended is put into the dict."""
+def running(*arguments, ready):
+    """The program beside others, once ready(what it has said); its document when it has ended is put into the dict."""
     words = [vmlab.PROGRAM, *map(str, arguments), "--json"]
-    process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    errors = tempfile.NamedTemporaryFile(mode="w+", dir="/tmp")
+    process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True)
     result = {}
+
+    def said():
+        with open(errors.name, encoding="utf-8") as file:
+            return file.read()
+
     try:
-        vmlab.wait_until(lambda: has_packet_socket(namespace, name), f"{words} listens")
+        vmlab.wait_until(lambda: ready(said()) or process.poll() is not None, f"{words} listens")
+        check(process.poll() is None, f"{words}: {process.returncode}: {said()}")
         yield result
         process.send_signal(2)
-        out, said = process.communicate(timeout=30)
-        check(out.strip(), f"{words}: {process.returncode}: {said}")
+        out, _ = process.communicate(timeout=30)
+        check(out.strip(), f"{words}: {process.returncode}: {said()}")
         result.update(json.loads(out))
     finally:
         if process.poll() is None:
             process.kill()
         process.wait()
+        errors.close()
 
 
 def two_way():
@@ -94,7 +100,7 @@ def two_way():
         vmlab.wait_until(lambda: vmlab.carrier("pair0"), "a link")
         address = vmlab.run("ip", "-n", "far", "-json", "link", "show", "pair1").stdout
         peer = json.loads(address)[0]["address"]
-        with running("reflect", "pair1@far", "--stamp", "hardware", namespace="far"):
+        with running("reflect", "pair1@far", "--stamp", "hardware", ready=lambda said: "answering at" in said):
             document, said = vmlab.wirestamp(
                 "latency", "--tx", "pair0", "--peer", peer, "--stamp", "hardware", "--rate", "1kpps", "-d", "1s"
             )
@@ -117,7 +123,7 @@ def load_and_capture():
     with pair(rx_filter="all", **CLOCKS):
         folder = tempfile.mkdtemp(dir="/tmp")
         file = os.path.join(folder, "packets.pcapng")
-        with running("capture", "pair1", "--stamp", "hardware", "-w", file) as captured:
+        with running("capture", "pair1", "--stamp", "hardware", "-w", file, ready=listens) as captured:
             document, said = vmlab.wirestamp(
                 "load", "pair0", "--stamp", "hardware", "--rate", "1kpps", "-d", "1s", "--dst-mac",
                 vmlab.mac("pair1").hex(":"),
