@@ -228,6 +228,7 @@ static int send_some(const struct ws_hardware *h, struct ws_deliver_setup *setup
 	r = ws_deliver(setup, result);
 	/* A link that went down is not a card that delivers nothing. */
 	r = r < 0 ? r : result->fault;
+	setup->first += count + WS_DELIVER_MORE;
 	return r < 0 ? fail(r, why, size, "%s: the trial of its hardware stamps failed: %s",
 			       h->end[WS_HARDWARE_TX].nic->text, strerror(-r))
 		     : 0;

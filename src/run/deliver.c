@@ -185,7 +185,7 @@ static void send_ahead(struct ws_deliver_run *r)
 	unsigned stages = r->tx_stages & WS_STAGE_DRIVER;
 
 	for (unsigned i = 0; i < WS_DELIVER_AHEAD && !over(r); i++) {
-		(void)send_frames(r, i, 1, stages, true);
+		(void)send_frames(r, r->s->first + i, 1, stages, true);
 		wait_until(r, ws_clock_now() + AHEAD_NS, false);
 	}
 }
@@ -213,7 +213,7 @@ int ws_deliver_begin(struct ws_deliver_run **ret, const struct ws_deliver_setup 
 		ws_deliver_end(r);
 		return -ENOMEM;
 	}
-	r->first = r->next = WS_DELIVER_AHEAD;
+	r->first = r->next = setup->first + WS_DELIVER_AHEAD;
 	wait_until(r, ws_clock_now() + START_DELAY_NS, false);
 	send_ahead(r);
 	*ret = r;

@@ -43,14 +43,18 @@ struct ws_deliver_setup {
 	uint16_t stream;
 	uint16_t udp_port; /* that what is received goes to */
 	bool answers;	   /* what is received are a reflector's answers */
-	uint64_t count;	   /* frames, 1 to WS_DELIVER_MAX */
-	int64_t gap_ns;	   /* at least, between two; 0: as fast as they go, all at once */
-	int64_t wait_ns;   /* for stamps and packets after the last one */
+	/* Number of the first frame of all: a reflector answers each number of a stream once. The trial has some more than
+	 * `count`, at most WS_DELIVER_MORE. */
+	uint64_t first;
+	uint64_t count;	 /* frames, 1 to WS_DELIVER_MAX */
+	int64_t gap_ns;	 /* at least, between two; 0: as fast as they go, all at once */
+	int64_t wait_ns; /* for stamps and packets after the last one */
 	/* Two kinds of frames take turns, by ws_deliver_second(n): latencies of the second kind go here. NULL: one kind. */
 	struct ws_hist *second;
 	const atomic_int *stop;
 };
-#define WS_DELIVER_MAX 65536
+#define WS_DELIVER_MAX	65536
+#define WS_DELIVER_MORE 16
 
 /*
  * Which of two kinds frame n is: as often one as the other, in an order (Thue and Morse) that neither a drift nor

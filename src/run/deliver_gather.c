@@ -54,7 +54,7 @@ static void take_view(struct ws_deliver_run *r, const struct ws_io_view *v, int6
 		return;
 	}
 	f = ws_deliver_frame_of(r, probe.seq);
-	if (probe.seq < WS_DELIVER_AHEAD) {
+	if (probe.seq - r->s->first < WS_DELIVER_AHEAD) {
 		r->ahead_rx_hardware += v->stamp.origin == WS_ORIGIN_HARDWARE;
 	}
 	if (!f || f->arrived) {
