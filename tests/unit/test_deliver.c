@@ -434,6 +434,23 @@ static void test_foreign(void **state)
 	unmake(b);
 }
 
+/* A further trial of the same stream, whose numbers go on. */
+static void test_numbers_go_on(void **state)
+{
+	struct bench *b = make(&perfect, NULL);
+	const struct ws_deliver_result *r;
+
+	(void)state;
+	b->setup.first = COUNT + WS_DELIVER_MORE;
+	r = deliver(b);
+	assert_int_equal(r->received, COUNT);
+	assert_int_equal(r->tx_hardware, COUNT);
+	assert_int_equal(r->rx_hardware, COUNT);
+	assert_int_equal(r->tx_misplaced + r->rx_misplaced, 0);
+	assert_int_equal(r->latency.count, COUNT);
+	unmake(b);
+}
+
 static int64_t slower_second(void *arg, unsigned side, uint64_t n)
 {
 	(void)arg, (void)side;
@@ -524,6 +541,7 @@ int main(void)
 		cmocka_unit_test(test_sender_refuses),
 		cmocka_unit_test(test_ends_early),
 		cmocka_unit_test(test_foreign),
+		cmocka_unit_test(test_numbers_go_on),
 		cmocka_unit_test(test_two_kinds),
 		cmocka_unit_test(test_nonsense),
 		cmocka_unit_test(test_extreme_stamps),
