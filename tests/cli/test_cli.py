@@ -227,7 +227,7 @@ TABLE = [
         for port in ("0", "65536", "x", "-1")
     ),
     (2, r"--io magic: .*auto.*udp", f"reflect {NONE} --io magic"),
-    (2, r"--stamp rubber: .*auto, software or user", f"reflect {NONE} --stamp rubber"),
+    (2, r"--stamp rubber: .*auto, hardware, software or user", f"reflect {NONE} --stamp rubber"),
     (2, r"--duration 5: .*ms, s", f"reflect {NONE} --duration 5"),
     (2, r"--cpu 0,1: one CPU", f"reflect {NONE} --cpu 0,1"),
     (1, r"--cpu: .*CPU 1023", "reflect --io udp --cpu 1023 -d 10ms"),

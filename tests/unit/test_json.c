@@ -54,7 +54,7 @@ static void test_keys(void **state)
 		"attempted received matched unstamped_tx unstamped_rx unstamped_both lost "
 		"late_arrivals duplicated foreign malformed reordered beyond_history negative "
 		"below_range above_range offered_rx dropped_rx rx_freezes stamps_missing "
-		"stamps_stray balanced stamps stages_ns waterfall latency_ns histogram_ns "
+		"stamps_stray balanced stamps hardware stages_ns waterfall latency_ns histogram_ns "
 		"latency_intended_ns jitter_ns pdv_ns reordering losses gaps_histogram_ns timeline");
 	assert_keys_at(o, "runs.0.gaps_ns", "count min mean stddev p1 p50 p99 p99.9 max within");
 	assert_keys_at(o, "runs.0.gaps_ns.within", "64 128 256 512 1024");
