@@ -40,6 +40,17 @@ static uint32_t write_frame(const void *arg, uint8_t *buf, uint64_t n, int64_t i
 	return b->frame.len;
 }
 
+static void mute_frame(const void *arg, uint8_t *buf, uint32_t len)
+{
+	const struct bench *b = arg;
+	struct ws_probe probe;
+
+	assert_int_equal(ws_probe_parse(buf, len, RUN_ID, WS_UDP_PORT, &probe), WS_PROBE_OURS);
+	assert_true(probe.seq < b->plan.count);
+	assert_int_equal(b->muted[probe.seq], 0);
+	b->muted[probe.seq] = 1;
+}
+
 /* Those that fetch the last stamps are of no plan. */
 static uint32_t write_collect(const void *arg, uint8_t *buf, uint64_t n, int64_t intended_ns)
 {
@@ -93,6 +104,11 @@ static void make_frames(struct bench *b, const struct wants *w)
 	assert_int_equal(ws_frame_template_init(&b->frame, &spec), 0);
 	b->source =
 		(struct ws_frame_source){.write = write_frame, .arg = b, .len_max = b->frame.len};
+	if (w->in_flight) {
+		b->source.mute = mute_frame;
+		b->muted = calloc(w->count, 1);
+		assert_non_null(b->muted);
+	}
 	b->pps = w->pps;
 	if (w->two_way) {
 		spec.payload = WS_PAYLOAD_COLLECT;
@@ -107,7 +123,12 @@ static void make_result(struct bench *b, const struct wants *w)
 	b->result = calloc(1, sizeof(*b->result));
 	assert_non_null(b->result);
 	/* As a run of both ends' software stamps begins. */
-	b->result->tx_clock = b->result->rx_clock = WS_CLOCK_REALTIME;
+	b->result->tx_clock = w->tx == WS_ORIGIN_HARDWARE ? HW_CLOCK : WS_CLOCK_REALTIME;
+	b->result->rx_clock = w->rx == WS_ORIGIN_HARDWARE ? HW_CLOCK : WS_CLOCK_REALTIME;
+	if (b->hardware.tx || b->hardware.rx) {
+		b->result->hardware = calloc(1, sizeof(*b->result->hardware));
+		assert_non_null(b->result->hardware);
+	}
 	if (w->details) {
 		b->result->timeline = calloc(1, sizeof(*b->result->timeline));
 		b->result->waterfall = calloc(1, sizeof(*b->result->waterfall));
@@ -137,14 +158,27 @@ struct bench *setup(const struct wants *w)
 		.delay = w->delay,
 		.faults = w->faults,
 		.peek_ns = w->peek_ns,
+		.frame_ns = w->frame_ns,
+		.hw_clock = HW_CLOCK,
+		.hw_offset_ns = HW_AHEAD,
+		.hw_resolution_ns = w->hw_resolution_ns,
+		.hw_delay_ns = w->hw_delay_ns,
+		.hw_in_flight = w->hw_in_flight,
 	};
 	struct ws_io_config tx = {
 		.dirs = WS_IO_TX,
-		.tx_stages = w->tx == WS_ORIGIN_SOFTWARE ? WS_STAGE_DRIVER : 0,
+		.tx_stages = w->tx == WS_ORIGIN_HARDWARE   ? WS_STAGE_WIRE
+			     : w->tx == WS_ORIGIN_SOFTWARE ? WS_STAGE_DRIVER
+							   : 0,
+		.tx_hw_clock = w->tx == WS_ORIGIN_HARDWARE ? HW_CLOCK : WS_CLOCK_NONE,
 		.stamp_timeout_ns = w->stamp_timeout_ns,
 		.stamp_buffer = w->stamp_buffer,
 	};
-	struct ws_io_config rx = {.dirs = WS_IO_RX, .rx_stamps = true};
+	struct ws_io_config rx = {
+		.dirs = WS_IO_RX,
+		.rx_stamps = true,
+		.rx_hw_clock = w->rx == WS_ORIGIN_HARDWARE ? HW_CLOCK : WS_CLOCK_NONE,
+	};
 
 	assert_non_null(b);
 	sys_fake_reset();
@@ -153,7 +187,7 @@ struct bench *setup(const struct wants *w)
 	b->wire = io_fake_new(&options);
 	assert_non_null(b->wire);
 	if (w->sched) {
-		tx.tx_stages |= WS_STAGE_SCHED;
+		tx.tx_stages |= WS_STAGE_SCHED | WS_STAGE_DRIVER;
 	}
 	tx.ifindex = io_fake_ifindex(b->wire, 0);
 	rx.ifindex = io_fake_ifindex(b->wire, w->two_way ? 0 : 1);
@@ -170,6 +204,12 @@ struct bench *setup(const struct wants *w)
 		assert_int_equal(ws_plan_init_max(&b->plan, w->count, w->duration_ns), 0);
 	}
 	assert_int_equal(ws_spsc_new(&b->records, 4096, sizeof(struct ws_tx_record)), 0);
+	b->hardware = (struct ws_receiver_hardware){
+		.tx = w->tx == WS_ORIGIN_HARDWARE,
+		.rx = w->rx == WS_ORIGIN_HARDWARE,
+		.ordered = true,
+		.coarse = w->coarse,
+	};
 	make_result(b, w);
 	b->start_ns = *sys_fake_clock() + 1000000;
 	atomic_store(&b->shared.realtime_offset_ns, OFFSET_NS);
@@ -188,6 +228,7 @@ struct bench *setup(const struct wants *w)
 					 .paced = w->pps != 0,
 					 .start_ns = b->start_ns,
 					 .stages = tx.tx_stages,
+					 .hardware = b->result->hardware ? &b->hardware : NULL,
 					 .two_way = w->two_way ? &two_way : NULL,
 					 .packets = b->packets,
 					 .packets_run = 2,
@@ -203,13 +244,16 @@ struct bench *setup(const struct wants *w)
 					 .collect_ns = 10000000,
 					 .records = b->records,
 					 .shared = &b->shared,
-					 .capacity = w->capacity,
+					 .capacity = w->capacity -
+						     (b->result->hardware ? WS_RECEIVER_JUDGED : 0),
 					 .start_ns = b->start_ns,
 					 .stop_ns = w->overtime_ns ? b->start_ns + w->overtime_ns
 								   : INT64_MAX,
 					 .kernel_stamps = w->tx != WS_ORIGIN_USER,
 					 .stages = tx.tx_stages,
-					 .stage = WS_STAGE_DRIVER,
+					 .stage = b->hardware.tx ? WS_STAGE_WIRE : WS_STAGE_DRIVER,
+					 .in_flight = w->in_flight,
+					 .sample_gap_ns = w->sample_gap_ns,
 					 .pace = ws_pace_default,
 				 }),
 		0);
@@ -304,5 +348,6 @@ void teardown(struct bench *b)
 	io_fake_free(b->wire);
 	ws_run_result_free(b->result);
 	free(b->result);
+	free(b->muted);
 	free(b);
 }

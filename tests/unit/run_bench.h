@@ -17,6 +17,8 @@
 #define OFFSET_NS 1700000000000000000LL
 #define DELAY_NS  25000
 #define BOOT	  0x600db007
+#define HW_CLOCK  ((enum ws_clock)(WS_CLOCK_PHC + 3))
+#define HW_AHEAD  37000000000LL /* of CLOCK_MONOTONIC */
 
 struct bench {
 	struct io_fake_wire *wire;
@@ -39,6 +41,10 @@ struct bench {
 	uint64_t dies_after;
 	uint64_t asked; /* frames that came to it */
 	struct ws_packets_writer *packets;
+	/* hardware stamps */
+	struct ws_receiver_hardware hardware;
+	uint8_t *
+		muted; /* by sequence: frames that were made such that no card stamps them on receive */
 };
 
 /* What a test wants different. */
@@ -62,8 +68,15 @@ struct wants {
 	uint32_t far_boot;		       /* of the reflector; BOOT is the receiver's */
 	int64_t far_ahead_ns;		       /* its clock is ahead of ours by that */
 	const struct ws_frame_source *collect; /* sent after the plan, where it is not two-way */
+	int64_t frame_ns;		       /* each frame takes that long */
 	int64_t peek_ns;		       /* each look for frames takes that long */
 	uint64_t dies_after;		       /* it handles so many frames, and no more; 0: all */
+	/* With hardware stamps, of HW_CLOCK, at an end or both. */
+	int64_t hw_delay_ns, hw_resolution_ns; /* of the card */
+	unsigned hw_in_flight;		       /* that it really holds at a time; 0: any number */
+	unsigned in_flight;		       /* and as the sender believes */
+	int64_t sample_gap_ns;
+	bool coarse;
 };
 
 extern const struct wants usual;
