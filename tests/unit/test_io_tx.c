@@ -55,6 +55,60 @@ static void test_stamps_of_some(void **state)
 	traffic_each_mode(stamps_of_some);
 }
 
+/* All sets there are, in turn. */
+static uint8_t each_set(uint32_t n)
+{
+	return n % 8;
+}
+
+static uint32_t record_of(unsigned stages)
+{
+	return (stages & WS_STAGE_SCHED ? SOF_TIMESTAMPING_TX_SCHED : 0) |
+	       (stages & WS_STAGE_DRIVER ? SOF_TIMESTAMPING_TX_SOFTWARE : 0) |
+	       (stages & WS_STAGE_WIRE ? SOF_TIMESTAMPING_TX_HARDWARE : 0);
+}
+
+static void stages_of_each(void)
+{
+	const unsigned all = WS_STAGE_SCHED | WS_STAGE_DRIVER | WS_STAGE_WIRE;
+	const struct sys_fake_sent *sent;
+	struct ws_io_stats stats;
+	unsigned stamps = 0;
+	size_t n;
+
+	sys_fake_kernel.tx_hardware = true;
+	traffic_open(all);
+	traffic.stages_of = each_set;
+	for (unsigned round = 0; round < 10; round++) {
+		traffic_submit(48, 0xFFF0FFFF);
+		traffic_read_stamps();
+	}
+	assert_int_equal(traffic.n, 480);
+	traffic_check();
+	sent = sys_fake_sent(&n);
+	for (size_t i = 0; i < n; i++) {
+		uint32_t number;
+		unsigned stages;
+
+		memcpy(&number, sent[i].head + TRAFFIC_OFFSET_NUMBER, sizeof(number));
+		stages = traffic.wanted[number] ? traffic_stages(number) : 0;
+		if (sent[i].status == 0) {
+			assert_int_equal(sent[i].record, record_of(stages));
+			stamps += (unsigned)__builtin_popcount(stages);
+		}
+	}
+	ws_io_stats(traffic.io, &stats);
+	assert_int_equal(stats.tx_accepted, 480);
+	assert_int_equal(stats.stamps_received, stamps);
+	assert_int_equal(stats.stamps_missing + stats.stamps_stray, 0);
+}
+
+static void test_stages_of_each(void **state)
+{
+	(void)state;
+	traffic_each_mode(stages_of_each);
+}
+
 static void refused_frames(void)
 {
 	struct ws_io_stats stats;
@@ -428,6 +482,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		EACH(test_stamps_of_some),
+		EACH(test_stages_of_each),
 		EACH(test_refused_use_up_keys),
 		EACH(test_put_off_use_up_none),
 		EACH(test_wrong_frames),

@@ -24,6 +24,7 @@
 #define MAX_SENT    100000
 #define LEN	    60
 #define WRITTEN	    0xee
+#define HW_CLOCK    ((enum ws_clock)(WS_CLOCK_PHC + 3))
 
 /* Frames carry their number. */
 static uint32_t write_number(const void *arg, uint8_t *buf, uint64_t n, int64_t intended_ns)
@@ -172,6 +173,8 @@ struct wants {
 	int64_t overtime_ns, catch_up_ns, recover_ns;
 	unsigned (*faults)(void *arg, unsigned side, uint64_t n);
 	int64_t frame_ns, stamp_delay_ns;
+	/* Of HARDWARE: what the card holds at a time, and what the workers believe; 0: any number. */
+	unsigned hw_in_flight, in_flight;
 	struct bucket_io *bucket;
 };
 
@@ -191,6 +194,9 @@ static struct bench *setup(const struct wants *w, const struct ws_plan *plan)
 		.frame_ns = w->frame_ns,
 		.stamp_delay_ns = w->stamp_delay_ns,
 		.faults = w->faults,
+		.hw_clock = HW_CLOCK,
+		.hw_offset_ns = 37000000000,
+		.hw_in_flight = w->hw_in_flight,
 	};
 
 	assert_non_null(b);
@@ -230,6 +236,7 @@ static struct bench *setup(const struct wants *w, const struct ws_plan *plan)
 			.catch_up_ns = w->catch_up_ns,
 			.recover_ns = w->recover_ns,
 			.stamp = w->stamp,
+			.in_flight = w->in_flight,
 			.every = w->every,
 			.pace = ws_pace_default,
 		};
@@ -242,7 +249,11 @@ static struct bench *setup(const struct wants *w, const struct ws_plan *plan)
 				.dirs = WS_IO_TX,
 				.ifindex = io_fake_ifindex(b->wire, 0),
 				.tx_batch = WS_LOAD_BLOCK,
-				.tx_stages = w->stamp == WS_ORIGIN_SOFTWARE ? WS_STAGE_DRIVER : 0,
+				.tx_stages = w->stamp == WS_ORIGIN_SOFTWARE   ? WS_STAGE_DRIVER
+					     : w->stamp == WS_ORIGIN_HARDWARE ? WS_STAGE_WIRE
+									      : 0,
+				.tx_hw_clock =
+					w->stamp == WS_ORIGIN_HARDWARE ? HW_CLOCK : WS_CLOCK_NONE,
 				.stamp_timeout_ns = 2000000,
 			};
 
@@ -577,6 +588,74 @@ static void test_no_stamps_at_all(void **state)
 	teardown(b);
 }
 
+/* The card's stamps: a gap is one between two neighbours that both have one. */
+static void test_hardware(void **state)
+{
+	struct ws_plan plan = cbr(100000, 1000);
+	struct wants w = usual;
+	struct bench *b;
+
+	(void)state;
+	w.stamp = WS_ORIGIN_HARDWARE;
+	b = setup(&w, &plan);
+	finish(b, NULL);
+	assert_each_once(b, 1000);
+	assert_int_equal(b->sum.stamps_wanted, 1000);
+	assert_int_equal(b->sum.stamps_missing, 0);
+	assert_int_equal(b->gaps.hist.count, 999);
+	teardown(b);
+}
+
+/* No more are asked for than the card holds, so that none is missing; the load goes on without. */
+static void test_hardware_holds_few(void **state)
+{
+	struct ws_plan plan = cbr(100000, 1000);
+
+	(void)state;
+	for (unsigned held = 1; held <= 4; held++) {
+		struct wants w = usual;
+		struct bench *b;
+
+		w.stamp = WS_ORIGIN_HARDWARE;
+		w.stamp_delay_ns = 45000; /* 4.5 gaps */
+		w.hw_in_flight = w.in_flight = held;
+		b = setup(&w, &plan);
+		finish(b, NULL);
+		assert_each_once(b, 1000);
+		assert_on_time(b, 3000);
+		assert_int_equal(b->sum.stamps_missing, 0);
+		assert_in_range(b->sum.stamps_wanted, 1000 * held / 6, 1000 * held / 5 + held);
+		teardown(b);
+	}
+}
+
+/* Refused frames and calls that stop short hold nothing. */
+static unsigned refuse_a_third(void *arg, unsigned side, uint64_t n)
+{
+	(void)arg, (void)side;
+	return n % 3 == 0 ? IO_FAKE_REFUSE : n % 7 == 0 ? IO_FAKE_AGAIN : 0;
+}
+
+static void test_hardware_and_refusals(void **state)
+{
+	struct ws_plan plan = cbr(100000, 999);
+	struct wants w = usual;
+	struct bench *b;
+
+	(void)state;
+	w.stamp = WS_ORIGIN_HARDWARE;
+	w.stamp_delay_ns = 45000;
+	w.hw_in_flight = w.in_flight = 1;
+	w.faults = refuse_a_third;
+	b = setup(&w, &plan);
+	finish(b, NULL);
+	assert_int_equal(b->sum.refused, 333);
+	assert_int_equal(b->sum.sent, 666);
+	assert_int_equal(b->sum.stamps_missing, 0);
+	assert_true(b->sum.stamps_wanted >= 100);
+	teardown(b);
+}
+
 static void test_user_times(void **state)
 {
 	struct ws_plan plan = cbr(100000, 1000);
@@ -822,6 +901,9 @@ int main(void)
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_missing_stamps),
 		cmocka_unit_test(test_no_stamps_at_all),
+		cmocka_unit_test(test_hardware),
+		cmocka_unit_test(test_hardware_holds_few),
+		cmocka_unit_test(test_hardware_and_refusals),
 		cmocka_unit_test(test_user_times),
 		cmocka_unit_test(test_bursts_go_together),
 		cmocka_unit_test(test_catches_up),

@@ -536,16 +536,29 @@ static void test_rx_vlan_defaults(void **state)
 static void test_rx_stamps(void **state)
 {
 	struct control both = {.len = 0}, none = {.len = 0}, layout = {.len = 0};
+	struct control hardware = {.len = 0}, software = {.len = 0};
 	struct ws_rx_control rx;
 
 	(void)state;
 	add_times(&both, 8, 9);
 	assert_int_equal(rx_control(both.data, both.len, &rx), 0);
 	expect_stamp(rx.stamp, WS_ORIGIN_HARDWARE, PHC2, 9);
+	expect_stamp(rx.software, WS_ORIGIN_SOFTWARE, WS_CLOCK_REALTIME, 8);
+
+	/* What is alone is beside nothing. */
+	add_times(&hardware, 0, 9);
+	assert_int_equal(rx_control(hardware.data, hardware.len, &rx), 0);
+	expect_stamp(rx.stamp, WS_ORIGIN_HARDWARE, PHC2, 9);
+	expect_stamp(rx.software, WS_ORIGIN_NONE, WS_CLOCK_NONE, 0);
+	add_times(&software, 8, 0);
+	assert_int_equal(rx_control(software.data, software.len, &rx), 0);
+	expect_stamp(rx.stamp, WS_ORIGIN_SOFTWARE, WS_CLOCK_REALTIME, 8);
+	expect_stamp(rx.software, WS_ORIGIN_NONE, WS_CLOCK_NONE, 0);
 
 	add_times(&none, 0, 0);
 	assert_int_equal(rx_control(none.data, none.len, &rx), 0);
 	expect_stamp(rx.stamp, WS_ORIGIN_NONE, WS_CLOCK_NONE, 0);
+	expect_stamp(rx.software, WS_ORIGIN_NONE, WS_CLOCK_NONE, 0);
 
 	add_times_new(&layout, 2, 1, 0);
 	assert_int_equal(rx_control(layout.data, layout.len, &rx), 0);

@@ -120,6 +120,36 @@ static void test_each_stage_once(void **state)
 	ws_txkeys_free(k);
 }
 
+/* A frame may be asked for fewer stages than the others: it is complete with these. */
+static void test_stages_of_a_frame(void **state)
+{
+	struct ws_txkeys *k = make(4, WS_STAGE_SCHED | WS_STAGE_WIRE);
+	uint64_t cookie = 0;
+	unsigned stage = 0;
+
+	(void)state;
+	ws_txkeys_sent(k, 5, 10, WS_STAGE_SCHED);
+	ws_txkeys_sent(k, 6, 10, WS_STAGE_WIRE | WS_STAGE_DRIVER);
+	ws_txkeys_sent(k, 7, 10, WS_STAGE_DRIVER); /* none of the table's: all of them */
+	assert_int_equal(ws_txkeys_outstanding(k), 3);
+	assert_false(ws_txkeys_take(k, 0, WS_STAGE_WIRE, &cookie));
+	assert_true(ws_txkeys_take(k, 0, WS_STAGE_SCHED, &cookie));
+	assert_int_equal(cookie, 5);
+	assert_int_equal(ws_txkeys_outstanding(k), 2);
+	assert_false(ws_txkeys_take(k, 1, WS_STAGE_SCHED, &cookie));
+	assert_true(ws_txkeys_take(k, 1, WS_STAGE_WIRE, &cookie));
+	assert_int_equal(ws_txkeys_outstanding(k), 1);
+	assert_true(ws_txkeys_overdue(k, 10, &cookie, &stage));
+	assert_int_equal(cookie, 7);
+	assert_int_equal(stage, WS_STAGE_SCHED);
+	assert_true(ws_txkeys_overdue(k, 10, &cookie, &stage));
+	assert_int_equal(cookie, 7);
+	assert_int_equal(stage, WS_STAGE_WIRE);
+	assert_false(ws_txkeys_overdue(k, 10, &cookie, &stage));
+	assert_int_equal(ws_txkeys_outstanding(k), 0);
+	ws_txkeys_free(k);
+}
+
 static void test_overdue_in_order(void **state)
 {
 	struct ws_txkeys *k = make(8, WS_STAGE_DRIVER);
@@ -229,6 +259,7 @@ int main(void)
 		cmocka_unit_test(test_refused_uses_a_key_up),
 		cmocka_unit_test(test_refused_behind_a_lost_stamp),
 		cmocka_unit_test(test_each_stage_once),
+		cmocka_unit_test(test_stages_of_a_frame),
 		cmocka_unit_test(test_overdue_in_order),
 		cmocka_unit_test(test_lost_stamp_holds_up_only_after_a_while),
 		cmocka_unit_test(test_full_is_not_blocked),

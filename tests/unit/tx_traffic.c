@@ -120,6 +120,7 @@ void traffic_submit(uint32_t n, uint32_t want)
 			frames[i] = (struct ws_io_tx){
 				.len = TRAFFIC_LEN,
 				.want_stamp = want >> ((traffic.n + i) % 32) & 1,
+				.stages = traffic.stages_of ? traffic.stages_of(traffic.n + i) : 0,
 				.cookie = TRAFFIC_COOKIE_BASE + traffic.n + i,
 				.status = 1,
 			};
@@ -184,6 +185,13 @@ int64_t traffic_sent_at(uint32_t number)
 	return -1;
 }
 
+unsigned traffic_stages(uint32_t n)
+{
+	unsigned asked = traffic.stages_of ? traffic.stages_of(n) & traffic.stages : 0;
+
+	return asked ? asked : traffic.stages;
+}
+
 void traffic_check(void)
 {
 	assert_int_equal(ws_io_tx_outstanding(traffic.io), 0);
@@ -191,7 +199,7 @@ void traffic_check(void)
 		bool expected = traffic.wanted[i] && traffic.status[i] == 0;
 
 		for (unsigned stage = 1; stage < 8; stage <<= 1) {
-			bool due = expected && (traffic.stages & stage);
+			bool due = expected && (traffic_stages(i) & stage);
 
 			assert_int_equal(traffic.stamps[i][stage], due ? 1 : 0);
 			assert_int_equal(traffic.failures[i][stage], 0);

@@ -27,6 +27,8 @@ struct traffic {
 	struct ws_io *io;
 	int fd;
 	unsigned stages;
+	/* Which of these frame n asks for, as struct ws_io_tx says it; NULL: all. */
+	uint8_t (*stages_of)(uint32_t n);
 	uint32_t n; /* frames consumed */
 	unsigned reserved;
 	bool wanted[TRAFFIC_MAX_FRAMES];
@@ -53,6 +55,8 @@ void traffic_submit(uint32_t n, uint32_t want);
 unsigned traffic_read_stamps(void);
 /* When the frame was sent in the end; -1: never. */
 int64_t traffic_sent_at(uint32_t number);
+/* The stages that frame n gets stamps of, if it wants any. */
+unsigned traffic_stages(uint32_t n);
 /* Each accepted frame that wanted stamps has each stage once, and they are its own. */
 void traffic_check(void);
 uint32_t traffic_count(int status);
