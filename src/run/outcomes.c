@@ -6,16 +6,7 @@
 #include <string.h>
 
 #include "core/stampjudge.h"
-
-/* An exchange that is not complete yet, in the place of its sequence. */
-struct open_exchange {
-	uint64_t seq; /* UINT64_MAX: nothing is known yet */
-	int64_t t1, t2, t3, t4;
-	bool ours;   /* t1 and t4 are known */
-	bool theirs; /* t2 is known */
-	bool told;   /* t3 is known */
-	bool done;
-};
+#include "run/exchanges.h"
 
 struct ws_outcomes {
 	struct ws_receiver_config c;
@@ -26,12 +17,7 @@ struct ws_outcomes {
 	uint64_t *copied;
 	uint64_t
 		next_row; /* of sequences from here on no row was put yet: the judge may hold them */
-	/* two-way */
-	struct open_exchange *open;
-	enum ws_clock ours;	     /* that exchanges are reckoned on */
-	struct ws_twoway *exchanges; /* made at the first answer, which says whose clock it is */
-	uint64_t waiting;
-	int64_t exchanged_ns; /* when the newest was intended: about the time of values whose clock is not related */
+	struct ws_exchanges *exchanges; /* two-way; else NULL */
 	/* hardware stamps */
 	struct ws_stampjudge *judge; /* NULL: there are none */
 	struct ws_clock_watch *watch;
@@ -70,6 +56,12 @@ static int64_t on_monotonic(const struct ws_outcomes *o, struct ws_time t)
 	return WS_INSTANT_UNKNOWN;
 }
 
+/* For the exchanges. */
+static int64_t relate(void *arg, struct ws_time t)
+{
+	return on_monotonic(arg, t);
+}
+
 /* For the judge of hardware stamps. */
 static bool convert(void *arg, struct ws_time t, int64_t *ret_ns, int64_t *ret_error_ns)
 {
@@ -97,23 +89,6 @@ static unsigned known_instants(const struct ws_receiver_config *c)
 				 : 0;
 	}
 	return known;
-}
-
-/* That both of our ends' stamps are of; CLOCK_MONOTONIC if they are of two. */
-static enum ws_clock our_clock(const struct ws_receiver_config *c)
-{
-	const struct ws_run_result *r = c->result;
-
-	return r->tx_clock == r->rx_clock ? r->tx_clock : WS_CLOCK_MONOTONIC;
-}
-
-static void empty_two_way(struct ws_two_way *t)
-{
-	*t = (struct ws_two_way){.answered = UINT64_MAX, .rtt_bound_ns = -1, .ways_bound_ns = -1};
-	ws_hist_init(&t->rtt);
-	ws_hist_init(&t->residence);
-	ws_hist_init(&t->forward);
-	ws_hist_init(&t->backward);
 }
 
 /* Between the matcher and what is made of its outcomes. */
@@ -152,17 +127,11 @@ int ws_outcomes_new(struct ws_outcomes **ret, const struct ws_receiver_config *c
 	o->c = *config;
 	o->result = result;
 	o->copied = calloc(config->capacity / 64 + 1, sizeof(*o->copied));
-	if (config->two_way) {
-		o->open = malloc(config->capacity * sizeof(*o->open));
-	}
-	if (!o->copied || (config->two_way && !o->open) || start_judging(o) < 0) {
+	if (!o->copied || start_judging(o) < 0 ||
+		(config->two_way && ws_exchanges_new(&o->exchanges, config, relate, o) < 0)) {
 		ws_outcomes_free(o);
 		return -ENOMEM;
 	}
-	for (uint32_t i = 0; config->two_way && i < config->capacity; i++) {
-		o->open[i] = (struct open_exchange){.seq = UINT64_MAX};
-	}
-	o->ours = our_clock(config);
 	ws_hist_init(&result->latency);
 	ws_hist_init(&result->lateness);
 	ws_hist_init(&result->from_intended);
@@ -175,9 +144,6 @@ int ws_outcomes_new(struct ws_outcomes **ret, const struct ws_receiver_config *c
 	if (result->waterfall) {
 		ws_waterfall_init(result->waterfall, known_instants(config));
 	}
-	if (result->two_way) {
-		empty_two_way(result->two_way);
-	}
 	*ret = o;
 	return 0;
 }
@@ -186,8 +152,7 @@ void ws_outcomes_free(struct ws_outcomes *o)
 {
 	if (o) {
 		ws_stampjudge_free(o->judge);
-		ws_twoway_free(o->exchanges);
-		free(o->open);
+		ws_exchanges_free(o->exchanges);
 		free(o->copied);
 		free(o);
 	}
@@ -196,6 +161,9 @@ void ws_outcomes_free(struct ws_outcomes *o)
 void ws_outcomes_start(struct ws_outcomes *o, int64_t start_ns)
 {
 	o->c.start_ns = start_ns;
+	if (o->exchanges) {
+		ws_exchanges_start(o->exchanges, start_ns);
+	}
 }
 
 static void record_departure(struct ws_outcomes *o, const struct ws_tx_record *tx)
@@ -332,59 +300,6 @@ static void fall(struct ws_outcomes *o, const struct ws_outcome *out)
 	ws_waterfall_add(o->result->waterfall, &p);
 }
 
-static void complete(struct ws_outcomes *o, struct open_exchange *x)
-{
-	if (!x->ours || !x->theirs || x->done) {
-		return;
-	}
-	if (!x->told) {
-		return;
-	}
-	x->done = true;
-	o->result->two_way->exchanges++;
-	ws_twoway_add(o->exchanges,
-		&(struct ws_exchange){
-			.seq = x->seq, .t1 = x->t1, .t2 = x->t2, .t3 = x->t3, .t4 = x->t4});
-}
-
-static void publish_waiting(struct ws_outcomes *o)
-{
-	atomic_store_explicit(&o->c.shared->waiting, o->waiting, memory_order_release);
-}
-
-static void value(void *arg, const struct ws_exchange_value *v)
-{
-	struct ws_outcomes *o = arg;
-	struct ws_two_way *t = o->result->two_way;
-
-	ws_hist_record(&t->rtt, v->rtt_ns);
-	ws_hist_record(&t->residence, v->residence_ns);
-	if (o->result->timeline) {
-		int64_t at = on_monotonic(o, (struct ws_time){v->t1, o->ours});
-
-		ws_timeline_latency(o->result->timeline,
-			(at == WS_INSTANT_UNKNOWN ? o->exchanged_ns : at) - o->c.start_ns,
-			v->rtt_ns);
-	}
-	ws_jitter_add(&o->result->jitter, v->rtt_ns);
-	if (v->ways) {
-		ws_hist_record(&t->forward, v->forward_ns);
-		ws_hist_record(&t->backward, v->backward_ns);
-		if (v->bound_ns > t->ways_bound_ns) {
-			t->ways_bound_ns = v->bound_ns;
-		}
-	}
-}
-
-/*
- * Ours and, if it is one clock, theirs: as the kernel stamps, with CLOCK_REALTIME, where it stamps both ways, or as the
- * card does; else on CLOCK_MONOTONIC.
- */
-static int64_t on_ours(const struct ws_outcomes *o, struct ws_time t)
-{
-	return t.clock == o->ours ? t.ns : on_monotonic(o, t);
-}
-
 /* What was to be stamped, and is not: others are unstamped since nobody asked. */
 static void note_missing(struct ws_hardware_facts *h, const struct ws_outcome *out)
 {
@@ -393,22 +308,6 @@ static void note_missing(struct ws_hardware_facts *h, const struct ws_outcome *o
 	}
 	h->tx_missing += out->fate == WS_FATE_UNSTAMPED_TX || out->fate == WS_FATE_UNSTAMPED_BOTH;
 	h->rx_missing += out->fate == WS_FATE_UNSTAMPED_RX || out->fate == WS_FATE_UNSTAMPED_BOTH;
-}
-
-/* The four times of a packet that came in time. */
-static void take_exchange(struct ws_outcomes *o, const struct ws_outcome *out)
-{
-	struct open_exchange *x = &o->open[place(o, out->seq)];
-
-	if (x->seq != out->seq) {
-		o->result->two_way->incomplete++;
-		return;
-	}
-	o->exchanged_ns = out->tx.intended_ns;
-	x->t1 = on_ours(o, out->tx.stamp.time);
-	x->t4 = on_ours(o, out->rx.stamp.time);
-	x->ours = x->t1 != WS_INSTANT_UNKNOWN && x->t4 != WS_INSTANT_UNKNOWN;
-	complete(o, x);
 }
 
 /* A latency, and what comes with it. */
@@ -490,8 +389,8 @@ static void take_matched(struct ws_outcomes *o, const struct ws_outcome *out)
 	if (o->result->waterfall) {
 		fall(o, out);
 	}
-	if (o->c.two_way) {
-		take_exchange(o, out);
+	if (o->exchanges) {
+		ws_exchanges_take(o->exchanges, out);
 	}
 }
 
@@ -571,92 +470,14 @@ void ws_outcomes_copy(void *arg, uint64_t seq, const struct ws_rx_record *rx)
 	(void)ws_packets_amend(o->c.packets, o->c.packets_run, seq, WS_PACKET_DUPLICATED, 0, NULL);
 }
 
-static int start_exchanges(struct ws_outcomes *o, const struct ws_probe *probe)
-{
-	const struct ws_receiver_two_way *two_way = o->c.two_way;
-	struct ws_two_way *t = o->result->two_way;
-	struct ws_twoway_config config = {
-		.stamp_error_ns = two_way->stamp_error_ns,
-		.sink = value,
-		.arg = o,
-	};
-
-	t->same_clock =
-		two_way->boot &&
-		probe->answer.clock_id == ws_probe_clock_id(two_way->boot, o->c.run_id) &&
-		probe->answer.rx.time.clock == WS_CLOCK_REALTIME &&
-		o->ours < WS_CLOCK_PHC; /* else what both kernels read is not what we reckon on */
-	t->rtt_bound_ns = two_way->stamp_error_ns;
-	config.same_clock = t->same_clock;
-	return ws_twoway_new(&o->exchanges, &config);
-}
-
-static int64_t their_time(const struct ws_outcomes *o, const struct ws_stamp *stamp)
-{
-	return o->result->two_way->same_clock ? on_ours(o, stamp->time) : stamp->time.ns;
-}
-
-static void take_told(struct ws_outcomes *o, const struct ws_probe *probe)
-{
-	struct open_exchange *x;
-
-	if (probe->answer.tx.origin == WS_ORIGIN_NONE) {
-		return;
-	}
-	x = &o->open[place(o, probe->answer.tx_seq)];
-	if (x->seq != probe->answer.tx_seq || x->told) {
-		return;
-	}
-	x->told = true;
-	x->t3 = their_time(o, &probe->answer.tx);
-	o->waiting -= x->theirs;
-	complete(o, x);
-	publish_waiting(o);
-}
-
 void ws_outcomes_answer(struct ws_outcomes *o, const struct ws_probe *probe)
 {
-	struct open_exchange *x = &o->open[place(o, probe->seq)];
-	struct ws_two_way *t = o->result->two_way;
-
-	/* The first that was stamped over there: it says whose clock that is. */
-	if (!o->exchanges &&
-		(probe->answer.rx.origin == WS_ORIGIN_NONE || start_exchanges(o, probe) < 0)) {
-		return;
-	}
-	t->answered = t->answered == UINT64_MAX ||
-				      (int32_t)(probe->answer.answered - (uint32_t)t->answered) > 0
-			      ? probe->answer.answered
-			      : t->answered;
-	take_told(o, probe);
-	if (probe->seq >= atomic_load_explicit(&o->c.shared->offered, memory_order_relaxed) ||
-		(x->seq != UINT64_MAX && x->seq >= probe->seq)) {
-		return; /* not one that was sent, a copy, or too late */
-	}
-	if (x->seq != UINT64_MAX && x->theirs && !x->told) {
-		o->waiting--; /* its turn is over */
-	}
-	*x = (struct open_exchange){
-		.seq = probe->seq,
-		.theirs = probe->answer.rx.origin != WS_ORIGIN_NONE,
-		.t2 = their_time(o, &probe->answer.rx),
-	};
-	o->waiting += x->theirs;
-	publish_waiting(o);
+	ws_exchanges_answer(o->exchanges, probe);
 }
 
 void ws_outcomes_collected(struct ws_outcomes *o, const struct ws_probe *probe)
 {
-	if (!o->exchanges) {
-		return;
-	}
-	o->result->two_way->collects++;
-	take_told(o, probe);
-	if (probe->answer.tx.origin == WS_ORIGIN_NONE) {
-		atomic_fetch_add_explicit(&o->c.shared->idle_collects, 1, memory_order_relaxed);
-	} else {
-		atomic_store_explicit(&o->c.shared->idle_collects, 0, memory_order_relaxed);
-	}
+	ws_exchanges_collected(o->exchanges, probe);
 }
 
 /* Where the ledger counts a fate. */
@@ -702,8 +523,6 @@ void ws_outcomes_correct(const struct ws_outcomes *o, struct ws_ledger *ledger)
 
 void ws_outcomes_finish(struct ws_outcomes *o)
 {
-	struct ws_two_way *t = o->result->two_way;
-
 	if (o->judge) {
 		ws_stampjudge_finish(o->judge);
 		o->result->hardware->tx_misplaced = ws_stampjudge_counts(o->judge)->tx_misplaced;
@@ -713,12 +532,7 @@ void ws_outcomes_finish(struct ws_outcomes *o)
 		ws_clock_watch_flush(o->watch);
 	}
 	ws_losses_end(&o->result->losses);
-	if (!t) {
-		return;
-	}
 	if (o->exchanges) {
-		ws_twoway_finish(o->exchanges);
-		ws_twoway_clocks(o->exchanges, &t->clocks);
+		ws_exchanges_finish(o->exchanges);
 	}
-	t->incomplete = o->result->latency.count - t->exchanges;
 }
