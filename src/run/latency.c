@@ -12,33 +12,25 @@
 #include <time.h>
 
 #include "host/clock.h"
-#include "host/netns.h"
 #include "host/nic.h"
 #include "host/sys.h"
 #include "host/thread.h"
 #include "run/clocks.h"
+#include "run/latency_ends.h"
 #include "run/receiver.h"
 #include "run/sender.h"
 #include "run/verdict.h"
 
 /* From the last preparation to the first packet: threads start, and the kernel switches receive
  * stamps on from a work queue a moment after a socket asked for them. */
-#define START_DELAY_NS	 50000000
-#define LOOK_NS		 100000000
-#define STAMP_TIMEOUT_NS 1000000000LL
-/* A card that holds one stamp has it read within milliseconds; until it is given up no other is asked for. */
-#define HELD_TIMEOUT_NS 200000000LL
+#define START_DELAY_NS 50000000
+#define LOOK_NS	       100000000
 /* A run that was to last a given time ends a little later at the most, however late its packets
  * are. */
 #define OVERTIME_NS  1000000000LL
 #define RECORDS	     65536
 #define MIN_CAPACITY (1u << 14)
 #define MAX_CAPACITY (1u << 20)
-/* Bytes of ring for each packet beyond its length: headers and alignment. */
-#define RING_OVERHEAD 112
-#define RING_NS	      500000000 /* what the ring should hold */
-#define MIN_RX_BUFFER (16ull << 20)
-#define MAX_RX_BUFFER (256ull << 20)
 /* A clock that moved by more than this against another was set, not slewed (adjtimex: 500 ppm). */
 #define STEP_PPB      1000000
 #define STEP_FLOOR_NS 2000
@@ -48,8 +40,7 @@ struct run {
 	struct ws_run_result *result;
 	struct ws_warnings *warnings;
 	struct ws_run_shared shared;
-	struct ws_io *io[WS_ENDS];
-	struct sockaddr_storage udp_local;
+	struct ws_latency_ends ends;
 	struct ws_receiver_two_way two_way;
 	struct ws_receiver_hardware hardware;
 	struct ws_clock_watch *watch;
@@ -69,7 +60,8 @@ static uint32_t capacity_for(const struct ws_latency_setup *setup)
 {
 	/* A sequence stays open for the window, or until its stamp is given up; and a quarter more,
 	 * so that a busy receiver does not hold the sender up. */
-	int64_t open_ns = setup->window_ns > STAMP_TIMEOUT_NS ? setup->window_ns : STAMP_TIMEOUT_NS;
+	int64_t open_ns =
+		setup->window_ns > WS_LATENCY_STAMP_NS ? setup->window_ns : WS_LATENCY_STAMP_NS;
 	double wanted = ws_plan_is_max(&setup->plan)
 				? MAX_CAPACITY
 				: ws_ratio_double(setup->plan.pps) * (double)open_ns * 1.25e-9;
@@ -81,163 +73,12 @@ static uint32_t capacity_for(const struct ws_latency_setup *setup)
 	return capacity;
 }
 
-static uint64_t rx_buffer_for(const struct ws_latency_setup *setup)
-{
-	double pps = ws_plan_is_max(&setup->plan) ? 2e6 : ws_ratio_double(setup->plan.pps);
-	double wanted = pps * (setup->source.len_max + RING_OVERHEAD) * (RING_NS * 1e-9);
-
-	if (setup->rx_buffer) {
-		return setup->rx_buffer;
-	}
-	return wanted < MIN_RX_BUFFER	? MIN_RX_BUFFER
-	       : wanted > MAX_RX_BUFFER ? MAX_RX_BUFFER
-					: (uint64_t)wanted;
-}
-
-static unsigned tx_stages(const struct ws_latency_setup *setup)
-{
-	switch (setup->end[WS_END_TX].origin) {
-	case WS_ORIGIN_HARDWARE:
-		return WS_STAGE_WIRE | (setup->waterfall ? WS_STAGE_SCHED | WS_STAGE_DRIVER : 0);
-	case WS_ORIGIN_SOFTWARE:
-		return WS_STAGE_DRIVER | (setup->waterfall ? WS_STAGE_SCHED : 0);
-	default:
-		return 0;
-	}
-}
-
-static bool is_hardware(const struct ws_latency_setup *setup, enum ws_end end)
-{
-	return setup->end[end].origin == WS_ORIGIN_HARDWARE;
-}
-
-static bool has_receiver(const struct ws_latency_setup *setup)
-{
-	return setup->mode != WS_LATENCY_SEND;
-}
-
-/* The sender shares the receiver's port. */
-static void set_port(struct sockaddr_storage *address, uint16_t port)
-{
-	if (address->ss_family == AF_INET6) {
-		((struct sockaddr_in6 *)address)->sin6_port = htons(port);
-	} else {
-		((struct sockaddr_in *)address)->sin_port = htons(port);
-	}
-}
-
-static int open_end(struct run *r, enum ws_end end, struct ws_latency_granted *granted)
-{
-	const struct ws_latency_end *e = &r->setup->end[end];
-	struct ws_io_config config = {
-		.backend = r->setup->backend,
-		.ifindex = e->ifindex,
-	};
-	const struct ws_io_caps *caps;
-	int saved, rc;
-
-	if (end == WS_END_RX) {
-		config.dirs = WS_IO_RX;
-		config.rx_stamps = true; /* with USER too: arrival is judged by the kernel's time */
-		config.rx_buffer = rx_buffer_for(r->setup);
-		config.rx_hw_clock = is_hardware(r->setup, end) ? e->hw_clock : WS_CLOCK_NONE;
-	} else {
-		config.dirs = WS_IO_TX;
-		config.frame_max = r->setup->source.len_max;
-		config.tx_stages = tx_stages(r->setup);
-		config.tx_hw_clock = is_hardware(r->setup, end) ? e->hw_clock : WS_CLOCK_NONE;
-		config.stamp_timeout_ns = r->setup->in_flight ? HELD_TIMEOUT_NS : STAMP_TIMEOUT_NS;
-	}
-	if (r->setup->udp_peer) {
-		config.udp_local = &r->udp_local;
-		config.udp_peer = end == WS_END_RX ? r->setup->udp_peer : NULL;
-	}
-	saved = ws_netns_enter(e->netns);
-	if (saved < 0) {
-		return saved;
-	}
-	rc = ws_io_open(&r->io[end], &config);
-	ws_netns_leave(saved);
-	if (rc < 0) {
-		return rc;
-	}
-	caps = ws_io_caps(r->io[end]);
-	if (r->setup->udp_peer) {
-		set_port(&r->udp_local, caps->udp_port);
-	}
-	if (end == WS_END_RX) {
-		granted->backend = caps->backend;
-		granted->rx_buffer = caps->rx_buffer;
-	} else {
-		granted->tx_backend = caps->backend;
-		granted->stamp_buffer = caps->stamp_buffer;
-		granted->stamps_outstanding = caps->stamps_outstanding;
-	}
-	return 0;
-}
-
-/* The counters of an end's interface. 0 or -errno; then *nic is empty. */
-static int counters(const struct run *r, enum ws_end end, struct ws_nic *nic)
-{
-	const struct ws_latency_end *e = &r->setup->end[end];
-	int saved, rc;
-
-	*nic = (struct ws_nic){0};
-	if (!e->ifindex) {
-		/* A routed socket: no interface of its own. */
-		nic->up = nic->running = true;
-		return 0;
-	}
-	saved = ws_netns_enter(e->netns);
-	if (saved < 0) {
-		return saved;
-	}
-	rc = ws_nic_refresh(e->ifindex, nic);
-	ws_netns_leave(saved);
-	return rc;
-}
-
-/* Before a run: what was fine when the command began may have changed since. */
-static int check_ends(const struct run *r, struct ws_latency_fault *fault)
-{
-	for (int end = 0; end < (has_receiver(r->setup) ? WS_ENDS : WS_END_RX); end++) {
-		struct ws_nic nic;
-		int rc = counters(r, (enum ws_end)end, &nic);
-
-		fault->end = (enum ws_end)end;
-		if (rc < 0 || !nic.up || !nic.running) {
-			return rc < 0 ? rc : nic.up ? -ENOLINK : -ENETDOWN;
-		}
-	}
-	return 0;
-}
-
-/* During and after a run. */
-static void look_at_carriers(struct run *r)
-{
-	for (int end = 0; end < (has_receiver(r->setup) ? WS_ENDS : WS_END_RX); end++) {
-		struct ws_nic nic;
-
-		if (counters(r, (enum ws_end)end, &nic) == 0 && nic.up && !nic.running) {
-			ws_warn(r->warnings,
-				"%s: %s lost its carrier during the run (is the cable in, and the other end up?)",
-				r->setup->label, r->setup->end[end].name);
-		}
-	}
-}
-
-static bool exists(const struct run *r, enum ws_end end)
-{
-	struct ws_nic nic;
-
-	return counters(r, end, &nic) != -ENODEV;
-}
-
 static void say_set(struct run *r, int64_t by_ns)
 {
 	const struct ws_latency_setup *setup = r->setup;
 
-	if (!is_hardware(setup, WS_END_TX) && !is_hardware(setup, WS_END_RX)) {
+	if (!ws_latency_is_hardware(setup, WS_END_TX) &&
+		!ws_latency_is_hardware(setup, WS_END_RX)) {
 		ws_warn(r->warnings,
 			"CLOCK_REALTIME, which the kernel stamps with, was set by %+lld ns "
 			"during the run: latencies around that instant are wrong (stop whatever "
@@ -340,7 +181,8 @@ static void check_fault(struct run *r, int fault, enum ws_end end)
 	case -ENETDOWN:
 		/* A removal begins by setting the interface down. */
 		set_ended(r, true, name,
-			exists(r, end) ? "went down during the run" : "was removed during the run");
+			ws_latency_end_exists(r->setup, end) ? "went down during the run"
+							     : "was removed during the run");
 		break;
 	default:
 		set_ended(r, true, name, strerror(-fault));
@@ -386,7 +228,7 @@ static void watch(struct run *r, pthread_t receiver)
 		}
 		second += WS_NSEC_PER_SEC;
 		look_at_clocks(r, false);
-		look_at_carriers(r);
+		ws_latency_carriers(r->setup, r->warnings);
 		if (setup->progress) {
 			struct ws_progress p = {
 				.seconds = (double)(now - r->start_ns) * 1e-9,
@@ -415,7 +257,7 @@ static int64_t resolution_of(const struct run *r, enum ws_end end)
 {
 	const struct ws_latency_end *e = &r->setup->end[end];
 
-	if (is_hardware(r->setup, end)) {
+	if (ws_latency_is_hardware(r->setup, end)) {
 		return e->hw_step_ns > 0 ? e->hw_step_ns : 1;
 	}
 	/* The kernel's clocks have one resolution. */
@@ -428,7 +270,7 @@ static int64_t resolution(const struct run *r)
 {
 	int64_t tx = resolution_of(r, WS_END_TX), rx = resolution_of(r, WS_END_RX);
 
-	return tx > rx || !has_receiver(r->setup) ? tx : rx;
+	return tx > rx || !ws_latency_has_receiver(r->setup) ? tx : rx;
 }
 
 static int64_t error_bound(const struct run *r)
@@ -438,7 +280,8 @@ static int64_t error_bound(const struct run *r)
 	if (r->stepped && (tx == WS_CLOCK_REALTIME || rx == WS_CLOCK_REALTIME)) {
 		return -1;
 	}
-	if (tx != rx && is_hardware(r->setup, WS_END_TX) && is_hardware(r->setup, WS_END_RX)) {
+	if (tx != rx && ws_latency_is_hardware(r->setup, WS_END_TX) &&
+		ws_latency_is_hardware(r->setup, WS_END_RX)) {
 		int64_t error = ws_run_clocks_error(r->watch);
 
 		return error < 0 ? -1 : error + resolution(r);
@@ -457,23 +300,20 @@ static int prepare(
 	int rc;
 
 	fault->step = "open";
-	rc = check_ends(r, fault);
+	rc = ws_latency_ends_check(setup, fault);
 	if (rc < 0) {
 		return rc;
 	}
 	/* The receiver first: nothing that is sent may miss it. */
-	if (setup->udp_local) {
-		r->udp_local = *setup->udp_local;
-	}
-	if (has_receiver(setup)) {
+	if (ws_latency_has_receiver(setup)) {
 		fault->end = WS_END_RX;
-		rc = open_end(r, WS_END_RX, granted);
+		rc = ws_latency_end_open(&r->ends, WS_END_RX, granted);
 		if (rc < 0) {
 			return rc;
 		}
 	}
 	fault->end = WS_END_TX;
-	rc = open_end(r, WS_END_TX, granted);
+	rc = ws_latency_end_open(&r->ends, WS_END_TX, granted);
 	if (rc < 0) {
 		return rc;
 	}
@@ -492,8 +332,8 @@ static int prepare(
 		fault->step = "memory";
 	}
 	r->hardware = (struct ws_receiver_hardware){
-		.tx = is_hardware(setup, WS_END_TX),
-		.rx = is_hardware(setup, WS_END_RX),
+		.tx = ws_latency_is_hardware(setup, WS_END_TX),
+		.rx = ws_latency_is_hardware(setup, WS_END_RX),
 		.ordered = setup->ordered,
 		.coarse = setup->coarse,
 		.watch = r->watch,
@@ -503,7 +343,7 @@ static int prepare(
 		.stamp_error_ns = error_bound(r),
 	};
 	receiver = (struct ws_receiver_config){
-		.io = r->io[WS_END_RX],
+		.io = r->ends.io[WS_END_RX],
 		.records = r->records,
 		.shared = &r->shared,
 		.window_ns = setup->window_ns,
@@ -512,9 +352,10 @@ static int prepare(
 		.want = rx->origin,
 		.run_id = setup->run_id,
 		.stream = setup->stream,
-		.udp_port = setup->udp_peer ? ws_io_caps(r->io[WS_END_TX])->udp_port : setup->port,
+		.udp_port =
+			setup->udp_peer ? ws_io_caps(r->ends.io[WS_END_TX])->udp_port : setup->port,
 		.paced = !ws_plan_is_max(&setup->plan),
-		.stages = tx_stages(setup),
+		.stages = ws_latency_tx_stages(setup),
 		.hardware = r->result->hardware ? &r->hardware : NULL,
 		.two_way = setup->mode == WS_LATENCY_TWO_WAY ? &r->two_way : NULL,
 		.packets = setup->packets,
@@ -526,7 +367,7 @@ static int prepare(
 		return rc;
 	}
 	sender = (struct ws_sender_config){
-		.io = r->io[WS_END_TX],
+		.io = r->ends.io[WS_END_TX],
 		.plan = &setup->plan,
 		.source = &setup->source,
 		.collect = setup->mode == WS_LATENCY_TWO_WAY ? &setup->collect : NULL,
@@ -536,9 +377,9 @@ static int prepare(
 		.capacity = r->capacity - (r->result->hardware ? WS_RECEIVER_JUDGED : 0),
 		.stop_ns = INT64_MAX,
 		.kernel_stamps = tx->origin != WS_ORIGIN_USER,
-		.stages = tx_stages(setup),
-		.stage = is_hardware(setup, WS_END_TX) ? WS_STAGE_WIRE : WS_STAGE_DRIVER,
-		.in_flight = is_hardware(setup, WS_END_TX) ? setup->in_flight : 0,
+		.stages = ws_latency_tx_stages(setup),
+		.stage = ws_latency_is_hardware(setup, WS_END_TX) ? WS_STAGE_WIRE : WS_STAGE_DRIVER,
+		.in_flight = ws_latency_is_hardware(setup, WS_END_TX) ? setup->in_flight : 0,
 		.sample_gap_ns = setup->sample_gap_ns,
 		.pace = ws_pace_default,
 	};
@@ -611,9 +452,9 @@ static void fill_result(struct run *r, const struct ws_nic *before, const struct
 	if (res->hardware) {
 		ws_run_clocks_tell(r->watch, setup, resolution(r), res, r->warnings);
 	}
-	ws_io_stats(r->io[WS_END_TX], &tx);
-	if (r->io[WS_END_RX]) {
-		ws_io_stats(r->io[WS_END_RX], &rx);
+	ws_io_stats(r->ends.io[WS_END_TX], &tx);
+	if (r->ends.io[WS_END_RX]) {
+		ws_io_stats(r->ends.io[WS_END_RX], &rx);
 	}
 	if (s->overran) {
 		set_ended(r, false, "",
@@ -685,19 +526,19 @@ static int init_result(struct run *r)
 	};
 	res->tx_clock = clock_of(setup, WS_END_TX);
 	res->rx_clock = clock_of(setup, WS_END_RX);
-	if (is_hardware(setup, WS_END_TX) || is_hardware(setup, WS_END_RX)) {
+	if (ws_latency_is_hardware(setup, WS_END_TX) || ws_latency_is_hardware(setup, WS_END_RX)) {
 		res->hardware = calloc(1, sizeof(*res->hardware));
 		if (!res->hardware) {
 			return -ENOMEM;
 		}
 	}
-	if (has_receiver(setup)) {
+	if (ws_latency_has_receiver(setup)) {
 		res->timeline = malloc(sizeof(*res->timeline));
 		res->two_way =
 			setup->mode == WS_LATENCY_TWO_WAY ? malloc(sizeof(*res->two_way)) : NULL;
 	}
 	res->waterfall = setup->waterfall ? malloc(sizeof(*res->waterfall)) : NULL;
-	if ((has_receiver(setup) && !res->timeline) ||
+	if ((ws_latency_has_receiver(setup) && !res->timeline) ||
 		(setup->mode == WS_LATENCY_TWO_WAY && !res->two_way) ||
 		(setup->waterfall && !res->waterfall)) {
 		return -ENOMEM;
@@ -721,6 +562,7 @@ int ws_latency_run(const struct ws_latency_setup *setup, struct ws_run_result *r
 	}
 	memset(r, 0, sizeof(*r));
 	r->setup = setup;
+	ws_latency_ends_init(&r->ends, setup);
 	r->result = ret;
 	r->warnings = warnings;
 	rc = init_result(r);
@@ -729,7 +571,7 @@ int ws_latency_run(const struct ws_latency_setup *setup, struct ws_run_result *r
 	if (rc < 0) {
 		goto out;
 	}
-	(void)counters(r, WS_END_TX, &before);
+	(void)ws_latency_counters(setup, WS_END_TX, &before);
 	ret_fault->step = "thread";
 	ret_fault->end = WS_END_RX;
 	rc = start_thread(&receiver, receiver_thread, r, WS_END_RX);
@@ -750,17 +592,16 @@ int ws_latency_run(const struct ws_latency_setup *setup, struct ws_run_result *r
 	}
 	ws_receiver_finish(r->receiver);
 	look_at_clocks(r, false);
-	look_at_carriers(r);
-	(void)counters(r, WS_END_TX, &after);
-	ret_granted->tx_keys_explicit = ws_io_caps(r->io[WS_END_TX])->tx_keys_explicit;
+	ws_latency_carriers(r->setup, r->warnings);
+	(void)ws_latency_counters(setup, WS_END_TX, &after);
+	ret_granted->tx_keys_explicit = ws_io_caps(r->ends.io[WS_END_TX])->tx_keys_explicit;
 	fill_result(r, &before, &after);
 out:
 	ws_sender_free(r->sender);
 	ws_receiver_free(r->receiver);
 	ws_clock_watch_free(r->watch);
 	ws_spsc_free(r->records);
-	ws_io_close(r->io[WS_END_TX]);
-	ws_io_close(r->io[WS_END_RX]);
+	ws_latency_ends_close(&r->ends);
 	free(r);
 	if (rc < 0) {
 		ws_run_result_free(ret);

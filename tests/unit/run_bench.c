@@ -104,7 +104,7 @@ static void make_frames(struct bench *b, const struct wants *w)
 	assert_int_equal(ws_frame_template_init(&b->frame, &spec), 0);
 	b->source =
 		(struct ws_frame_source){.write = write_frame, .arg = b, .len_max = b->frame.len};
-	if (w->in_flight) {
+	if (w->tx == WS_ORIGIN_HARDWARE) {
 		b->source.mute = mute_frame;
 		b->muted = calloc(w->count, 1);
 		assert_non_null(b->muted);
