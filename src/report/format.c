@@ -265,6 +265,11 @@ char *ws_format_stamps(char *buf, size_t size, const struct ws_run_result *run)
 		snprintf(buf, size, "no stamps at %s: there are no latencies", where);
 		return buf;
 	}
+	if (run->rx_origin == WS_ORIGIN_HARDWARE && run->rx_clock == WS_CLOCK_NONE) {
+		snprintf(buf, size, "%s stamps at the sender (%s, %s): when packets left it",
+			tx->who, tx->kind, clock_tx);
+		return buf;
+	}
 	if (run->tx_origin != run->rx_origin) {
 		snprintf(who, sizeof(who),
 			"mixed stamps: %s stamps at the sender (%s, %s), %s stamps at the receiver "
