@@ -279,6 +279,38 @@ static uint64_t waiting(struct table *t)
 	return atomic_load(&t->shared.waiting);
 }
 
+static void take_unsampled(struct table *t, uint64_t seq, enum ws_fate fate)
+{
+	struct ws_outcome out = outcome(seq, fate);
+
+	out.tx.unsampled = true;
+	ws_outcomes_take(t->outcomes, &out);
+}
+
+/* A packet that was asked for no stamp lacks none: it is told apart from those that do. */
+static void test_unsampled(void **state)
+{
+	const struct ws_hardware_facts *h;
+	struct table t;
+
+	(void)state;
+	begin(&t, false, NULL);
+	t.result->hardware = calloc(1, sizeof(*t.result->hardware));
+	assert_non_null(t.result->hardware);
+	h = t.result->hardware;
+	take(&t, 0, WS_FATE_MATCHED);
+	take(&t, 1, WS_FATE_UNSTAMPED_BOTH);
+	take_unsampled(&t, 2, WS_FATE_UNSTAMPED_BOTH);
+	take_unsampled(&t, 3, WS_FATE_UNSTAMPED_TX);
+	take_unsampled(&t, 4, WS_FATE_UNSTAMPED_RX);
+	take_unsampled(&t, 5, WS_FATE_LOST);
+	assert_int_equal(h->sampled, 2);
+	assert_int_equal(h->unsampled, 4);
+	assert_int_equal(h->unasked_tx, 2);
+	assert_int_equal(h->unasked_rx, 2);
+	end(&t);
+}
+
 static void test_exchanges(void **state)
 {
 	const struct ws_two_way *w;
@@ -400,6 +432,7 @@ int main(void)
 			test_copies_while_judged, scratch_enter, scratch_leave),
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_late_ones),
+		cmocka_unit_test(test_unsampled),
 		cmocka_unit_test(test_exchanges),
 		cmocka_unit_test(test_card_against_kernel),
 		cmocka_unit_test(test_answers_that_lie),

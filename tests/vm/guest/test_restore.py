@@ -16,6 +16,7 @@ from vmlab import IGB0, IGB1, run, wait_until
 TX_ON, FILTER_NONE, FILTER_V1_SYNC, FILTER_PTP_V2_EVENT = 1, 0, 4, 12
 OFF, FORTH = [(0, FILTER_NONE)] * 2, [(TX_ON, FILTER_NONE), (0, FILTER_PTP_V2_EVENT)]
 OWN = (TX_ON, FILTER_PTP_V2_EVENT)
+LIMIT = 240
 JOURNAL = "/run/wirestamp"
 
 
