@@ -10,7 +10,7 @@ import vmlab
 from pair_lab import RUNS, check_true, counter, latency, pair, refusal, set_parameter, summary
 from tap import Tap, check, check_equal
 
-LIMIT = 300
+LIMIT = 120
 SECOND = 1_000_000_000
 EVERY = 100
 CLOCKS = {"clock_offset_ns": [0, 37 * SECOND], "drift_ppb": [0, 20_000]}

@@ -12,7 +12,7 @@ import vmlab
 from pair_lab import check_true, latency, pair, quiet, set_parameter, summary
 from tap import Tap, check, check_equal
 
-LIMIT = 300
+LIMIT = 120
 SECOND = 1_000_000_000
 CLOCKS = {"clock_offset_ns": [0, 37 * SECOND], "drift_ppb": [0, 20_000]}
 
@@ -97,9 +97,14 @@ def two_way():
         vmlab.run("ip", "link", "set", "pair1", "netns", "far")
         vmlab.run("ip", "netns", "exec", "far", "sysctl", "-qw", "net.ipv6.conf.pair1.disable_ipv6=1", status=None)
         vmlab.run("ip", "-n", "far", "link", "set", "pair1", "up")
-        vmlab.wait_until(lambda: vmlab.carrier("pair0"), "a link")
-        address = vmlab.run("ip", "-n", "far", "-json", "link", "show", "pair1").stdout
-        peer = json.loads(address)[0]["address"]
+
+        def link(name, *where):
+            return json.loads(vmlab.run("ip", *where, "-json", "link", "show", name).stdout)[0]
+
+        # A carrier is not enough: until the kernel has noticed it, what is sent is dropped.
+        vmlab.wait_until(lambda: link("pair0")["operstate"] == "UP", "pair0 is up")
+        vmlab.wait_until(lambda: link("pair1", "-n", "far")["operstate"] == "UP", "pair1 is up")
+        peer = link("pair1", "-n", "far")["address"]
         with running("reflect", "pair1@far", "--stamp", "hardware", ready=lambda said: "answering at" in said):
             document, said = vmlab.wirestamp(
                 "latency", "--tx", "pair0", "--peer", peer, "--stamp", "hardware", "--rate", "1kpps", "-d", "1s"
@@ -172,7 +177,7 @@ def packets():
         total = sum(typical["stage_ns"].values() if isinstance(typical["stage_ns"], dict) else typical["stage_ns"])
         check(typical["from_ns"] - 10 <= total <= typical["to_ns"] + 10, f"stages sum up: {typical}")
         text = vmlab.run(vmlab.PROGRAM, "report", folder).stdout
-        check("hardware stamps at both ends" in text, text)
+        check("500 us" in text and "The slowest" in text, text)
         page = os.path.join(folder, "report.html")
         vmlab.run(vmlab.PROGRAM, "report", folder, "--output", page)
         check(os.path.getsize(page) > 10_000, "the page")
