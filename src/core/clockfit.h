@@ -70,7 +70,8 @@ bool ws_clockfit_from_reference(const struct ws_clockfit *f, int64_t ref_ns, int
 /*
  * Both at once: b's time at the instant at which a stood at a_ns. What both have in common (the reference's own slewing)
  * is in neither bound. read_alike: both are read by one driver in one way, so that what lies asymmetrically in their
- * windows is the same; else likely_ns is limit_ns. The same.
+ * windows is the same, but for what one clock's windows are longer by, which may lie on one side; else likely_ns is
+ * limit_ns.
  */
 bool ws_clockfit_between(const struct ws_clockfit *a, const struct ws_clockfit *b, bool read_alike,
 	int64_t a_ns, int64_t *ret_b_ns, struct ws_clockfit_error *ret_error);
