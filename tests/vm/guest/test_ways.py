@@ -43,9 +43,13 @@ def path(extra):
 def rate(limit):
     parameters = {"tx_in_flight": 1, "tx_stamp_latency_ns": 5_000_000} if limit else {}
     with pair(rx_filter="all", **parameters):
-        found = deliver()
-        got = found["rate"]
-        check(got, f"the rate was not measured: {found}")
+        for _ in range(3):
+            found = deliver()
+            got = found["rate"]
+            check(got, f"the rate was not measured: {found}")
+            # A machine that is held up for so long that stamps are given up finds another limit.
+            if limit or got["by_sender"]:
+                break
         if limit:
             check(got["safe_pps"] < 200, f"one stamp takes 5 ms: {got}")
             check(not got["by_sender"] and got["lost_pps"] and got["lost_tx"], f"the stamps are the limit: {got}")
