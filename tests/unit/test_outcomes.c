@@ -306,8 +306,8 @@ static void test_unsampled(void **state)
 	take_unsampled(&t, 5, WS_FATE_LOST);
 	assert_int_equal(h->sampled, 2);
 	assert_int_equal(h->unsampled, 4);
-	assert_int_equal(h->unasked_tx, 2);
-	assert_int_equal(h->unasked_rx, 2);
+	assert_int_equal(h->tx_missing, 1);
+	assert_int_equal(h->rx_missing, 1);
 	end(&t);
 }
 
