@@ -211,11 +211,20 @@ static void warn_clocks(const struct warnings *w, const struct ws_end *sender,
 	}
 }
 
-static void warn_run(
-	const struct warnings *w, const struct ws_end *sender, const struct ws_joined *j)
+static void warn_run(const struct warnings *w, const struct ws_end *sender,
+	const struct ws_end *receiver, const struct ws_joined *j)
 {
 	const char *rate = sender->doc->series[j->sender_run].rate;
 
+	if (j->has_way && j->way.from != WS_INSTANT_WIRE_TX &&
+		ws_join_clock(sender, WS_INSTANT_WIRE_TX) &&
+		ws_join_clock(receiver, WS_INSTANT_WIRE_RX)) {
+		warn(w,
+			"%s: the hardware stamps are of two clocks that were not compared with each other: the "
+			"latencies are by the program's or the kernel's times (both ends with --stamp software "
+			"say more)",
+			rate);
+	}
 	if (j->receiver_run < 0) {
 		warn(w, "%s: the receiver has nothing of this run", rate);
 	} else if (!j->has_way && j->rows > 0) {
@@ -264,7 +273,7 @@ static int runs_join(struct ws_doc *d, json_t *runs, const struct warnings *w,
 		r = ws_join_rows(j, sender, receiver);
 		if (r == 0) {
 			ws_doc_add(d, runs, ws_join_run(d, j, sender, receiver, bound, resolution));
-			warn_run(w, sender, j);
+			warn_run(w, sender, receiver, j);
 		}
 	}
 	free(j);

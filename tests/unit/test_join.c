@@ -32,6 +32,7 @@ struct half {
 	unsigned dropped;
 	uint64_t rows;
 	struct ws_packet_row row[64];
+	const char *wire; /* clock of the column, as JSON; NULL: there is none */
 };
 
 static struct ws_packet_row *add(struct half *h, uint32_t run, uint64_t seq)
@@ -95,10 +96,11 @@ static void make(const struct half *h)
 		"'warnings':[],'tx':{'name':'eth0'},'rx':{'name':'eth1'},'clock':{%s},"
 		"'packets':{'file':'packets.npy','rows':%" PRIu64 ",'dropped':%u,'columns':{"
 		"'intended':'monotonic','app_tx':'monotonic','sched':'realtime',"
-		"'driver_tx':'realtime','wire_tx':null,'wire_rx':null,'kernel_rx':'realtime',"
+		"'driver_tx':'realtime','wire_tx':%s,'wire_rx':%s,'kernel_rx':'realtime',"
 		"'app_rx':'monotonic'}},'runs':[%s]}",
 		h->sender ? "latency" : "reflect", h->sender ? "sender" : "receiver", h->dir,
-		h->clock, h->rows, h->dropped, h->runs);
+		h->clock, h->rows, h->dropped, h->sender && h->wire ? h->wire : "null",
+		!h->sender && h->wire ? h->wire : "null", h->runs);
 	fclose(f);
 	quoted = sample_quotes(text);
 	snprintf(path, sizeof(path), "%s/run.json", h->dir);
@@ -299,6 +301,26 @@ static void test_clocks(void **state)
 	}
 }
 
+/* Two cards' clocks have nothing to do with each other, also on one host: nothing is made of their difference. */
+static void test_two_cards(void **state)
+{
+	struct half tx = half_of(true, ONE_HOST, RUN_TX);
+	struct half rx = half_of(false, ONE_HOST, RUN_RX);
+	struct ws_rundoc *d;
+
+	(void)state;
+	tx.wire = "'phc0'";
+	rx.wire = "'phc1'";
+	add_sent(&tx, 0, 0);
+	tx.row[0].at[WS_INSTANT_WIRE_TX] = 1000;
+	add_received(&rx, 0, 0, 400)->at[WS_INSTANT_WIRE_RX] = 1500;
+	d = join(&tx, &rx);
+	assert_int_equal(d->series[0].latency->min, 400);
+	assert_has(json_string_value(json_at(d->json, "warnings.0")),
+		"two clocks that were not compared with each other");
+	ws_rundoc_free(d);
+}
+
 /* The sender had no memory for two rows: one of these packets came, one did not; and a stranger came. */
 static void test_rows_that_are_missing(void **state)
 {
@@ -439,6 +461,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_outcomes, scratch_enter, leave),
 		cmocka_unit_test_setup_teardown(test_runs_by_id, scratch_enter, leave),
 		cmocka_unit_test_setup_teardown(test_clocks, scratch_enter, leave),
+		cmocka_unit_test_setup_teardown(test_two_cards, scratch_enter, leave),
 		cmocka_unit_test_setup_teardown(test_rows_that_are_missing, scratch_enter, leave),
 		cmocka_unit_test_setup_teardown(
 			test_rows_that_the_receiver_lacks, scratch_enter, leave),
