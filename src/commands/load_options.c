@@ -341,7 +341,7 @@ static const struct ws_option options[] = {
 		"(default catch-up)",
 		take_late},
 	{"stamp", 0, "KIND",
-		"who takes the times of departure: hardware (the card; a trial of 26\n"
+		"who takes the times of departure: hardware (the card; a trial of 30\n"
 		"frames goes ahead), software (the kernel), user (this program), none,\n"
 		"auto: the kernel, else this program (default auto)",
 		take_stamp},
