@@ -5,17 +5,44 @@
 #include <net/if_arp.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "commands/commands.h"
 #include "host/netns.h"
+#include "host/sys.h"
+
+#define CARRIER_NS 3000000000 /* a kernel on a busy machine takes its time */
+#define LOOK_NS	   20000000
 
 static void no_such(const char *what, const char *text, const char *hint)
 {
 	ws_error("%s: no such %s (%s)", text, what, *hint ? hint : "ip link shows what there is");
 }
 
-static int usable(const struct ws_end_nic *end)
+/*
+ * The kernel looks after new carriers once a second. Before that, frames sent are dropped without a word, and a carrier
+ * that has just come looks like none at all.
+ */
+static void await_carrier(struct ws_end_nic *end)
+{
+	int64_t now = ws_sys_clock(CLOCK_MONOTONIC), deadline = now + CARRIER_NS;
+	int saved = ws_netns_enter(end->netns);
+
+	if (saved < 0) {
+		return;
+	}
+	while (end->nic.coming && now < deadline) {
+		(void)ws_sys_sleep_until(now + LOOK_NS);
+		if (ws_nic_refresh(end->nic.ifindex, &end->nic) < 0) {
+			break;
+		}
+		now = ws_sys_clock(CLOCK_MONOTONIC);
+	}
+	ws_netns_leave(saved);
+}
+
+static int usable(struct ws_end_nic *end)
 {
 	const struct ws_nic *nic = &end->nic;
 
@@ -32,6 +59,9 @@ static int usable(const struct ws_end_nic *end)
 	if (!nic->up) {
 		ws_error("%s: is down (ip link set %s up)", end->text, nic->name);
 		return -1;
+	}
+	if (nic->coming) {
+		await_carrier(end);
 	}
 	if (!nic->running) {
 		ws_error("%s: has no carrier (is the cable in, and the other end up?)", end->text);

@@ -58,6 +58,7 @@ static int on_link(const struct nlmsghdr *nlh, void *arg)
 	nic->up = ifi->ifi_flags & IFF_UP;
 	/* IFF_RUNNING alone lags behind the carrier: it follows the operational state */
 	nic->running = ifi->ifi_flags & IFF_RUNNING && ifi->ifi_flags & IFF_LOWER_UP;
+	nic->coming = nic->up && ifi->ifi_flags & IFF_LOWER_UP && !nic->running;
 	mnl_attr_for_each(attr, nlh, sizeof(*ifi))
 	{
 		switch (mnl_attr_get_type(attr)) {
@@ -250,6 +251,7 @@ int ws_nic_refresh(int ifindex, struct ws_nic *nic)
 	if (!err) {
 		nic->up = now.up;
 		nic->running = now.running;
+		nic->coming = now.coming;
 		nic->has_counters = now.has_counters;
 		nic->tx_packets = now.tx_packets;
 	}

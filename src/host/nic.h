@@ -20,6 +20,7 @@ struct ws_nic {
 	uint32_t mtu;
 	bool up;      /* administratively */
 	bool running; /* has a carrier */
+	bool coming; /* has got one, of which the kernel has yet to make use: within a second or two */
 	bool has_ipv4;
 	uint32_t ipv4;	   /* first address, host order */
 	char kind[32];	   /* "veth", "vlan", ...; empty for hardware */
@@ -40,7 +41,7 @@ struct ws_nic {
  */
 int ws_nic_get(const char *name, struct ws_nic *ret);
 
-/* What changes, by index: up, running and the counters. Cheap enough for each second. 0 or -errno. */
+/* What changes, by index: up, running, coming and the counters. Cheap enough for each second. 0 or -errno. */
 int ws_nic_refresh(int ifindex, struct ws_nic *nic);
 
 /* The names of all interfaces of the calling thread's namespace, at most max of them. How many there are, or -errno. */

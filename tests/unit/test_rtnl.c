@@ -90,6 +90,19 @@ static void put_link(struct reply *r, uint32_t seq, uint16_t flags, const char *
 	r->len += nlh->nlmsg_len;
 }
 
+/* IFF_LOWER_UP of linux/if.h, which does not go with net/if.h. */
+#define LOWER_UP 0x10000
+
+static void put_flags(struct reply *r, uint32_t seq, unsigned flags)
+{
+	struct nlmsghdr *nlh = put(r, RTM_NEWLINK, 0, seq);
+	struct ifinfomsg *ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
+
+	ifi->ifi_index = 7;
+	ifi->ifi_flags = flags;
+	r->len += nlh->nlmsg_len;
+}
+
 static void put_end(struct reply *r, uint32_t seq, uint16_t type, int code, const char *message)
 {
 	struct nlmsghdr *nlh = put(r, type, message ? NLM_F_ACK_TLVS | NLM_F_CAPPED : 0, seq);
@@ -461,6 +474,35 @@ static void no_such_interface(void **state)
 	assert_int_equal(nic.ifindex, 77);
 }
 
+/* A carrier that has come is of use once the kernel has seen to it; one that has gone is of none, though it has not. */
+static void carriers(void **state)
+{
+	static const struct {
+		unsigned flags;
+		bool running, coming;
+	} rows[] = {
+		{IFF_UP, false, false},
+		{IFF_UP | LOWER_UP, false, true},
+		{IFF_UP | LOWER_UP | IFF_RUNNING, true, false},
+		{IFF_UP | IFF_RUNNING, false, false},
+		{LOWER_UP, false, false},
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct reply answer = {0};
+		struct ws_nic nic = {0};
+
+		reset(state);
+		script_socket();
+		put_flags(&answer, ASK_LINK, rows[i].flags);
+		put_end(&answer, ASK_LINK, NLMSG_ERROR, 0, NULL);
+		receive(&answer);
+		assert_int_equal(ws_nic_refresh(7, &nic), 0);
+		assert_int_equal(nic.running, rows[i].running);
+		assert_int_equal(nic.coming, rows[i].coming);
+	}
+}
+
 /* Asked for at once if it does not fit a name; the name is the one that the kernel answers with. */
 static void alternative_names(void **state)
 {
@@ -532,6 +574,7 @@ int main(void)
 		cmocka_unit_test_setup(default_route_far_above, reset),
 		cmocka_unit_test_setup(interrupted_list_of_devices, reset),
 		cmocka_unit_test_setup(no_such_interface, reset),
+		cmocka_unit_test_setup(carriers, reset),
 		cmocka_unit_test_setup(alternative_names, reset),
 		cmocka_unit_test_setup(lab_forbidden_by_a_setting, reset),
 		cmocka_unit_test_setup(lab_without_veth, reset),
