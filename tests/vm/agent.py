@@ -89,6 +89,18 @@ def prepare():
     return env
 
 
+def tidy(env):
+    """What a test that was ended left behind would fail the next one: namespaces, and the project's modules."""
+    for path in glob.glob("/run/netns/*"):
+        run("ip", "netns", "del", os.path.basename(path))
+    for path in glob.glob(f"{env['WS_VM_MODULES'] or '/none'}/*.ko"):
+        name = os.path.basename(path)[: -len(".ko")]
+        deadline = time.monotonic() + 5
+        # A program that puts stamping back may still have its interfaces.
+        while os.path.exists(f"/sys/module/{name}") and not run("rmmod", name) and time.monotonic() < deadline:
+            time.sleep(0.2)
+
+
 def run_test(port, test, env):
     """One file of tests: its lines as they come, then how it ended (as tests/run.py judges it)."""
     port.say("begin", test=test["name"])
@@ -133,6 +145,7 @@ def run_test(port, test, env):
         pass
     status = process.wait()
     seconds = time.monotonic() - started
+    tidy(env)
     port.say("end", test=test["name"], status=None if late else status, seconds=seconds)
 
 
