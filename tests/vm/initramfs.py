@@ -30,6 +30,7 @@ mount -t sysfs sysfs /host/sys
 mount -t devtmpfs dev /host/dev
 mkdir -p /host/dev/pts /host/dev/shm
 mount -t devpts devpts /host/dev/pts
+ln -s /proc/self/fd /host/dev/fd
 mount -t tmpfs -o mode=1777 tmpfs /host/dev/shm
 for path in {empty}; do
 	mount -t tmpfs -o mode=1777 tmpfs /host$path

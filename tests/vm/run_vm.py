@@ -212,10 +212,11 @@ def run_shell(setup, folder, image):
             for event in guest.events(float("inf")):
                 if event["event"] == "done":
                     return event["status"]
+            why = guest.crashed()
     finally:
         if terminal:
             termios.tcsetattr(sys.stdin, termios.TCSANOW, before)
-    print("vm: the guest ended before its shell did", file=sys.stderr)
+    print(f"vm: the guest ended before its shell did{': ' * bool(why)}{why}", file=sys.stderr)
     return 1
 
 
