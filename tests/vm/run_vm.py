@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The virtual laboratory: boots a Debian kernel under an emulator with cards that stamp, and tests in it.
 
-    tests/vm/run_vm.py [--kernel 6.12|6.1] [--only TEXT] [--build DIR] [--limit SECONDS] [--runs N] [--refresh]
+    tests/vm/run_vm.py [--kernel 6.12|6.1] [--only TEXT] [--build DIR] [--limit SECONDS] [--runs N] [--guests N]
+        [--refresh]
     tests/vm/run_vm.py --shell [<SCRIPT]         a shell in the guest
 
 What is missing is fetched, as any user, into a cache (WIRESTAMP_VM_CACHE, or wirestamp-vm in the user's cache);
@@ -11,6 +12,7 @@ status is 0 only if none failed.
 """
 
 import argparse
+import concurrent.futures
 import contextlib
 import json
 import os
@@ -39,6 +41,8 @@ TEST_LIMIT = 120
 TOTAL_LIMIT = 540
 # Seconds more for each of --runs.
 RUN_LIMIT = 10
+# Much of a test is waiting, and most of the rest one thread of an emulated program.
+GUESTS = 2
 GREETING = """\
 The virtual laboratory: exit ends it. Interfaces: igb0 and igb1 on one wire, e1000e0 and virtio0 on another.
 Files are the host's, read-only and as of the start; /tmp and /run are the guest's own.
@@ -47,7 +51,7 @@ Files are the host's, read-only and as of the start; /tmp and /run are the guest
 
 
 def say(text):
-    print(f"vm: {text}", flush=True)
+    print(f"vm: {text}\n", end="", flush=True)
 
 
 def find_tests(only):
@@ -65,6 +69,14 @@ def find_tests(only):
     # Whether the machine is what it should be comes first: the others rest on it.
     tests.sort(key=lambda test: test["name"] != "boot")
     return tests
+
+
+def deal(tests, guests):
+    """The tests as so many lists that take about as long, by their limits; each in the order in which they were."""
+    hands = [[] for _ in range(max(1, min(guests, len(tests))))]
+    for test in sorted(tests, key=lambda test: -test["limit"]):
+        min(hands, key=lambda hand: sum(t["limit"] for t in hand)).append(test)
+    return [[test for test in tests if test in hand] for hand in hands]
 
 
 def guest_programs(setup):
@@ -100,7 +112,7 @@ class Run:
         (self.out if kind == "out" else self.err).append(line)
         # What a test measured, not only found right, is for whoever reads this.
         if kind == "out" and (run.RESULT.match(line) or line.startswith("#: ")):
-            print(f"          {line}", flush=True)
+            print(f"          {self.name}: {line}\n", end="", flush=True)
 
     def finish(self, status, seconds, console, why=None):
         """why: what ended the guest with it."""
@@ -115,20 +127,16 @@ class Run:
 def report(name, verdict, seconds, said):
     """Prints how a file ended, and what was said if that was badly; returns the count."""
     count = verdict.count
-    mark = "FAILED " if count.failed else "ok     "
-    print(f"{mark} {name}: {count} ({seconds:.1f} s)")
-    for reason in verdict.skips:
-        print(f"SKIPPED {name}: {reason}")
+    text = [f"{'FAILED ' if count.failed else 'ok     '} {name}: {count} ({seconds:.1f} s)"]
+    text += [f"SKIPPED {name}: {reason}" for reason in verdict.skips]
     if count.failed:
-        for wrong in verdict.wrong:
-            print(f"        {wrong}")
+        text += [f"        {wrong}" for wrong in verdict.wrong]
         for title, lines in said.items():
             if lines:
-                print(f"        -- {title}:")
-                for line in lines:
-                    print(f"        | {line}")
+                text += [f"        -- {title}:", *(f"        | {line}" for line in lines)]
         count.failures = [f"{name}: {wrong}" for wrong in verdict.wrong]
-    sys.stdout.flush()
+    # In one piece: another guest's tests say something, too.
+    print("\n".join(text) + "\n", end="", flush=True)
     return count
 
 
@@ -152,6 +160,9 @@ class Session:
         self.limit = limit
         self.boot = boot
         self.total = run.Count()
+
+    def stop(self):
+        self.deadline = 0
 
     def run(self):
         for number in range(1, self.MOST_BOOTS + 1):
@@ -199,6 +210,21 @@ class Session:
                 console = []
 
 
+def run_side_by_side(sessions):
+    """Each in a thread of its own. Returns the sum."""
+    total = run.Count()
+    with concurrent.futures.ThreadPoolExecutor(len(sessions)) as pool:
+        running = [pool.submit(session.run) for session in sessions]
+        try:
+            for one in running:
+                total.add(one.result())
+        except BaseException:
+            for session in sessions:
+                session.stop()
+            raise
+    return total
+
+
 def run_shell(setup, folder, image):
     """Returns the exit status of the guest's shell."""
     terminal = sys.stdin.isatty()
@@ -220,8 +246,8 @@ def run_shell(setup, folder, image):
     return 1
 
 
-def prepare(options, folder):
-    """(Setup, function that writes the initramfs for a list of tests and returns its path, count of failures)."""
+def prepare(options):
+    """(Setup, function that writes the initramfs for tests into a directory and returns its path, count of failures)."""
     started = time.monotonic()
     total = run.Count()
     setup = packages.set_up(options.kernel, say, options.refresh)
@@ -267,7 +293,7 @@ def prepare(options, folder):
     seen = sorted({SOURCE, build_directory, setup.cache})
     agent = os.path.join(HERE, "agent.py")
 
-    def image(tests):
+    def image(folder, tests):
         path = os.path.join(folder, "initramfs")
         text = json.dumps({**settings, "tests": tests})
         with open(path, "wb") as file:
@@ -293,6 +319,7 @@ def main():
     parser.add_argument("--build", metavar="DIR", help="the build directory whose program is tested")
     parser.add_argument("--limit", type=int, default=TOTAL_LIMIT, help="seconds for boot and tests")
     parser.add_argument("--runs", type=whole, metavar="N", help="how often tests try what is random (takes longer)")
+    parser.add_argument("--guests", type=int, default=GUESTS, help="so many at a time share the tests (default 2)")
     parser.add_argument("--refresh", action="store_true", help="look for newer packages")
     parser.add_argument("--shell", action="store_true", help="a shell instead of the tests")
     options = parser.parse_args()
@@ -311,14 +338,17 @@ def main():
         return 1
     folder = tempfile.mkdtemp(prefix="ws-vm-", dir="/tmp")
     try:
-        setup, image, total = prepare(options, folder)
+        setup, image, total = prepare(options)
         if options.shell:
-            return run_shell(setup, folder, image([]))
-        total.add(
-            Session(
-                tests, options.limit, lambda left: machine.Machine(setup, folder, image(left))
-            ).run()
-        )
+            return run_shell(setup, folder, image(folder, []))
+        sessions = []
+        for number, hand in enumerate(deal(tests, options.guests)):
+            own = os.path.join(folder, str(number))
+            os.mkdir(own)
+            sessions.append(
+                Session(hand, options.limit, lambda left, own=own: machine.Machine(setup, own, image(own, left)))
+            )
+        total.add(run_side_by_side(sessions))
     except packages.Missing as error:
         total.add(failed("vm", str(error)))
     except build.Failed as error:
