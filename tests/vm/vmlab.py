@@ -323,6 +323,15 @@ def ethernet(source, destination, ethertype, payload, vlan=None):
     return (destination + source + tag + struct.pack("!H", ethertype) + payload).ljust(60, b"\0")
 
 
+def of_a_run(frame, least):
+    """Whether it is a short probe of the program's in a layer 2 PTP message, and its number that large.
+
+    A trial's frames go ahead of a run, on a stream of their own (0xffff).
+    """
+    stream, number = struct.unpack_from("!HQ", frame.ljust(78, b"\0"), 68)
+    return frame[12:14] == b"\x88\xf7" and stream != 0xFFFF and number >= least
+
+
 class Latch:
     """Frees the emulated igb's receive register, without which only the first frame is stamped. For a `with`.
 

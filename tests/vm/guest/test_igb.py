@@ -142,11 +142,7 @@ def offset():
 
 @contextlib.contextmanager
 def under_way(seconds):
-    """A run from igb to igb; yields when its 40th packet has come: those of the trial have lower numbers."""
-
-    def late(frame):
-        return frame[12:14] == b"\x88\xf7" and int.from_bytes(frame[44:46], "big") >= 40
-
+    """A run from igb to igb; yields when its 40th packet has come."""
     words = [vmlab.PROGRAM, "latency", "--tx", IGB0, "--rx", IGB1, "--stamp", "hardware", "--json"]
     with PacketSocket(IGB1, ETH_P_1588) as socket:
         process = subprocess.Popen(
@@ -154,7 +150,7 @@ def under_way(seconds):
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )
         try:
-            check(socket.receive(late, 60), "a packet of the run")
+            check(socket.receive(lambda f: vmlab.of_a_run(f, 40), 60), "a packet of the run")
             yield process
         finally:
             process.kill()

@@ -52,8 +52,7 @@ def started(*arguments, tx=IGB0, rx=IGB1):
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )
         try:
-            # Packets of the trial have lower numbers.
-            got = socket.receive(lambda f: f[12:14] == b"\x88\xf7" and int.from_bytes(f[44:46], "big") >= 25, 60)
+            got = socket.receive(lambda f: vmlab.of_a_run(f, 25), 60)
             if not got:
                 process.kill()
                 raise AssertionError(f"no packet of the run: {process.communicate()}")
