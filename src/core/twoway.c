@@ -98,14 +98,24 @@ static int64_t larger(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
+/* rate_error: of the clocks' rates against each other. */
+static int64_t rtt_bound(const struct ws_twoway *w, const struct ws_exchange *x, double rate_error)
+{
+	double residence = fabs((double)x->t3 - (double)x->t2);
+
+	return w->config.stamp_error_ns + (int64_t)ceil(fmin(residence * rate_error, 4e18));
+}
+
 /* The round trip of stamps that may be anything, as good as it goes. */
-static void value_plain(const struct ws_exchange *x, struct ws_exchange_value *ret)
+static void value_plain(
+	const struct ws_twoway *w, const struct ws_exchange *x, struct ws_exchange_value *ret)
 {
 	__int128 all = (__int128)x->t4 - x->t1, residence = (__int128)x->t3 - x->t2;
 
 	*ret = (struct ws_exchange_value){.seq = x->seq,
 		.rtt_ns = clamp(all - residence),
 		.residence_ns = clamp(residence),
+		.rtt_bound_ns = rtt_bound(w, x, w->config.same_clock ? 0 : WS_RATE_MOST),
 		.t1 = x->t1};
 }
 
@@ -116,7 +126,7 @@ static void value_same_clock(
 	__int128 residence = (__int128)x->t3 - x->t2;
 	int64_t error = w->config.stamp_error_ns;
 
-	value_plain(x, ret);
+	value_plain(w, x, ret);
 	ret->ways = forward >= -error && backward >= -error && residence >= -error &&
 		    forward + backward <= INT64_MAX;
 	if (ret->ways) {
@@ -153,10 +163,11 @@ static void value(const struct ws_twoway *w, const struct ws_twoway_entry *e,
 	struct ws_limit upper = {x->t2, e->most[0]}, lower = {x->t3, e->most[1]};
 	int64_t at_t2[WS_SIDES], at_t3[WS_SIDES];
 
-	value_plain(x, ret);
+	value_plain(w, x, ret);
 	if (!e->stretch) {
 		return;
 	}
+	ret->rtt_bound_ns = rtt_bound(w, x, r->error);
 	ret->residence_ns = llround((double)(x->t3 - x->t2) * (1 - r->rate));
 	ret->rtt_ns = x->t4 - x->t1 - ret->residence_ns;
 	for (int own = 0; own <= 1; own++) {

@@ -35,6 +35,8 @@ struct ws_exchange_value {
 	uint64_t seq;
 	int64_t rtt_ns;	      /* forward + backward, exactly */
 	int64_t residence_ns; /* rtt + residence is t4 - t1, exactly */
+	/* On the round trip: stamps' error, and what the rates are not known to over the residence time. */
+	int64_t rtt_bound_ns;
 	/*
 	 * The next three are known. Not of stamps that contradict each other (received before it was sent,
 	 * or under way for over an hour), nor of those that the exchanges around contradict: the rest does

@@ -118,6 +118,9 @@ static void value(void *arg, const struct ws_exchange_value *v)
 	struct ws_two_way *t = e->two_way;
 
 	ws_hist_record(&t->rtt, v->rtt_ns);
+	if (v->ways && v->rtt_bound_ns > t->rtt_bound_ns) {
+		t->rtt_bound_ns = v->rtt_bound_ns;
+	}
 	ws_hist_record(&t->residence, v->residence_ns);
 	if (e->result->timeline) {
 		int64_t at = e->relate(e->arg, (struct ws_time){v->t1, e->ours});

@@ -110,22 +110,30 @@ def two_way():
         vmlab.wait_until(lambda: link("pair1", "-n", "far")["operstate"] == "UP", "pair1 is up")
         peer = link("pair1", "-n", "far")["address"]
         with running("reflect", "pair1@far", "--stamp", "hardware", ready=lambda said: "answering at" in said):
-            document, said = vmlab.wirestamp(
-                "latency", "--tx", "pair0", "--peer", peer, "--stamp", "hardware", "--rate", "1kpps", "-d", "1s"
-            )
+            for _ in range(4):
+                document, said = vmlab.wirestamp(
+                    "latency", "--tx", "pair0", "--peer", peer, "--stamp", "hardware", "--rate", "1kpps", "-d", "1s",
+                    "--window", "10s", status=None,
+                )
+                # A reflector that does not get the CPU in time answers too late for the trial.
+                if document or "of a trial arrived" not in said:
+                    break
+            print(f"# {vmlab.statistics('pair0')} {said}")
         check(document, said)
         (result,) = document["runs"]
         check_equal(result["two_way"]["exchanges"], result["sent"], summary(result))
         rtt = result["rtt_ns"]
         for name in ("min", "max"):
             check(abs(rtt[name] - 2 * delay) <= rtt["error_bound"], f"{name} of the round trip: {rtt}")
-        check(rtt["error_bound"] <= 100, f"{rtt}")
+        clocks = result["two_way"]
+        unknown = result["residence_ns"]["max"] * clocks["drift_error_ppb"] / 1e9
+        check(rtt["error_bound"] <= 20 + 4 * unknown, f"{rtt} {clocks}")
         for name in ("forward_ns", "backward_ns"):
             way = result[name]
             check(way["error_bound"] is not None, f"no bound: {way}")
             for what in ("min", "max"):
                 check(abs(way[what] - delay) <= way["error_bound"], f"{what} of {name}: {way}")
-        check(abs(result["two_way"]["drift_ppb"] - 20_000) < 500, f"{result['two_way']}")
+        check(abs(clocks["drift_ppb"] - 20_000) <= clocks["drift_error_ppb"], f"{clocks}")
 
 
 def load_and_capture():
