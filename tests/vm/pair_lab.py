@@ -70,7 +70,7 @@ def summary(result):
     """For messages."""
     names = "sent received matched unstamped_tx unstamped_rx unstamped_both lost late_arrivals stamps_missing".split()
     what = {name: result[name] for name in names}
-    return f"{what} {result['latency_ns']} {result['hardware']} {result['warnings']}"
+    return f"{what} {result['latency_ns']} {result['hardware']} {result.get('warnings')}"
 
 
 def check_true(result, delay, what=""):
