@@ -170,8 +170,8 @@ static bool is_stuck(const struct ws_deliver_result *r)
 }
 
 /* What a person reads when the stamps do not come. */
-static int judge(
-	const struct ws_hardware *h, const struct ws_deliver_result *r, char *why, size_t size)
+static int judge(const struct ws_hardware *h, bool answers, const struct ws_deliver_result *r,
+	char *why, size_t size)
 {
 	const struct ws_end_nic *tx = h->end[WS_HARDWARE_TX].nic, *rx = h->end[WS_HARDWARE_RX].nic;
 
@@ -213,6 +213,12 @@ static int judge(
 			"more (use --stamp software, or load its driver anew)",
 			rx->text, (unsigned long long)r->rx_hardware,
 			(unsigned long long)r->received);
+	}
+	if (answers && !r->far_rx_hardware) {
+		return fail(-ENODATA, why, size,
+			"%s: the far side's answers have no hardware stamps (start wirestamp reflect there "
+			"with --stamp hardware, or use --stamp software)",
+			rx->text);
 	}
 	return 0;
 }
@@ -339,7 +345,7 @@ int ws_hardware_try(
 			h->end[WS_HARDWARE_TX].nic->text, strerror(ENOMEM));
 	}
 	r = send_some(h, &setup, SINGLE, SINGLE_GAP_NS, result, why, size);
-	r = r < 0 ? r : judge(h, result, why, size);
+	r = r < 0 ? r : judge(h, trial->answers, result, why, size);
 	if (r == 0) {
 		h->step_ns[WS_HARDWARE_TX] = step_of(
 			result->tx_granularity_ns, result->tx_hardware - result->tx_misplaced);

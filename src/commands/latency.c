@@ -11,8 +11,6 @@
 #include "commands/output.h"
 #include "commands/packets_file.h"
 #include "commands/stop.h"
-#include "host/netns.h"
-#include "host/port.h"
 
 static void fill_report(struct ws_latency_command *s, int argc, char **argv)
 {
@@ -74,37 +72,6 @@ static void progress(void *arg, const struct ws_progress *p)
 	fprintf(stderr, "\r%s  %.0f s  %s sent  %s received\033[K", rate, p->seconds, sent,
 		received);
 	fflush(stderr);
-}
-
-/* Answers come back to this side; probes go to the other one, where it is ours. */
-static void own_port(struct ws_latency_command *s)
-{
-	const struct ws_end_nic *where =
-		s->setup.mode == WS_LATENCY_TWO_WAY ? &s->end[WS_END_TX] : &s->end[WS_END_RX];
-	uint16_t port = s->o.load.traffic.proto == WS_PROTO_UDP ? s->setup.port : 0;
-	int saved;
-
-	s->port = -1;
-	if (s->udp || s->o.one_way) {
-		return;
-	}
-	saved = ws_netns_enter(where->netns);
-	if (saved < 0) {
-		return;
-	}
-	s->port = ws_port_own(port);
-	ws_netns_leave(saved);
-	if (s->port == -EACCES) {
-		ws_warn(&s->report.warnings,
-			"UDP port %u at %s is privileged and was not taken: the kernel answers each probe "
-			"there with ICMP (run as root)",
-			port, where->text);
-	}
-	if (s->port == -EADDRINUSE) {
-		ws_warn(&s->report.warnings,
-			"UDP port %u at %s belongs to another program, which gets the probes too",
-			port, where->text);
-	}
 }
 
 static void say_fault(
@@ -287,7 +254,6 @@ static int measure(struct ws_latency_command *s, int argc, char **argv)
 	s->setup.progress = s->terminal ? progress : NULL;
 	s->setup.arg = s;
 	s->report.runs = ws_need(calloc(s->o.load.rate_count, sizeof(*s->report.runs)));
-	own_port(s);
 	status = run_rates(s);
 	if (ws_packets_file_close(&s->packets, &s->out, &s->report.packets, &s->report.warnings) <
 		0) {

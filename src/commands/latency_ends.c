@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -9,6 +10,8 @@
 #include "commands/commands.h"
 #include "commands/latency_own.h"
 #include "host/clock_sync.h"
+#include "host/netns.h"
+#include "host/port.h"
 
 static bool both_here(const struct ws_latency_command *s)
 {
@@ -199,6 +202,37 @@ static int complete(struct ws_latency_command *s)
 	return ws_load_traffic_complete(o, &s->end[WS_END_TX], s->has_far ? &s->far : NULL);
 }
 
+/* Answers come back to this side; probes go to the other one, where it is ours. */
+static void own_port(struct ws_latency_command *s)
+{
+	const struct ws_end_nic *where =
+		s->setup.mode == WS_LATENCY_TWO_WAY ? &s->end[WS_END_TX] : &s->end[WS_END_RX];
+	uint16_t port = s->o.load.traffic.proto == WS_PROTO_UDP ? s->setup.port : 0;
+	int saved;
+
+	s->port = -1;
+	if (s->udp || s->o.one_way) {
+		return;
+	}
+	saved = ws_netns_enter(where->netns);
+	if (saved < 0) {
+		return;
+	}
+	s->port = ws_port_own(port);
+	ws_netns_leave(saved);
+	if (s->port == -EACCES) {
+		ws_warn(&s->report.warnings,
+			"UDP port %u at %s is privileged and was not taken: the kernel answers each probe "
+			"there with ICMP (run as root)",
+			port, where->text);
+	}
+	if (s->port == -EADDRINUSE) {
+		ws_warn(&s->report.warnings,
+			"UDP port %u at %s belongs to another program, which gets the probes too",
+			port, where->text);
+	}
+}
+
 int ws_latency_prepare(struct ws_latency_command *s)
 {
 	const struct ws_nic *tx = &s->end[WS_END_TX].nic;
@@ -248,6 +282,8 @@ int ws_latency_prepare(struct ws_latency_command *s)
 	s->setup.port = s->setup.mode == WS_LATENCY_TWO_WAY ? t->src_port : t->dst_port;
 	s->setup.far_port = t->ip_version ? t->dst_port : 0;
 	s->setup.len = t->size == WS_SIZE_FIXED ? t->len_min : 0;
+	/* Before the first frame: the kernel answers none with ICMP. */
+	own_port(s);
 	if (ws_latency_hardware_try(s) < 0) {
 		return WS_EXIT_FAIL;
 	}

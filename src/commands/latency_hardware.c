@@ -59,6 +59,10 @@ int ws_latency_hardware_choose(struct ws_latency_command *s)
 	if (s->o.load.stamp != WS_ORIGIN_NONE && !demanded(s)) {
 		return 0;
 	}
+	if (s->o.peer && !s->o.one_way && !demanded(s)) {
+		/* auto is the best that both ends deliver, and what the far side takes by itself is the kernel's. */
+		return 0;
+	}
 	if (!s->has_end[WS_END_TX]) {
 		if (demanded(s)) {
 			ws_error("--stamp hardware: needs the interface (add --tx IFACE)");
