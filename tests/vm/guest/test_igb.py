@@ -50,7 +50,9 @@ def check_hardware(document, result, asked_least):
     check_equal((stamps["tx"], stamps["rx"]), ("hardware", "hardware"), "stamps")
     check_equal((stamps["tx_clock"], stamps["rx_clock"]), clocks, "clocks")
     check_equal(document["carrier"], "ptp-l2", "the carrier that it chose")
-    check_equal((hardware["misplaced_tx"], hardware["misplaced_rx"]), (0, 0), "stamps on the wrong packet")
+    # Before and after a jump back stamps contradict each other, and both are rejected.
+    most = 2 * hardware["rx"]["jumps"]
+    check(hardware["misplaced_tx"] == 0 and hardware["misplaced_rx"] <= most, f"stamps on the wrong packet: {hardware}")
     check_equal(hardware["one_clock"], False, "one clock")
     sampling = hardware["sampling"]
     check_equal(sampling["asked"] + sampling["not_asked"], result["sent"], "asked for a stamp, and not")
