@@ -12,7 +12,7 @@
 #define HELD_S	  0.6
 #define MIN_PAIRS 4096
 #define MAX_PAIRS (1u << 20)
-#define AFTER_NS  200000000
+#define AFTER_NS  400000000
 
 static int phc_of(const struct ws_latency_setup *setup, enum ws_end end)
 {

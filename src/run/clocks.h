@@ -9,7 +9,7 @@
  * -errno. */
 int ws_run_clocks_open(struct ws_clock_watch **ret, const struct ws_latency_setup *setup);
 
-/* After the last packet: a few samples more, so that it lies between samples. Takes some 200 ms. */
+/* After the last packet: a few samples more, so that it lies between samples. Takes some 400 ms: as long as lines reach beyond what they convert. */
 void ws_run_clocks_finish(struct ws_clock_watch *watch);
 
 /* What is known of a run's stamps when it is over: fills in result->hardware, and warns. watch: NULL if there is none;

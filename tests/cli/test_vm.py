@@ -378,6 +378,21 @@ def session(guests, wanted, words):
     check_equal(bool(total.failures), wanted[1] > 0, "keeps what failed")
 
 
+def hangs():
+    """A guest that does not come up in time is ended, and another one started."""
+
+    class Impatient(run_vm.Session):
+        BOOT_LIMIT = 0
+
+    for guests, wanted in (([[None], [READY, *GOOD, *GOOD_B, DONE]], (2, 0)), ([[None]] * 3, (0, 2))):
+        said = io.StringIO()
+        left = list(guests)
+        with contextlib.redirect_stdout(said):
+            total = Impatient([{"name": "a"}, {"name": "b"}], 9, lambda remaining, left=left: FakeGuest(left.pop(0))).run()
+        check_equal((total.passed, total.failed), wanted, f"counts\n{said.getvalue()}")
+        check("no boot within 0 s" in said.getvalue(), f"why: {said.getvalue()!r}")
+
+
 def guest_tests():
     """The laboratory's own test comes first; each has a limit."""
     found = run_vm.find_tests("")
@@ -404,4 +419,5 @@ tap.case("what ethtool says", claims)
 tap.case("tests are found", guest_tests)
 for name, *what in SESSIONS:
     tap.case(f"session: {name}", session, *what)
+tap.case("a guest that hangs while it boots", hangs)
 tap.end()

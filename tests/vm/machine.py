@@ -116,10 +116,10 @@ class Machine:
     def events(self, deadline):
         """Yields what the agent reports, as it comes, until the guest is gone.
 
-        Yields None once, and stops, if the deadline (time.monotonic()) passes.
+        Yields None once, and stops, if the deadline (a function that says it, by time.monotonic()) passes.
         """
         while True:
-            left = deadline - time.monotonic()
+            left = deadline() - time.monotonic()
             if left <= 0:
                 yield None
                 return
@@ -137,7 +137,7 @@ class Machine:
             except ConnectionResetError:
                 data = b""
             if not data:
-                self.wait_for_end(deadline)
+                self.wait_for_end(deadline())
                 return
             *lines, self.buffer = (self.buffer + data).split(b"\n")
             for line in lines:

@@ -152,6 +152,8 @@ class Session:
 
     # Boots of a guest whose emulator fell over: that says nothing about what is tested.
     MOST_BOOTS = 3
+    # Seconds. A guest that boots at all takes 15 to 90, by how busy the host is; now and then one loses a timer and hangs.
+    BOOT_LIMIT = 150
 
     def __init__(self, tests, limit, boot):
         """boot(tests) starts a guest that runs them, for a `with`, as machine.Machine is."""
@@ -179,10 +181,13 @@ class Session:
     def run_guest(self):
         """(why it ended too early, the test that ran, the console, what the emulator said if that fell over)."""
         started = time.monotonic()
+        boot_by = started + self.BOOT_LIMIT
         current = None
         why = "the guest did not boot"
         with self.boot(self.remaining) as guest:
-            for event in guest.events(self.deadline):
+            for event in guest.events(lambda: min(self.deadline, boot_by)):
+                if event is None and boot_by <= time.monotonic() < self.deadline:
+                    return why, current, guest.console(), f"no boot within {self.BOOT_LIMIT} s"
                 if event is None:
                     why = f"the limit of {self.limit} s for all is reached"
                     break
@@ -190,6 +195,7 @@ class Session:
                 if kind == "ready":
                     say(f"booted {event['kernel']} in {time.monotonic() - started:.1f} s")
                     why = "the guest ended before its tests did"
+                    boot_by = float("inf")
                 elif kind == "begin":
                     current = Run(event["test"])
                 elif kind in ("out", "err") and current:
@@ -235,7 +241,7 @@ def run_shell(setup, folder, image):
     where = sys.stdin if terminal else subprocess.DEVNULL
     try:
         with machine.Machine(setup, folder, image, interactive=True, input=where) as guest:
-            for event in guest.events(float("inf")):
+            for event in guest.events(lambda: float("inf")):
                 if event["event"] == "done":
                     return event["status"]
             why = guest.crashed()
