@@ -393,6 +393,45 @@ def hangs():
         check("no boot within 0 s" in said.getvalue(), f"why: {said.getvalue()!r}")
 
 
+def dealt():
+    """Each test once, in order, and none of the guests has much more to do than another, or nothing."""
+    tests = [{"name": name, "limit": limit} for name, limit in (("a", 1), ("b", 9), ("c", 2), ("d", 5), ("e", 1))]
+    for guests, wanted in (
+        (1, ["abcde"]),
+        (2, ["b", "acde"]),
+        (3, ["b", "d", "ace"]),
+        (9, ["b", "d", "c", "a", "e"]),
+        (0, ["abcde"]),
+    ):
+        got = ["".join(test["name"] for test in hand) for hand in run_vm.deal(tests, guests)]
+        check_equal(got, wanted, f"{guests} guests")
+
+
+def side_by_side():
+    """The sum of all; if one of them breaks, the others end."""
+    ended = []
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        total = run_vm.run_side_by_side([
+            run_vm.Session([{"name": "a"}], 9, lambda left: FakeGuest([READY, *GOOD, DONE], "")),
+            run_vm.Session([{"name": "b"}], 9, lambda left: FakeGuest([READY, *GOOD_B, DONE], "")),
+        ])
+    check_equal((total.passed, total.failed, total.skipped), (2, 0, 0), f"counts\n{said.getvalue()}")
+
+    class Breaks:
+        def run(self):
+            raise OSError("no emulator")
+
+        def stop(self):
+            ended.append(self)
+
+    try:
+        run_vm.run_side_by_side([Breaks(), Breaks()])
+        raise AssertionError("it went on")
+    except OSError:
+        check_equal(len(ended), 2, "sessions that were ended")
+
+
 def guest_tests():
     """The laboratory's own test comes first; each has a limit."""
     found = run_vm.find_tests("")
@@ -417,6 +456,8 @@ tap.case("modules in order", modules)
 tap.case("the first file system", archive)
 tap.case("what ethtool says", claims)
 tap.case("tests are found", guest_tests)
+tap.case("tests are dealt to guests", dealt)
+tap.case("guests side by side", side_by_side)
 for name, *what in SESSIONS:
     tap.case(f"session: {name}", session, *what)
 tap.case("a guest that hangs while it boots", hangs)
