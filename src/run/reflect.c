@@ -421,15 +421,17 @@ int ws_reflect_run(const struct ws_reflect_setup *setup, struct ws_reflect_resul
 	r->kernel_stamps = !setup->receive_only && setup->origin != WS_ORIGIN_USER;
 	rc = setup->cpu >= 0 ? ws_thread_pin(setup->cpu, NULL, 0) : 0;
 	rc = rc < 0 ? rc : open_io(r, &granted);
+	memcpy(config.mac, setup->mac, sizeof(config.mac));
+	config.udp_port = granted.udp_port ? granted.udp_port : setup->port;
+	/* Whoever is told that it is ready sends at once: to lay out the sessions' memory takes time. */
+	if (rc == 0 && !setup->receive_only) {
+		rc = ws_reflect_new(&r->core, &config);
+	}
 	if (rc == 0 && setup->ready) {
 		rc = setup->ready(setup->arg, &granted);
 	}
-	if (rc == 0) {
-		memcpy(config.mac, setup->mac, sizeof(config.mac));
-		config.udp_port = granted.udp_port ? granted.udp_port : setup->port;
-		rc = setup->receive_only ? ws_arrivals_new(&r->arrivals, config.udp_port,
-						   setup->ptp_udp, setup->packets)
-					 : ws_reflect_new(&r->core, &config);
+	if (rc == 0 && setup->receive_only) {
+		rc = ws_arrivals_new(&r->arrivals, config.udp_port, setup->ptp_udp, setup->packets);
 	}
 	if (rc == 0) {
 		serve(r);
