@@ -13,7 +13,7 @@
 #define ROUNDS	 5
 #define CUT	 6.0   /* standard deviations that nothing counts beyond */
 #define HELD_UP	 0.35  /* of what a window is longer, that its reading may be off by */
-#define WANDER	 1e-16 /* per ns: 0.1 ppm in a second, as crystals change while they warm up */
+#define WANDER	 5e-17 /* per ns: 0.05 ppm in a second, as crystals change while they warm up */
 #define PARTS	 6
 #define PART_MIN 4
 
