@@ -2,7 +2,6 @@
 #include "host/hwtstamp.h"
 
 #include <errno.h>
-#include <linux/ethtool.h>
 #include <linux/if.h>
 #include <linux/net_tstamp.h>
 #include <linux/sockios.h>
@@ -16,6 +15,7 @@
 #include "host/journal.h"
 #include "host/restore.h"
 #include "host/sys.h"
+#include "host/tsinfo.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -120,40 +120,34 @@ static bool ptp_only(uint32_t filters)
 static int look_at_claims(const struct look *l, struct claims *ret)
 {
 	const bool rx = l->want->rx != WS_HW_RX_KEEP, tx = l->want->tx;
-	struct ethtool_ts_info info = {.cmd = ETHTOOL_GET_TS_INFO};
-	struct ifreq ifr = {.ifr_data = (void *)&info};
+	struct ws_ts_provider p = {.phc = -1};
 	uint32_t flags;
-	int err;
+	int err = ws_tsinfo_ioctl(l->fd, l->name, &p);
 
-	memcpy(ifr.ifr_name, l->name, strlen(l->name));
-	err = ws_sys_ioctl(l->fd, SIOCETHTOOL, &ifr);
 	if (err == -EOPNOTSUPP || err == -ENOTTY || err == -EINVAL) {
 		return fail(l, -EOPNOTSUPP, "its driver says nothing about time stamps");
 	}
 	if (err < 0) {
 		return fail(l, err, "its time stamps cannot be asked for: %s", strerror(-err));
 	}
-	flags = info.so_timestamping & SOF_TIMESTAMPING_RAW_HARDWARE ? info.so_timestamping : 0;
+	flags = p.flags & SOF_TIMESTAMPING_RAW_HARDWARE ? p.flags : 0;
 	if (rx && !(flags & SOF_TIMESTAMPING_RX_HARDWARE)) {
 		return fail(l, -EOPNOTSUPP,
 			"it offers no hardware time stamps of received packets%s",
-			info.so_timestamping & SOF_TIMESTAMPING_RX_SOFTWARE ? ", only software ones"
-									    : "");
+			p.flags & SOF_TIMESTAMPING_RX_SOFTWARE ? ", only software ones" : "");
 	}
 	if (tx && !(flags & SOF_TIMESTAMPING_TX_HARDWARE)) {
 		return fail(l, -EOPNOTSUPP, "it offers no hardware time stamps of sent packets%s",
-			info.so_timestamping & SOF_TIMESTAMPING_TX_SOFTWARE ? ", only software ones"
-									    : "");
+			p.flags & SOF_TIMESTAMPING_TX_SOFTWARE ? ", only software ones" : "");
 	}
-	if ((rx || tx) && info.phc_index < 0) {
+	if ((rx || tx) && p.phc < 0) {
 		return fail(l, -EOPNOTSUPP,
 			"it names no PTP clock that its hardware time stamps are taken from");
 	}
 	*ret = (struct claims){
-		.tx_types = info.tx_types,
-		.filters = info.rx_filters,
-		.clock = info.phc_index < 0 ? WS_CLOCK_NONE
-					    : (enum ws_clock)(WS_CLOCK_PHC + info.phc_index),
+		.tx_types = p.tx_types,
+		.filters = p.rx_filters,
+		.clock = p.phc < 0 ? WS_CLOCK_NONE : (enum ws_clock)(WS_CLOCK_PHC + p.phc),
 	};
 	return 0;
 }
