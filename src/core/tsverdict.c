@@ -10,9 +10,12 @@ struct ws_words *ws_ts_sentence(struct ws_ts_page *page, const char *head)
 {
 	char *to = page->spare;
 
+	page->grade = &page->spare_grade;
 	if (page->v->n < WS_VERDICT_SENTENCES) {
+		page->grade = &page->v->grade[page->v->n];
 		to = page->v->text[page->v->n++];
 	}
+	*page->grade = WS_TS_PLAIN;
 	ws_words_start(&page->w, to, WS_VERDICT_LEN);
 	ws_words_add(&page->w, head, NULL);
 	return &page->w;

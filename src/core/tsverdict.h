@@ -11,8 +11,16 @@
 #define WS_VERDICT_SENTENCES 12
 #define WS_VERDICT_LEN	     320
 
+/* Whether a sentence wants to be noticed. */
+enum ws_ts_grade {
+	WS_TS_PLAIN,
+	WS_TS_ODD, /* something is not as it is claimed */
+	WS_TS_BAD, /* stamps are not to be relied on */
+};
+
 struct ws_ts_verdict {
 	char text[WS_VERDICT_SENTENCES][WS_VERDICT_LEN];
+	enum ws_ts_grade grade[WS_VERDICT_SENTENCES];
 	unsigned n;
 };
 

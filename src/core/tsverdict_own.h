@@ -27,7 +27,9 @@ struct ws_ts_claim ws_ts_claim_in_use(const struct ws_ts_caps *caps);
 struct ws_ts_page {
 	struct ws_ts_verdict *v;
 	struct ws_words w;
+	enum ws_ts_grade *grade; /* of the sentence that is being written */
 	char spare[WS_VERDICT_LEN];
+	enum ws_ts_grade spare_grade;
 };
 struct ws_words *ws_ts_sentence(struct ws_ts_page *page, const char *head);
 

@@ -206,6 +206,7 @@ void ws_ts_tell_transmit(struct ws_ts_page *page, const struct ws_ts_facts *f)
 	tell_kind(w, f, WS_TS_TX_HARDWARE, "hardware");
 	if (ws_ts_got(f, WS_TS_TX_HARDWARE, NULL) == WS_TS_GOT_NONE && c.tx_hardware) {
 		ws_words_add(w, ", although it claims them", NULL);
+		*page->grade = WS_TS_ODD;
 	}
 	tell_software(w, f, WS_TS_TX_SOFTWARE, "; ");
 }
@@ -277,6 +278,7 @@ void ws_ts_tell_receive(struct ws_ts_page *page, const struct ws_ts_facts *f)
 		return;
 	}
 	if (stuck(f, &d)) {
+		*page->grade = WS_TS_BAD;
 		ws_words_add(w, who, f->receiver ? ": " : "",
 			"stuck latch: ", ws_word_count(a, d->rx_hardware), " of ",
 			ws_word_count(b, d->received), " frames (", d->carrier,
@@ -291,6 +293,7 @@ void ws_ts_tell_receive(struct ws_ts_page *page, const struct ws_ts_facts *f)
 	if (broken_claim(f, &c)) {
 		filter = ws_ts_rx_filter_name((unsigned)c.rx_filter);
 		ws_words_add(w, ", although it claims ", filter ? filter : "them", NULL);
+		*page->grade = WS_TS_ODD;
 	}
 	tell_software(w, f, WS_TS_RX_SOFTWARE, "; ");
 }
@@ -383,6 +386,7 @@ void ws_ts_tell_odd(struct ws_ts_page *page, const struct ws_ts_facts *f)
 			" of received frames belong to another frame: whatever uses this card's "
 			"stamps must check each one, as latency does",
 			NULL);
+		*page->grade = WS_TS_BAD;
 	}
 	if (tx_step == rx_step) {
 		tell_coarse(page, "sent and received frames", tx_step);

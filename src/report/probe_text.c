@@ -10,12 +10,15 @@
 /* "transmit: claims ..." begins with its label. */
 static void print_verdict(struct ws_page *p, const struct ws_probe_interface *i)
 {
+	static const char *const inks[] = {
+		[WS_TS_PLAIN] = NULL,
+		[WS_TS_ODD] = WS_INK_YELLOW,
+		[WS_TS_BAD] = WS_INK_RED,
+	};
+
 	for (unsigned n = 0; n < i->verdict.n; n++) {
 		const char *text = i->verdict.text[n], *rest = strstr(text, ": ");
-		bool bad = strstr(text, "stuck latch") || strncmp(text, "mixed up", 8) == 0;
-		const char *ink = bad			     ? WS_INK_RED
-				  : strstr(text, "although") ? WS_INK_YELLOW
-							     : NULL;
+		const char *ink = inks[i->verdict.grade[n]];
 		char label[LABEL_MAX + 1] = "";
 
 		if (rest && rest - text <= LABEL_MAX) {
@@ -317,6 +320,12 @@ static void print_repair(struct ws_page *p, const struct ws_probe_repair *q)
 		int result = q->entry[n].result;
 
 		t = (struct ws_text){0};
+		if (q->entry[n].file[0]) {
+			ws_text_add(&t, "%s cannot be believed: %s (look at it, and remove it)",
+				q->entry[n].file, strerror(-result));
+			ws_page_entry(p, WS_INK_RED, n ? "" : "repair", NULL, t.buf);
+			continue;
+		}
 		if (q->entry[n].ifname[0]) {
 			ws_text_add(&t, "%s: ", q->entry[n].ifname);
 		} else {

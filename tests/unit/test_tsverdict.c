@@ -51,6 +51,9 @@ static struct ws_ts_facts facts_of(const struct ts_card *card)
 
 static void add_verdict(struct text *t, const char *name, const struct ws_ts_facts *f)
 {
+	/* What wants to be noticed is marked. */
+	static const char *const marks[] = {
+		[WS_TS_PLAIN] = "", [WS_TS_ODD] = "! ", [WS_TS_BAD] = "!! "};
 	static struct ws_ts_verdict v;
 
 	ws_ts_verdict(f, &v);
@@ -60,7 +63,8 @@ static void add_verdict(struct text *t, const char *name, const struct ws_ts_fac
 		/* None was cut, and each has its head. */
 		assert_true(strlen(v.text[i]) < WS_VERDICT_LEN - 1);
 		assert_non_null(strstr(v.text[i], ": "));
-		add(t, "%s\n", v.text[i]);
+		assert_in_range(v.grade[i], WS_TS_PLAIN, WS_TS_BAD);
+		add(t, "%s%s\n", marks[v.grade[i]], v.text[i]);
 	}
 }
 
