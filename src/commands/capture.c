@@ -462,7 +462,7 @@ static int open_all(
 		ws_error("--lab: nothing can be sent there");
 		return -1;
 	}
-	if (ws_capture_ends_prepare(&s->ends) < 0) {
+	if (ws_capture_ends_prepare(&s->ends, &s->report.warnings) < 0) {
 		return -1;
 	}
 	if (s->o.lab) {

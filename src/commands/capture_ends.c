@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "commands/commands.h"
+#include "commands/hardware.h"
 #include "host/netns.h"
 
 #define LINKTYPE_RAW 101
@@ -156,7 +157,7 @@ static int compile_filter(struct ws_capture_ends *s, unsigned i)
 	return r;
 }
 
-static int ask_for_hardware(struct ws_capture_ends *s, unsigned i)
+static int ask_for_hardware(struct ws_capture_ends *s, unsigned i, struct ws_warnings *warnings)
 {
 	struct ws_capture_end *f = &s->ifaces[i];
 	const struct ws_hwtstamp_want want = {.rx = WS_HW_RX_ALL};
@@ -180,11 +181,12 @@ static int ask_for_hardware(struct ws_capture_ends *s, unsigned i)
 			f->end.text, why);
 		return -1;
 	}
+	ws_hardware_remark(f->end.text, &granted, warnings);
 	s->interfaces[i].hw_clock = granted.clock;
 	return 0;
 }
 
-int ws_capture_ends_prepare(struct ws_capture_ends *s)
+int ws_capture_ends_prepare(struct ws_capture_ends *s, struct ws_warnings *warnings)
 {
 	if (go_there(s) < 0) {
 		return -1;
@@ -206,7 +208,7 @@ int ws_capture_ends_prepare(struct ws_capture_ends *s)
 		in->link_bps = f->any || !strcmp(f->end.nic.kind, "veth") ? 0 : f->end.nic.link_bps;
 		in->has_mac = !f->any && f->end.nic.type == ARPHRD_ETHER;
 		memcpy(in->mac, f->end.nic.mac, sizeof(in->mac));
-		if (compile_filter(s, i) < 0 || ask_for_hardware(s, i) < 0) {
+		if (compile_filter(s, i) < 0 || ask_for_hardware(s, i, warnings) < 0) {
 			return -1;
 		}
 	}

@@ -34,7 +34,7 @@ struct ws_capture_ends {
 int ws_capture_ends_find(struct ws_capture_ends *s, const struct ws_capture_options *o);
 /* Fills in s->interfaces. Goes to the namespace of the interfaces, if it is one: later there may be no
  * right to. 0 or -1. */
-int ws_capture_ends_prepare(struct ws_capture_ends *s);
+int ws_capture_ends_prepare(struct ws_capture_ends *s, struct ws_warnings *warnings);
 /* Remembers what the NICs have dropped before the capture... */
 void ws_capture_ends_look(struct ws_capture_ends *s);
 /* ...and tells what they have dropped since, where that is known. */

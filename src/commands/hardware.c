@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/tsverdict.h"
+#include "host/journal.h"
 #include "host/netns.h"
 #include "host/tsinfo.h"
 
@@ -17,8 +18,6 @@
 #define SINGLE	      10
 #define SINGLE_GAP_NS 5000000
 #define WAIT_NS	      200000000
-#define REGISTERS     4
-#define STUCK_AFTER   5
 /* Two of the shortest frames at 10 Gbit/s are 67 ns apart. */
 #define COARSE_NS 64
 /* What the differences of fewer stamps have in common may be chance, or the frames' own distance. */
@@ -145,6 +144,35 @@ int ws_hardware_close(struct ws_hardware *h, char *why, size_t size)
 	return first;
 }
 
+void ws_hardware_remark(
+	const char *name, const struct ws_hwtstamp_granted *granted, struct ws_warnings *warnings)
+{
+	if (granted->widened) {
+		const char *filter = ws_ts_rx_filter_name((unsigned)granted->rx_filter);
+
+		ws_warn(warnings,
+			"%s: its driver stamps more received packets than it was asked to (%s)",
+			name, filter ? filter : "by a filter newer than this program");
+	}
+	if (granted->changed && granted->journal < 0) {
+		ws_warn(warnings,
+			"%s: that its stamping was changed is noted nowhere (%s: %s): if this program and the "
+			"process that puts it back are both killed, it stays changed",
+			name, ws_journal_directory(), strerror(-granted->journal));
+	}
+}
+
+void ws_hardware_remarks(const struct ws_hardware *h, struct ws_warnings *warnings)
+{
+	for (int i = 0; i < WS_HARDWARE_ENDS; i++) {
+		const struct ws_hardware_end *end = &h->end[i];
+
+		if (end->held) {
+			ws_hardware_remark(end->nic->text, &end->granted, warnings);
+		}
+	}
+}
+
 enum ws_clock ws_hardware_clock(const struct ws_hardware *h, int end)
 {
 	return h->end[end].nic ? h->end[end].granted.clock : WS_CLOCK_NONE;
@@ -160,13 +188,6 @@ static struct ws_deliver_end deliver_end(const struct ws_hardware *h, int end)
 		.hw_clock = ws_hardware_clock(h, end),
 		.software = true,
 	};
-}
-
-/* The registers, of which cards have up to four, were filled once: so many frames after them were not stamped. */
-static bool is_stuck(const struct ws_deliver_result *r)
-{
-	return r->rx_hardware <= REGISTERS && r->first_rx_hardware == r->rx_hardware &&
-	       r->received >= r->rx_hardware + STUCK_AFTER;
 }
 
 /* What a person reads when the stamps do not come. */
@@ -200,19 +221,21 @@ static int judge(const struct ws_hardware *h, bool answers, const struct ws_deli
 			"hardware stamps them (are the two connected?)",
 			rx->text, (unsigned long long)r->sent);
 	}
+	if (ws_deliver_stuck(r)) {
+		uint64_t stamped = r->ahead_rx_hardware + r->rx_hardware;
+
+		return fail(-ENODATA, why, size,
+			"%s: stuck latch: its hardware stamped %llu received frame%s and then none of %llu "
+			"(use --stamp software, or load its driver anew)",
+			rx->text, (unsigned long long)stamped, stamped == 1 ? "" : "s",
+			(unsigned long long)(r->received - r->rx_hardware));
+	}
 	if (!r->rx_hardware) {
 		return fail(-ENODATA, why, size,
 			"%s: claims hardware stamps on receive, but delivered none for %llu frames: it has "
 			"none, or its latch is stuck since before (use --stamp software, or load its driver "
 			"anew; wirestamp probe --deliver shows more)",
 			rx->text, (unsigned long long)r->received);
-	}
-	if (r->rx_hardware == 1 || is_stuck(r)) {
-		return fail(-ENODATA, why, size,
-			"%s: stuck latch: its hardware stamped %llu of %llu received frames and then no "
-			"more (use --stamp software, or load its driver anew)",
-			rx->text, (unsigned long long)r->rx_hardware,
-			(unsigned long long)r->received);
 	}
 	if (answers && !r->far_rx_hardware) {
 		return fail(-ENODATA, why, size,

@@ -11,6 +11,7 @@
 #include "core/frame.h"
 #include "core/tscaps.h"
 #include "host/hwtstamp.h"
+#include "report/result.h"
 #include "run/deliver.h"
 
 enum { WS_HARDWARE_TX, WS_HARDWARE_RX, WS_HARDWARE_ENDS };
@@ -50,6 +51,12 @@ bool ws_hardware_refusal(
 int ws_hardware_open(struct ws_hardware *h, enum ws_carrier carrier, char *why, size_t size);
 /* 0, or -errno of what could not be put back, with why. */
 int ws_hardware_close(struct ws_hardware *h, char *why, size_t size);
+
+/* What is to be said of how they are set: where a card did more than it was asked for, and where nobody would know of the
+ * change if this program and its child were both killed. */
+void ws_hardware_remarks(const struct ws_hardware *h, struct ws_warnings *warnings);
+void ws_hardware_remark(
+	const char *name, const struct ws_hwtstamp_granted *granted, struct ws_warnings *warnings);
 
 /* The clock of an end's stamps; WS_CLOCK_NONE: not open. */
 enum ws_clock ws_hardware_clock(const struct ws_hardware *h, int end);

@@ -43,7 +43,9 @@ static int without(struct ws_latency_command *s, const char *what)
 		return -1;
 	}
 	ws_warn(&s->report.warnings, "%s: software stamps are used", what);
-	(void)ws_hardware_close(&s->hardware, why, sizeof(why));
+	if (ws_hardware_close(&s->hardware, why, sizeof(why)) < 0) {
+		ws_warn(&s->report.warnings, "%s (wirestamp probe --repair tries again)", why);
+	}
 	s->hardware_used = false;
 	return 0;
 }
@@ -86,12 +88,20 @@ int ws_latency_hardware_choose(struct ws_latency_command *s)
 		return without(s, why);
 	}
 	s->hardware_used = true;
+	ws_hardware_remarks(&s->hardware, &s->report.warnings);
 	if (s->o.carrier_auto && carrier != WS_CARRIER_UDP) {
 		ws_latency_options_carrier(&s->o, carrier);
 	}
 	for (int i = 0; i < WS_ENDS; i++) {
 		s->setup.end[i].origin = WS_ORIGIN_HARDWARE;
+		const struct ws_hardware_end *end = &s->hardware.end[i];
+
 		s->setup.end[i].hw_clock = ws_hardware_clock(&s->hardware, i);
+		s->setup.end[i].hw_config = (struct ws_ts_config){
+			.known = end->nic && end->granted.tx_type >= 0,
+			.tx_type = end->granted.tx_type,
+			.rx_filter = end->granted.rx_filter,
+		};
 	}
 	return 0;
 }

@@ -131,6 +131,7 @@ static int use_hardware(struct ws_load_command *s)
 		ws_error("--stamp hardware: %s", why);
 		return -1;
 	}
+	ws_hardware_remarks(h, &s->report.warnings);
 	s->setup.hw_clock = ws_hardware_clock(h, WS_HARDWARE_TX);
 	s->setup.in_flight = h->in_flight;
 	if (h->in_flight) {

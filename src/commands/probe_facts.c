@@ -216,12 +216,18 @@ static void on_found(void *arg, const struct ws_journal_found *found)
 	if (p->kept == WS_PROBE_REPAIRS) {
 		return;
 	}
-	p->entry[p->kept].ifindex = found->ifindex;
-	p->entry[p->kept].netns = found->netns;
-	p->entry[p->kept].before = config_of(&found->before);
-	p->entry[p->kept].set = config_of(&found->set);
 	p->entry[p->kept].result = found->result;
-	snprintf(p->entry[p->kept].ifname, sizeof(p->entry[p->kept].ifname), "%s", found->ifname);
+	if (*found->noted) {
+		p->entry[p->kept].ifindex = found->ifindex;
+		p->entry[p->kept].netns = found->netns;
+		p->entry[p->kept].before = config_of(&found->before);
+		p->entry[p->kept].set = config_of(&found->set);
+		snprintf(p->entry[p->kept].ifname, sizeof(p->entry[p->kept].ifname), "%s",
+			found->ifname);
+	} else {
+		snprintf(p->entry[p->kept].file, sizeof(p->entry[p->kept].file), "%s/%s",
+			ws_journal_directory(), found->file);
+	}
 	p->kept++;
 }
 

@@ -293,6 +293,7 @@ static int use_hardware(struct command *s)
 			"alone are stamped",
 			s->end.text, ws_carrier_name(widest_first[i]));
 	}
+	ws_hardware_remarks(&s->hardware, &s->report.warnings);
 	s->setup.origin = WS_ORIGIN_HARDWARE;
 	s->setup.hw_clock = ws_hardware_clock(&s->hardware, WS_HARDWARE_RX);
 	s->report.packets.wire_clock[1] = s->setup.hw_clock;

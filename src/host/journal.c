@@ -51,7 +51,7 @@ bool ws_journal_same_place(const struct ws_journal_place *a, const struct ws_jou
 	return a->netns == b->netns && (!a->cookie || !b->cookie || a->cookie == b->cookie);
 }
 
-static const char *directory(void)
+const char *ws_journal_directory(void)
 {
 	const char *other = secure_getenv("WIRESTAMP_JOURNAL");
 
@@ -76,7 +76,7 @@ void ws_journal_unlock(struct ws_journal *j)
 
 static int open_directory(bool make)
 {
-	const char *path = directory();
+	const char *path = ws_journal_directory();
 	struct stat st;
 	int fd, err;
 

@@ -28,6 +28,7 @@
 /* Another one, for tests: WIRESTAMP_JOURNAL in the environment, which a program with more rights than its user does not
  * believe. */
 #define WS_JOURNAL_DIR "/run/wirestamp"
+const char *ws_journal_directory(void);
 
 struct ws_journal; /* one change of this process: its file, and the directory */
 

@@ -111,6 +111,15 @@ json_t *ws_doc_known(const char *text)
 	return text && text[0] ? ws_doc_string(text) : json_null();
 }
 
+json_t *ws_doc_named(int n, const char *(*name)(unsigned n))
+{
+	const char *text = n < 0 ? NULL : name((unsigned)n);
+	char buf[16];
+
+	(void)snprintf(buf, sizeof(buf), "%d", n);
+	return ws_doc_string(text ? text : buf);
+}
+
 json_t *ws_doc_clock(enum ws_clock clock)
 {
 	char name[24];

@@ -29,6 +29,8 @@ json_t *ws_doc_string(const char *text);
 /* The same, and an empty text, unknown, becomes null. */
 json_t *ws_doc_known(const char *text);
 /* "realtime", "phc0", ...; none becomes null. */
+/* A number by its name, a string; one without name as it is, a string, too. */
+json_t *ws_doc_named(int n, const char *(*name)(unsigned n));
 json_t *ws_doc_clock(enum ws_clock clock);
 /* "hardware", "software", ...; none becomes null. */
 json_t *ws_doc_origin(enum ws_origin origin);

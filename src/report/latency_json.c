@@ -121,6 +121,20 @@ static json_t *compared(struct ws_doc *d, const struct ws_clock_compared *c)
 	ws_doc_put(d, o, "scatter_ns", ws_doc_real(c->samples ? c->scatter_ns : NAN));
 	ws_doc_put(d, o, "drift_ppb", ws_doc_real(c->samples ? c->rate_ppb : NAN));
 	ws_doc_put(d, o, "jumps", ws_doc_count(c->jumps));
+	ws_doc_put(d, o, "jump_ns", c->jumps ? ws_doc_integer(c->jump_ns) : json_null());
+	return o;
+}
+
+static json_t *configured(struct ws_doc *d, const struct ws_ts_config *c)
+{
+	json_t *o;
+
+	if (!c->known) {
+		return json_null();
+	}
+	o = json_object();
+	ws_doc_put(d, o, "tx_type", ws_doc_named(c->tx_type, ws_ts_tx_type_name));
+	ws_doc_put(d, o, "rx_filter", ws_doc_named(c->rx_filter, ws_ts_rx_filter_name));
 	return o;
 }
 
@@ -148,8 +162,13 @@ json_t *ws_latency_json_hardware(struct ws_doc *d, const struct ws_run_result *r
 	ws_doc_put(d, o, "misplaced_rx", ws_doc_count(h->rx_misplaced));
 	ws_doc_put(d, o, "unconverted", ws_doc_count(h->unconverted));
 	ws_doc_put(d, o, "one_clock", json_boolean(h->one_clock));
+	ws_doc_put(d, o, "configured_tx", configured(d, &h->config[0]));
+	ws_doc_put(d, o, "configured_rx", configured(d, &h->config[1]));
 	ws_doc_put(d, o, "tx", compared(d, &h->clock[0]));
 	ws_doc_put(d, o, "rx", compared(d, &h->clock[1]));
+	ws_doc_put(d, o, "samples_failed", ws_doc_count(h->samples_failed));
+	ws_doc_put(d, o, "samples_dropped", ws_doc_count(h->samples_dropped));
+	ws_doc_put(d, o, "converted_early", ws_doc_count(h->early));
 	ws_doc_put(d, o, "offset_ns", h->offset_known ? ws_doc_integer(h->offset_ns) : json_null());
 	ws_doc_put(d, o, "drift_ppb", ws_doc_real(h->offset_known ? h->rate_ppb : NAN));
 	ws_doc_put(d, o, "window_bound_ns",

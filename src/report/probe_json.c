@@ -49,16 +49,6 @@ static const char *config_flag_name(unsigned bit)
 	return bit == 0 ? "bonded-phc-index" : NULL;
 }
 
-/* One value by its name; a number without one as it is. */
-static json_t *named(int n, const char *(*name)(unsigned n))
-{
-	const char *text = n < 0 ? NULL : name((unsigned)n);
-	char buf[16];
-
-	(void)snprintf(buf, sizeof(buf), "%d", n);
-	return ws_doc_string(text ? text : buf);
-}
-
 static void put_claims(struct ws_doc *d, json_t *o, const struct ws_ts_provider *p)
 {
 	ws_doc_put(d, o, "flags", names(d, p->flags, ws_ts_flag_name));
@@ -86,8 +76,8 @@ static json_t *config(struct ws_doc *d, const struct ws_ts_config *c)
 		return json_null();
 	}
 	o = json_object();
-	ws_doc_put(d, o, "tx_type", named(c->tx_type, ws_ts_tx_type_name));
-	ws_doc_put(d, o, "rx_filter", named(c->rx_filter, ws_ts_rx_filter_name));
+	ws_doc_put(d, o, "tx_type", ws_doc_named(c->tx_type, ws_ts_tx_type_name));
+	ws_doc_put(d, o, "rx_filter", ws_doc_named(c->rx_filter, ws_ts_rx_filter_name));
 	ws_doc_put(d, o, "flags", names(d, (uint32_t)c->flags, config_flag_name));
 	return o;
 }
@@ -373,9 +363,12 @@ static json_t *repair(struct ws_doc *d, const struct ws_probe_repair *p)
 		json_t *e = json_object();
 		int result = p->entry[i].result;
 
+		ws_doc_put(d, e, "file", ws_doc_known(p->entry[i].file));
 		ws_doc_put(d, e, "interface", ws_doc_known(p->entry[i].ifname));
-		ws_doc_put(d, e, "ifindex", json_integer(p->entry[i].ifindex));
-		ws_doc_put(d, e, "netns", ws_doc_unsigned(p->entry[i].netns));
+		ws_doc_put(d, e, "ifindex",
+			*p->entry[i].file ? json_null() : json_integer(p->entry[i].ifindex));
+		ws_doc_put(d, e, "netns",
+			*p->entry[i].file ? json_null() : ws_doc_unsigned(p->entry[i].netns));
 		ws_doc_put(d, e, "before", config(d, &p->entry[i].before));
 		ws_doc_put(d, e, "set", config(d, &p->entry[i].set));
 		ws_doc_put(d, e, "result",

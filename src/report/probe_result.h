@@ -81,6 +81,8 @@ struct ws_probe_repair {
 	unsigned count;	     /* entries found */
 	unsigned kept, left; /* told below; those that could not be put back */
 	struct {
+		char file
+			[320]; /* of a note that cannot be believed: result says why, and no more is known; else empty */
 		char ifname[16]; /* empty: the interface is gone */
 		int ifindex;
 		uint64_t netns; /* inode */

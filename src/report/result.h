@@ -16,6 +16,7 @@
 #include "core/order.h"
 #include "core/stamp.h"
 #include "core/timeline.h"
+#include "core/tscaps.h"
 #include "core/twoway.h"
 #include "core/units.h"
 #include "core/waterfall.h"
@@ -47,6 +48,7 @@ struct ws_clock_compared {
 	const char *method;  /* "precise", "extended", "basic" */
 	uint64_t samples;
 	unsigned jumps;
+	int64_t jump_ns;   /* the greatest, with its sign */
 	int64_t window_ns; /* the shortest; 0: the hardware does not tell */
 	double rate_ppb, scatter_ns;
 };
@@ -63,8 +65,13 @@ struct ws_hardware_facts {
 	uint64_t tx_misplaced, rx_misplaced; /* stamps that belong to other packets: rejected */
 	uint64_t
 		unconverted; /* stamped at both ends, but a clock jumped: they have no latency, and count as unstamped */
-	bool one_clock;			   /* both ends' stamps are of one clock */
-	struct ws_clock_compared clock[2]; /* transmitting, receiving */
+	bool one_clock; /* both ends' stamps are of one clock */
+	struct ws_ts_config
+		config[2]; /* transmitting, receiving: how the card is set; without flags */
+	struct ws_clock_compared clock[2]; /* the same */
+	/* Comparisons of the clocks that failed, or that nobody took in in time; pairs of stamps that were converted before
+	 * samples after them were there. */
+	uint64_t samples_failed, samples_dropped, early;
 	int64_t limit_ns; /* the bound of latencies, whatever lies asymmetrically in the readings; -1: not known */
 	bool offset_known;
 	int64_t offset_ns; /* receiving clock minus transmitting clock, at the end */

@@ -86,6 +86,7 @@ static void tell_clock(const struct ws_clock_watched *w, struct ws_clock_compare
 		.method = ws_phc_method_name(w->method),
 		.samples = w->samples,
 		.jumps = w->jumps,
+		.jump_ns = w->jump_ns,
 		.window_ns = w->window_ns,
 		.rate_ppb = w->rate_ppb,
 		.scatter_ns = w->scatter_ns,
@@ -117,6 +118,8 @@ void ws_run_clocks_tell(const struct ws_clock_watch *watch, const struct ws_late
 	h->in_flight = setup->in_flight;
 	h->sample_gap_ns = setup->sample_gap_ns;
 	h->limit_ns = -1;
+	h->config[WS_END_TX] = setup->end[WS_END_TX].hw_config;
+	h->config[WS_END_RX] = setup->end[WS_END_RX].hw_config;
 	/* Of a sender alone there is but one. */
 	h->one_clock = setup->mode == WS_LATENCY_SEND || result->tx_clock == result->rx_clock;
 	if (setup->sample_why) {
@@ -131,6 +134,9 @@ void ws_run_clocks_tell(const struct ws_clock_watch *watch, const struct ws_late
 		tell_clock(&w.end[WS_CLOCK_WATCH_RX], &h->clock[WS_END_RX]);
 	}
 	tell_events(watch, setup, warnings);
+	h->samples_failed = w.failed;
+	h->samples_dropped = w.overflowed;
+	h->early = w.early;
 	h->offset_known = !h->one_clock && w.error_ns >= 0;
 	h->offset_ns = w.offset_ns;
 	h->rate_ppb = w.rate_ppb;

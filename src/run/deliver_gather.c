@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What comes back of a trial's frames, and what it means. */
-#include <stdlib.h>
-
 #include "host/clock.h"
 #include "run/deliver_own.h"
 
 #define STUCK_REGISTERS 4
-#define STUCK_AFTER	10
+#define STUCK_AFTER	5
 
 /* NULL: not of this batch. */
 struct ws_deliver_frame *ws_deliver_frame_of(struct ws_deliver_run *r, uint64_t seq)
@@ -176,13 +174,6 @@ static void record_latencies(
 	}
 }
 
-static int by_size(const void *a, const void *b)
-{
-	const int64_t *x = a, *y = b;
-
-	return *x < *y ? -1 : *x > *y;
-}
-
 int64_t ws_deliver_gap(struct ws_deliver_run *r, uint64_t count)
 {
 	size_t n = 0;
@@ -193,8 +184,7 @@ int64_t ws_deliver_gap(struct ws_deliver_run *r, uint64_t count)
 			r->gaps[n++] = r->frames[i].call_ns - r->frames[i - 1].call_ns;
 		}
 	}
-	qsort(r->gaps, n, sizeof(r->gaps[0]), by_size);
-	return n ? r->gaps[n / 2] : 0;
+	return n ? ws_deliver_median(r->gaps, n) : 0;
 }
 
 int ws_deliver_judge(struct ws_deliver_run *r, uint64_t count, struct ws_deliver_result *ret)

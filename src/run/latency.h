@@ -27,10 +27,11 @@ struct ws_latency_end {
 	const char *name; /* for messages */
 	int netns;	  /* descriptor, -1: the current one */
 	int ifindex;
-	enum ws_origin origin;	/* HARDWARE, SOFTWARE or USER */
-	enum ws_clock hw_clock; /* of HARDWARE */
-	int64_t hw_step_ns;	/* that its stamps are multiples of; 0: not known */
-	int cpu;		/* pin its thread there; -1: anywhere */
+	enum ws_origin origin;	       /* HARDWARE, SOFTWARE or USER */
+	enum ws_clock hw_clock;	       /* of HARDWARE */
+	struct ws_ts_config hw_config; /* how the card is set for it */
+	int64_t hw_step_ns;	       /* that its stamps are multiples of; 0: not known */
+	int cpu;		       /* pin its thread there; -1: anywhere */
 };
 
 struct ws_progress {

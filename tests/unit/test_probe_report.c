@@ -363,6 +363,19 @@ static void test_repair(void **state)
 	assert_text_at(o, "repair.entries.2.error", strerror(EPERM));
 	assert_int_at(o, "repair.left", 1);
 	json_decref(o);
+	/* A note that cannot be believed: nothing that would stand in it is told. */
+	r.repair = (struct ws_probe_repair){.wanted = true, .count = 1, .kept = 1, .left = 1};
+	r.repair.entry[0].result = -EBADMSG;
+	snprintf(r.repair.entry[0].file, sizeof(r.repair.entry[0].file), "/somewhere/1-2.journal");
+	text = text_of(&r, 80);
+	assert_has(text, "/somewhere/1-2.journal cannot be believed");
+	assert_null(strstr(text, "put back to"));
+	free(text);
+	o = document(&r);
+	assert_text_at(o, "repair.entries.0.file", "/somewhere/1-2.journal");
+	assert_null_at(o, "repair.entries.0.ifindex");
+	assert_null_at(o, "repair.entries.0.before");
+	json_decref(o);
 	r.repair = (struct ws_probe_repair){.wanted = true, .error = -EPERM};
 	text = text_of(&r, 80);
 	assert_has(text, "cannot be looked for: Operation not permitted");
