@@ -3,8 +3,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "commands/commands.h"
@@ -273,9 +271,7 @@ int ws_latency_prepare(struct ws_latency_command *s)
 	if (status) {
 		return status;
 	}
-	if (getentropy(&t->run_id, sizeof(t->run_id)) < 0) {
-		t->run_id = (uint32_t)getpid() ^ (uint32_t)time(NULL);
-	}
+	t->run_id = ws_load_run_id();
 	t->probe = s->setup.mode == WS_LATENCY_TWO_WAY ? WS_PAYLOAD_REQUEST : WS_PAYLOAD_FULL;
 	s->setup.run_id = t->run_id;
 	/* Answers come back to where probes come from. */

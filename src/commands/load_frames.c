@@ -5,6 +5,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "commands/commands.h"
 #include "core/frame.h"
@@ -236,6 +239,16 @@ int ws_load_traffic_complete(
 		return WS_EXIT_FAIL;
 	}
 	return 0;
+}
+
+uint32_t ws_load_run_id(void)
+{
+	uint32_t id;
+
+	if (getentropy(&id, sizeof(id)) < 0) {
+		id = (uint32_t)getpid() ^ (uint32_t)time(NULL);
+	}
+	return id;
 }
 
 int ws_load_traffic_make(struct ws_load_frames *f, const struct ws_traffic_spec *t)

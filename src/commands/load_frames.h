@@ -34,6 +34,8 @@ int ws_load_frames_make(struct ws_load_frames *f, struct ws_load_options *o,
  */
 int ws_load_traffic_complete(
 	struct ws_load_options *o, const struct ws_end_nic *end, const struct ws_end_nic *peer);
+/* A number that tells one run from all others. */
+uint32_t ws_load_run_id(void);
 /* The frames themselves. The same. */
 int ws_load_traffic_make(struct ws_load_frames *f, const struct ws_traffic_spec *t);
 /* "UDP 198.18.0.1:8620 > 198.18.0.2:8620, 64 bytes" */

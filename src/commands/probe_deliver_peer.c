@@ -1,29 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/ether.h>
 #include <string.h>
-#include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "commands/commands.h"
+#include "commands/load_parse.h"
 #include "commands/probe_deliver_own.h"
 #include "host/netns.h"
 #include "host/port.h"
-
-#define MAC_DIGITS "0123456789abcdefABCDEF:"
-
-static bool is_mac(const char *text, uint8_t ret[6])
-{
-	struct ether_addr mac;
-
-	if (strlen(text) != 17 || strspn(text, MAC_DIGITS) != 17 || !ether_aton_r(text, &mac)) {
-		return false;
-	}
-	memcpy(ret, mac.ether_addr_octet, 6);
-	return true;
-}
 
 static void set_ip(struct ws_load_options *o, unsigned version, const void *address)
 {
@@ -98,14 +83,15 @@ static int find_here(struct ws_trial *t)
 
 static int find_peer(struct ws_trial *t)
 {
+	struct ws_load_parse to = {.o = &t->to};
 	const char *peer = t->want->peer;
 	uint8_t ip[16];
+	char why[200];
 
 	if (t->want->peer_netns < 0 && ws_remote_is_url(peer)) {
 		return 0; /* started once it is certain that we send */
 	}
-	if (t->want->peer_netns < 0 && is_mac(peer, t->to.traffic.dst_mac)) {
-		t->to.has_dst_mac = true;
+	if (t->want->peer_netns < 0 && ws_load_take_dst_mac(&to, peer, why, sizeof(why)) == 0) {
 		return 0;
 	}
 	if (t->want->peer_netns < 0 && inet_pton(AF_INET, peer, ip) == 1) {
@@ -164,9 +150,7 @@ int ws_trial_find(struct ws_trial *t, const struct ws_end_nic *end)
 	if (status) {
 		return status;
 	}
-	if (getentropy(&t->run_id, sizeof(t->run_id)) < 0) {
-		t->run_id = (uint32_t)getpid() ^ (uint32_t)time(NULL);
-	}
+	t->run_id = ws_load_run_id();
 	own_ports(t);
 	return 0;
 }

@@ -316,7 +316,6 @@ static int measure(struct ws_phc *p, bool busy)
 	p->info.resolution_ns = p->differences < DIFFERENCES_LEAST ? 1
 				: p->divisor < RESOLUTION_MOST	   ? p->divisor
 								   : RESOLUTION_MOST;
-	p->info.hardware_error_unknown = p->info.method == WS_PHC_PRECISE;
 	return 0;
 }
 

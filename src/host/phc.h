@@ -32,7 +32,6 @@ struct ws_phc_info {
 	int64_t read_ns; /* what one comparison (one sample of several readings) took, measured at open */
 	int64_t every_ns; /* so often it may be sampled without taking more than 1 % of the time, at least 1 ms */
 	int64_t resolution_ns; /* what all differences of readings are multiples of; at least 1 */
-	bool hardware_error_unknown; /* PRECISE alone: no window */
 	char driver
 		[32]; /* of the device; where it has none, the clock's name without the number at its end */
 	char name[32]; /* of the driver, /sys/class/ptp/ptpN/clock_name; empty: unknown */

@@ -119,6 +119,12 @@ static int by_size(const void *a, const void *b)
 	return *x < *y ? -1 : *x > *y;
 }
 
+int64_t ws_deliver_median(int64_t *values, size_t n)
+{
+	qsort(values, n, sizeof(*values), by_size);
+	return values[n / 2];
+}
+
 /* Between neighbours: of the send calls, or of the stamps. Negative: -ENOMEM. */
 static int64_t median_distance(const struct ws_deliver_seen *seen, size_t n, bool stamps)
 {
@@ -133,8 +139,7 @@ static int64_t median_distance(const struct ws_deliver_seen *seen, size_t n, boo
 
 		all[i] = d > 0 ? d : 0;
 	}
-	qsort(all, n - 1, sizeof(*all), by_size);
-	median = all[(n - 1) / 2];
+	median = ws_deliver_median(all, n - 1);
 	free(all);
 	return median;
 }

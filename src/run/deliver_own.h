@@ -22,6 +22,9 @@ int64_t ws_deliver_misplaced(struct ws_deliver_seen *seen, size_t n);
 /* Of those that are not misplaced. */
 int64_t ws_deliver_granularity(const struct ws_deliver_seen *seen, size_t n);
 
+/* Of n values, at least 1, which are reordered; of an even number the upper one. */
+int64_t ws_deliver_median(int64_t *values, size_t n);
+
 /* Frames that go ahead; their numbers are the first ones. */
 #define WS_DELIVER_AHEAD 2
 #define WS_DELIVER_BATCH 64

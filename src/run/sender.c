@@ -251,7 +251,6 @@ static void settle(struct ws_sender *s, const struct ws_io_tx *frame)
 		return;
 	}
 	s->accepted++;
-	s->stats.unsampled += r->unsampled;
 	if (r->app_ns - r->intended_ns > gap_ns(s)) {
 		s->stats.late++;
 	}

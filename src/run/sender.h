@@ -52,9 +52,8 @@ struct ws_sender_stats {
 	bool overran;		   /* stop_ns came before the end of the plan */
 	int refusal;		   /* -errno of the last frame that the kernel refused; 0: none */
 	uint64_t collects;	   /* sent */
-	uint64_t unsampled; /* sent without asking for the stamp, as the card holds no more */
-	bool any_stamp;	    /* at least one transmit stamp came */
-	bool stamps_paused; /* for some time no stamp came, and few were asked for */
+	bool any_stamp;		   /* at least one transmit stamp came */
+	bool stamps_paused;	   /* for some time no stamp came, and few were asked for */
 };
 
 struct ws_sender;
