@@ -9,7 +9,7 @@
 #include "core/tscaps.h"
 
 #define WS_VERDICT_SENTENCES 12
-#define WS_VERDICT_LEN	     320
+#define WS_VERDICT_LEN	     512
 
 /* Whether a sentence wants to be noticed. */
 enum ws_ts_grade {
@@ -32,7 +32,7 @@ struct ws_ts_delivered {
 	uint64_t tx_hardware, tx_software, rx_hardware, rx_software;
 	uint64_t tx_misplaced, rx_misplaced;
 	int64_t tx_granularity_ns, rx_granularity_ns;
-	bool rx_stuck; /* only the first one was stamped */
+	bool rx_stuck; /* the first one or few were stamped, and none after them */
 };
 
 struct ws_ts_facts {
@@ -64,6 +64,8 @@ unsigned ws_ts_rank(const struct ws_ts_facts *facts);
 /* Which carriers (bits of ws_carrier) it claims to stamp by hardware, transmitting and receiving. */
 unsigned ws_ts_carriers_tx(const struct ws_ts_caps *caps);
 unsigned ws_ts_carriers_rx(const struct ws_ts_caps *caps);
+/* Whether it claims software stamps, of sent packets or of received ones. */
+bool ws_ts_software_claimed(const struct ws_ts_caps *caps, bool transmit);
 
 /* Why hardware stamps with a carrier are not to be had, and what is possible instead, as one clause: "its card stamps
  * received packets only if they are PTP events (use --carrier ptp-l2)". True if they are claimed: nothing is written. */

@@ -108,6 +108,13 @@ unsigned ws_ts_carriers_rx(const struct ws_ts_caps *caps)
 	return c.clock ? c.rx : 0;
 }
 
+bool ws_ts_software_claimed(const struct ws_ts_caps *caps, bool transmit)
+{
+	struct ws_ts_claim c = ws_ts_claim_in_use(caps);
+
+	return transmit ? c.tx_software : c.rx_software;
+}
+
 /* "use --carrier ptp-l2": of those that can be had, the one to take. NULL: there is none. */
 static const char *instead(unsigned carriers)
 {
@@ -123,7 +130,7 @@ bool ws_ts_hardware_claimed(const struct ws_ts_caps *caps, bool transmit, enum w
 	struct ws_ts_claim c = ws_ts_claim_in_use(caps);
 	const char *packets = transmit ? "sent packets" : "received packets";
 	bool hardware = transmit ? c.tx_hardware : c.rx_hardware;
-	bool software = transmit ? c.tx_software : c.rx_software;
+	bool software = ws_ts_software_claimed(caps, transmit);
 	unsigned carriers = transmit ? c.tx : c.rx;
 	const char *rest = software ? "use --stamp software" : "use --stamp user";
 	struct ws_words w;

@@ -105,33 +105,70 @@ static const struct ws_ts_delivered *twin(
 	return NULL;
 }
 
+static const char *tag(bool vlan)
+{
+	return vlan ? " with a VLAN tag" : " without a VLAN tag";
+}
+
+/* " (44 of 50)", after what was stamped in part. */
+static void tell_part(struct ws_words *w, enum ws_ts_got what, uint64_t got, uint64_t of)
+{
+	char a[WS_WORD_SIZE], b[WS_WORD_SIZE];
+
+	if (what == WS_TS_GOT_SOME) {
+		ws_words_add(
+			w, " (", ws_word_count(a, got), " of ", ws_word_count(b, of), ")", NULL);
+	}
+}
+
+/* Whether it is the tag that decides: all shapes with it, or without it, came out so, and none of the others. */
+static bool by_tag(const struct ws_ts_facts *f, enum ws_ts_kind kind, enum ws_ts_got what,
+	bool vlan, uint64_t *ret_got, uint64_t *ret_of)
+{
+	unsigned n = 0;
+
+	*ret_got = *ret_of = 0;
+	for (unsigned i = 0; i < f->delivered_count; i++) {
+		const struct ws_ts_delivered *d = &f->delivered[i];
+
+		if (!twin(f, d) || (judge_row(d, kind) == what) != (d->vlan == vlan)) {
+			return false;
+		}
+		if (d->vlan == vlan) {
+			n++;
+			*ret_got += stamps(d, kind);
+			*ret_of += frames(d, kind);
+		}
+	}
+	return n > 1;
+}
+
 /* "of ptp-l2-sync, udp with a VLAN tag": the shapes that came out so. False if there are none. */
 static bool list(struct ws_words *w, const struct ws_ts_facts *f, enum ws_ts_kind kind,
 	enum ws_ts_got what, const char *before)
 {
+	uint64_t got, of;
 	bool any = false;
 
+	for (int vlan = 0; vlan <= 1; vlan++) {
+		if (by_tag(f, kind, what, vlan, &got, &of)) {
+			ws_words_add(w, before, "frames", tag(vlan), NULL);
+			tell_part(w, what, got, of);
+			return true;
+		}
+	}
 	for (unsigned i = 0; i < f->delivered_count; i++) {
 		const struct ws_ts_delivered *d = &f->delivered[i], *e = twin(f, d);
 		bool alike = e && judge_row(e, kind) == what;
-		char got[WS_WORD_SIZE], of[WS_WORD_SIZE];
 
 		/* Told once, with the first of both. */
 		if (judge_row(d, kind) != what || (alike && e < d)) {
 			continue;
 		}
-		ws_words_add(w, any ? ", " : before, d->carrier,
-			alike || !e ? ""
-			: d->vlan   ? " with a VLAN tag"
-				    : " without a VLAN tag",
-			NULL);
-		if (what == WS_TS_GOT_SOME) {
-			ws_words_add(w, " (",
-				ws_word_count(got, stamps(d, kind) + (alike ? stamps(e, kind) : 0)),
-				" of ",
-				ws_word_count(of, frames(d, kind) + (alike ? frames(e, kind) : 0)),
-				")", NULL);
-		}
+		ws_words_add(
+			w, any ? ", " : before, d->carrier, alike || !e ? "" : tag(d->vlan), NULL);
+		tell_part(w, what, stamps(d, kind) + (alike ? stamps(e, kind) : 0),
+			frames(d, kind) + (alike ? frames(e, kind) : 0));
 		any = true;
 	}
 	return any;
@@ -188,6 +225,39 @@ static void tell_software(
 	}
 }
 
+/*
+ * Whether frames that were never stamped are among what is claimed: these carriers, and Delay_Req on layer 2, for which
+ * there may be a filter or none. Only who claims any packet has said so of tagged ones, too.
+ */
+static bool broken_claim(
+	const struct ws_ts_facts *f, enum ws_ts_kind kind, unsigned carriers, bool delay_req)
+{
+	const struct {
+		const char *shape;
+		bool claimed;
+	} shapes[] = {
+		{"udp", carriers >> WS_CARRIER_UDP & 1},
+		{"ptp-l2-sync", carriers >> WS_CARRIER_PTP_L2 & 1},
+		{"ptp-l2-delay-req", delay_req},
+		{"ptp-udp", carriers >> WS_CARRIER_PTP_UDP & 1},
+	};
+
+	for (unsigned i = 0; i < f->delivered_count; i++) {
+		const struct ws_ts_delivered *d = &f->delivered[i];
+
+		if (judge_row(d, kind) != WS_TS_GOT_NONE ||
+			(d->vlan && carriers != WS_CARRIERS_ALL)) {
+			continue;
+		}
+		for (size_t k = 0; k < sizeof(shapes) / sizeof(shapes[0]); k++) {
+			if (shapes[k].claimed && strcmp(d->carrier, shapes[k].shape) == 0) {
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
 void ws_ts_tell_transmit(struct ws_ts_page *page, const struct ws_ts_facts *f)
 {
 	struct ws_words *w = ws_ts_sentence(page, "transmit: ");
@@ -204,7 +274,7 @@ void ws_ts_tell_transmit(struct ws_ts_page *page, const struct ws_ts_facts *f)
 		return;
 	}
 	tell_kind(w, f, WS_TS_TX_HARDWARE, "hardware");
-	if (ws_ts_got(f, WS_TS_TX_HARDWARE, NULL) == WS_TS_GOT_NONE && c.tx_hardware) {
+	if (broken_claim(f, WS_TS_TX_HARDWARE, c.tx, c.tx >> WS_CARRIER_PTP_L2 & 1)) {
 		ws_words_add(w, ", although it claims them", NULL);
 		*page->grade = WS_TS_ODD;
 	}
@@ -216,29 +286,6 @@ static bool stuck(const struct ws_ts_facts *f, const struct ws_ts_delivered **re
 	for (unsigned i = 0; i < f->delivered_count; i++) {
 		if (f->delivered[i].rx_stuck) {
 			*ret = &f->delivered[i];
-			return true;
-		}
-	}
-	return false;
-}
-
-/* Whether a shape that was never stamped is among what the widest filter is said to cover. */
-static bool broken_claim(const struct ws_ts_facts *f, const struct ws_ts_claim *c)
-{
-	const struct {
-		const char *shape;
-		bool claimed;
-	} shapes[] = {
-		{"udp", c->rx >> WS_CARRIER_UDP & 1},
-		{"ptp-l2-sync", c->rx >> WS_CARRIER_PTP_L2 & 1},
-		/* A filter for Sync alone is listed without one for events. */
-		{"ptp-l2-delay-req", c->ptp_v2_l2},
-		{"ptp-udp", c->rx >> WS_CARRIER_PTP_UDP & 1},
-	};
-
-	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
-		if (shapes[i].claimed &&
-			ws_ts_got(f, WS_TS_RX_HARDWARE, shapes[i].shape) == WS_TS_GOT_NONE) {
 			return true;
 		}
 	}
@@ -290,7 +337,7 @@ void ws_ts_tell_receive(struct ws_ts_page *page, const struct ws_ts_facts *f)
 	}
 	ws_words_add(w, who, gap, "delivers ", NULL);
 	tell_kind(w, f, WS_TS_RX_HARDWARE, "hardware");
-	if (broken_claim(f, &c)) {
+	if (broken_claim(f, WS_TS_RX_HARDWARE, c.rx, c.ptp_v2_l2)) {
 		filter = ws_ts_rx_filter_name((unsigned)c.rx_filter);
 		ws_words_add(w, ", although it claims ", filter ? filter : "them", NULL);
 		*page->grade = WS_TS_ODD;
@@ -351,10 +398,7 @@ static void tell_lost(struct ws_ts_page *page, const struct ws_ts_facts *f)
 				continue;
 			}
 			ws_words_add(w, first ? before : ", ", d->carrier,
-				alike || !e ? ""
-				: d->vlan   ? " with a VLAN tag"
-					    : " without a VLAN tag",
-				NULL);
+				alike || !e ? "" : tag(d->vlan), NULL);
 			first = false;
 			any = true;
 		}

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include <string.h>
-
 #include "report/probe_page.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
@@ -28,8 +26,6 @@ static void link_text(const struct ws_probe_interface *i, char buf[WS_CELL_SIZE]
 static const char *stamps(const struct ws_probe_interface *i, bool transmit)
 {
 	unsigned carriers = transmit ? ws_ts_carriers_tx(&i->caps) : ws_ts_carriers_rx(&i->caps);
-	uint32_t flags = i->caps.known && i->caps.n ? i->caps.provider[0].flags : 0;
-	unsigned software = transmit ? 1 : 3; /* SOF_TIMESTAMPING_{TX,RX}_SOFTWARE */
 
 	if (!i->caps.known) {
 		return "?";
@@ -40,13 +36,14 @@ static const char *stamps(const struct ws_probe_interface *i, bool transmit)
 	if (carriers) {
 		return "hw, PTP";
 	}
-	return flags >> software & 1 ? "software" : "none";
+	return ws_ts_software_claimed(&i->caps, transmit) ? "software" : "none";
 }
 
 /* The verdict's "use" in a few words. */
 static const char *advice(const struct ws_probe_interface *i)
 {
 	unsigned both = ws_ts_carriers_tx(&i->caps) & ws_ts_carriers_rx(&i->caps);
+	bool software;
 
 	if (i->error) {
 		return "is gone";
@@ -54,11 +51,13 @@ static const char *advice(const struct ws_probe_interface *i)
 	if (i->loopback || !i->ethernet) {
 		return "capture alone";
 	}
-	return both >> WS_CARRIER_UDP & 1				? "any carrier"
-	       : both >> WS_CARRIER_PTP_L2 & 1				? "--carrier ptp-l2"
-	       : both >> WS_CARRIER_PTP_UDP & 1				? "--carrier ptp-udp"
-	       : strcmp(stamps(i, true), "none") == 0 || !i->caps.known ? "--stamp user"
-									: "--stamp software";
+	software =
+		ws_ts_software_claimed(&i->caps, true) && ws_ts_software_claimed(&i->caps, false);
+	return both >> WS_CARRIER_UDP & 1	? "any carrier"
+	       : both >> WS_CARRIER_PTP_L2 & 1	? "--carrier ptp-l2"
+	       : both >> WS_CARRIER_PTP_UDP & 1 ? "--carrier ptp-udp"
+	       : software			? "--stamp software"
+						: "--stamp user";
 }
 
 static const char *const heads[] = {

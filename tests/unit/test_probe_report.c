@@ -14,6 +14,7 @@
 
 #include "unit/json_at.h"
 #include "unit/text_look.h"
+#include "unit/ts_cards.h"
 
 #define FILTER(n) (UINT32_C(1) << HWTSTAMP_FILTER_##n)
 
@@ -324,6 +325,54 @@ static void test_texts(void **state)
 	free(text);
 }
 
+/* The table's last word is the verdict's. */
+static void test_table_says_what_the_verdict_says(void **state)
+{
+	static const char hardware[] = "use: --stamp hardware with ";
+
+	(void)state;
+	for (size_t n = 0; n < ts_cards_count; n++) {
+		const struct ts_card *c = &ts_cards[n];
+		bool loopback = strcmp(c->name, "lo") == 0;
+		struct ws_ts_facts f = {.caps = &c->caps, .unusable = loopback ? "it is" : NULL};
+		struct ws_probe_interface i = {.name = "x",
+			.ethernet = true,
+			.loopback = loopback,
+			.caps = c->caps,
+			.phc = -1,
+			.numa_node = -1};
+		struct ws_probe_report r = report(&i, 1);
+		const char *use = "use: --stamp user", *advice;
+		char *text, *end;
+
+		ws_ts_verdict(&f, &i.verdict);
+		for (unsigned k = 0; k < i.verdict.n; k++) {
+			if (strncmp(i.verdict.text[k], "use: ", 5) == 0) {
+				use = i.verdict.text[k];
+			}
+		}
+		r.table = true;
+		text = text_of(&r, 100);
+		end = strstr(text, "\nx ");
+		assert_non_null(end);
+		end = strchr(end + 1, '\n');
+		assert_non_null(end);
+		*end = '\0';
+		for (advice = end; strncmp(advice - 2, "  ", 2) != 0; advice--) {
+		}
+		if (strncmp(use, hardware, strlen(hardware)) == 0) {
+			use += strlen(hardware);
+		} else {
+			use = strstr(use, "--stamp ") ? strstr(use, "--stamp ")
+						      : use + strlen("use: ");
+		}
+		if (strncmp(use, advice, strlen(advice)) != 0) {
+			fail_msg("%s: \"%s\", but \"%s\"", c->name, advice, use);
+		}
+		free(text);
+	}
+}
+
 static void test_repair(void **state)
 {
 	struct ws_probe_report r = report(NULL, 0);
@@ -389,6 +438,7 @@ int main(void)
 		cmocka_unit_test(test_nothing_known),
 		cmocka_unit_test(test_trial),
 		cmocka_unit_test(test_texts),
+		cmocka_unit_test(test_table_says_what_the_verdict_says),
 		cmocka_unit_test(test_repair),
 	};
 

@@ -239,6 +239,13 @@ const struct ts_card ts_cards[] = {
 					 SOF_TIMESTAMPING_RAW_HARDWARE,
 				 TX_OFF_ON, FILTER(NONE)),
 			.config = UNSET}},
+	{.name = "transmit-only-no-software", /* nor is there anything else to take instead */
+		.driver = "odd",
+		.up = true,
+		.running = true,
+		.caps = {MAC(0, SOF_TIMESTAMPING_TX_HARDWARE | SOF_TIMESTAMPING_RAW_HARDWARE,
+				 TX_OFF_ON, FILTER(NONE)),
+			.config = UNSET}},
 	{.name = "hardware-without-clock", /* stamps of a clock that it does not name */
 		.driver = "odd",
 		.up = true,
